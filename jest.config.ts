@@ -1,0 +1,37 @@
+/** @jest-config-loader-options {"transpileOnly": true} */
+import type { Config } from "jest";
+
+// Specs run as CommonJS and are not type-checked here: `npm run typecheck` does that.
+const config: Config = {
+  testEnvironment: "node",
+  roots: ["<rootDir>/spec"],
+  testMatch: ["<rootDir>/spec/**/*.spec.ts"],
+  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],
+  modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],
+  moduleNameMapper: {
+    "^(\\.{1,2}/.*)\\.js$": "$1",
+    "^cqrx$": "<rootDir>/src/index.ts",
+    "^cqrx/(.+)$": "<rootDir>/src/$1/index.ts",
+  },
+  transform: {
+    "^.+\\.ts$": [
+      "ts-jest",
+      {
+        diagnostics: false,
+        tsconfig: {
+          target: "ES2022",
+          lib: ["ES2022", "DOM", "DOM.Iterable", "ESNext.Disposable"],
+          module: "CommonJS",
+          moduleResolution: "Node10",
+          ignoreDeprecations: "6.0",
+          esModuleInterop: true,
+          isolatedModules: true,
+          sourceMap: true,
+          inlineSources: true,
+        },
+      },
+    ],
+  },
+};
+
+export default config;

@@ -1,0 +1,38 @@
+// A plain ES module on Node.
+import assert from "node:assert/strict";
+import { Command, CommandBus, Query, QueryBus } from "cqrx";
+
+class CreateUser extends Command {
+  constructor(userId, email) {
+    super();
+    this.userId = userId;
+    this.email = email;
+  }
+}
+
+class GetUserEmail extends Query {
+  constructor(userId) {
+    super();
+    this.userId = userId;
+  }
+}
+
+const emails = new Map();
+const outcomes = [];
+const commandBus = new CommandBus();
+const queryBus = new QueryBus();
+commandBus.register(CreateUser, ({ userId, email }) => void emails.set(userId, email));
+queryBus.register(GetUserEmail, ({ userId }) => emails.get(userId) ?? null);
+commandBus.outcomes$.subscribe((outcome) => outcomes.push(outcome));
+
+const done = commandBus.dispatch(new CreateUser("u1", "x@y.com"));
+assert.equal(emails.get("u1"), "x@y.com", "the store has changed before anything was awaited");
+assert.equal(await done, undefined);
+assert.equal(await queryBus.ask(new GetUserEmail("u1")), "x@y.com");
+assert.equal(await queryBus.ask(new GetUserEmail("u2")), null);
+assert.deepEqual(
+  outcomes.map(({ status, envelope }) => [status, envelope.name]),
+  [["fulfilled", "CreateUser"]],
+);
+await commandBus.close();
+console.log(`done on ${process.version}`);

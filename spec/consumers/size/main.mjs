@@ -1,0 +1,2 @@
+// Bundled and compressed to see what the whole core costs.
+export * from "cqrx";

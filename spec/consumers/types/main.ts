@@ -1,0 +1,37 @@
+// Compiled, not run: what a TypeScript user sees, with the oldest and the newest supported compiler.
+import { Command, CommandBus, CqrsError, Query, QueryBus } from "cqrx";
+
+class CreateUser extends Command {
+  constructor(readonly userId: string) {
+    super();
+  }
+}
+
+class GetUserEmail extends Query<string | null> {
+  constructor(readonly userId: string) {
+    super();
+  }
+}
+
+export async function main(): Promise<string> {
+  const emails = new Map<string, string>();
+  const commandBus = new CommandBus();
+  const queryBus = new QueryBus();
+  commandBus.register(CreateUser, (command, { signal }) => {
+    signal.throwIfAborted();
+    emails.set(command.userId, "x@y.com");
+  });
+  queryBus.register(GetUserEmail, async (query) => emails.get(query.userId) ?? null);
+  commandBus.outcomes$.subscribe((outcome) => {
+    if (outcome.status === "rejected" && outcome.reason instanceof CqrsError)
+      console.log(outcome.reason.code);
+  });
+
+  const nothing: void = await commandBus.dispatch(new CreateUser("u1"));
+  const email: string | null = await queryBus.ask(new GetUserEmail("u1"));
+  // @ts-expect-error the result type comes from the query
+  const wrong: number = await queryBus.ask(new GetUserEmail("u1"));
+  // @ts-expect-error a handler must return what the query promises
+  queryBus.register(GetUserEmail, () => 42);
+  return `${email} ${String(wrong)} ${String(nothing)}`;
+}

@@ -1,0 +1,94 @@
+import { Observable, type Subscription } from "rxjs";
+import { abortError } from "./cancellation.js";
+import type { Delivery } from "./delivery.js";
+import { FULFILLED } from "./delivery.js";
+import { Engine, type Kind } from "./engine.js";
+import type { Envelope } from "./envelope.js";
+import { deliveriesOf } from "./lane.js";
+import type { MessageType } from "./message.js";
+import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
+import type { Fault, Outcome } from "./outcome.js";
+import type { Handler } from "./registry.js";
+
+/** What the three buses have in common; each adds the word for sending its kind of message. */
+export abstract class Bus {
+  readonly #engine: Engine;
+
+  /** @internal */
+  constructor(kind: Kind, options: BusOptions = {}) {
+    this.#engine = new Engine(kind, options, new.target.name);
+  }
+
+  /** Every message, as it was accepted and before anything is done for it. */
+  get messages$(): Observable<Envelope> {
+    return this.#engine.observers.messages$;
+  }
+
+  /** How every accepted message ended. */
+  get outcomes$(): Observable<Outcome> {
+    return this.#engine.observers.outcomes$;
+  }
+
+  /** What went wrong beside the messages' own results. Without a subscriber, errors go to the console, one a second at most. */
+  get faults$(): Observable<Fault> {
+    return this.#engine.observers.faults$;
+  }
+
+  /** How many accepted messages have not been settled. */
+  get inFlight(): number {
+    return this.#engine.inFlight;
+  }
+
+  /** @internal For the buses themselves and for what is built on them. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /** @internal */
+  protected handle<M extends object>(type: MessageType<M>, handler: Handler<M>): Subscription {
+    return this.#engine.registry.register(type, handler);
+  }
+
+  /** @internal */
+  protected lane<M extends object, R>(type: MessageType<M>): Observable<Delivery<M, R>> {
+    return deliveriesOf(type, this.#engine.registry, this.#engine);
+  }
+
+  /** @internal The cold form: subscribing sends, unsubscribing aborts. */
+  protected cold(message: object, options: DispatchOptions | undefined): Observable<unknown> {
+    return new Observable((subscriber) => {
+      let streamed = false;
+      const delivery = this.#engine.send(message, options, (value) => {
+        streamed = true;
+        subscriber.next(value);
+      });
+      subscriber.add(() =>
+        delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),
+      );
+      delivery.whenSettled(() => {
+        if (delivery.status !== FULFILLED) return subscriber.error(delivery.result);
+        if (!streamed) subscriber.next(delivery.result);
+        subscriber.complete();
+      });
+    });
+  }
+
+  /** What the bus is made of, as plain data. */
+  describe(): BusDescription {
+    return this.#engine.describe();
+  }
+
+  /**
+   * Stops accepting messages, waits for those in flight, and completes the observables. Called again, it returns the same promise.
+   *
+   * Guarantees: every promise settles. At the deadline what is still in flight is aborted with `BusClosedError`.
+   * Until then messages in flight may dispatch what they need, with their context as `causedBy`.
+   */
+  close({ timeoutMs = 10_000 }: CloseOptions = {}): Promise<CloseReport> {
+    return this.#engine.close(timeoutMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

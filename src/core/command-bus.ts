@@ -1,0 +1,56 @@
+import type { Observable, Subscription } from "rxjs";
+import { Bus } from "./bus.js";
+import type { Delivery } from "./delivery.js";
+import { runOne, type Kind } from "./engine.js";
+import type { Envelope } from "./envelope.js";
+import type { MessageOf, MessageType } from "./message.js";
+import type { BusOptions, DispatchOptions } from "./options.js";
+import type { Handler } from "./registry.js";
+
+/** A command, or an envelope of one, which is dispatched under its own metadata. */
+export type CommandInput = MessageOf<"command"> | Envelope<MessageOf<"command">>;
+
+const COMMANDS: Kind = { kind: "command", returnsValue: false, needsHandler: true, handle: runOne };
+
+/**
+ * Takes commands to their one handler each.
+ *
+ * @example
+ * const commandBus = new CommandBus();
+ * commandBus.register(CreateUser, ({ userId, email }) => void users.set(userId, email));
+ * await commandBus.dispatch(new CreateUser("u1", "ada@example.com"));
+ */
+export class CommandBus extends Bus {
+  constructor(options: BusOptions = {}) {
+    super(COMMANDS, options);
+  }
+
+  /**
+   * Makes `handler` the handler of a type; unsubscribing unregisters it.
+   *
+   * @throws HandlerAlreadyRegisteredError when the type has one; the first stays.
+   * @throws InvalidHandlerError for what cannot be called, and for generators.
+   */
+  register<C extends MessageOf<"command">>(type: MessageType<C>, handler: Handler<C>): Subscription {
+    return this.handle(type, handler);
+  }
+
+  /** The commands of a type as a stream: whoever subscribes is their handler, and settles each of them. */
+  deliveries<C extends MessageOf<"command">>(type: MessageType<C>): Observable<Delivery<C, void>> {
+    return this.lane(type);
+  }
+
+  /**
+   * Runs a command. Everything up to the first real suspension has happened when it returns.
+   *
+   * Guarantees: never throws, always settles, always to `undefined`. Handler errors arrive as they were thrown.
+   */
+  dispatch(command: CommandInput, options?: DispatchOptions): Promise<void> {
+    return this.engine.send(command, options).promise() as Promise<void>;
+  }
+
+  /** The same, cold: each subscription dispatches, emits `undefined` and completes; unsubscribing aborts. */
+  dispatch$(command: CommandInput, options?: DispatchOptions): Observable<void> {
+    return this.cold(command, options) as Observable<void>;
+  }
+}

@@ -1,0 +1,102 @@
+import type { Bus } from "./bus.js";
+import type { CommandBus } from "./command-bus.js";
+import { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./default-buses.js";
+import { InvalidHandlerError } from "./errors.js";
+import type { EventBus } from "./event-bus.js";
+import type { MessageKind, MessageOf, MessageType, ResultOf } from "./message.js";
+import type { QueryBus, QueryResult } from "./query-bus.js";
+import type { Handler, HandlerFunction } from "./registry.js";
+
+/** What `command(Type)`, `query(Type)` and `event(Type)` return: a wrapper of functions, and a TC39 decorator of methods and classes. */
+export interface HandlerDecorator<M, R> {
+  /** Registers the function and returns it unchanged. */
+  <F extends HandlerFunction<M, R>>(handler: F): F;
+  /** Registers the method, bound to the instance, each time an instance is constructed. */
+  <This, F extends HandlerFunction<M, R>>(method: F, context: ClassMethodDecoratorContext<This, F>): void;
+  /** Constructs the class, which takes no arguments and has a `handle` method, and registers the instance. */
+  <C extends new () => { handle: HandlerFunction<M, R> }>(type: C, context: ClassDecoratorContext<C>): void;
+}
+
+/**
+ * Registers a command handler, on the default bus unless another is given.
+ *
+ * @example
+ * const createUser = command(CreateUser)(({ userId, email }) => void users.set(userId, email));
+ *
+ * @example
+ * class Users {
+ *   @command(CreateUser, commandBus)
+ *   create({ userId, email }: CreateUser): void { this.#users.set(userId, email); }
+ * }
+ */
+export function command<C extends MessageOf<"command">>(
+  type: MessageType<C>,
+  bus: CommandBus = defaultCommandBus,
+): HandlerDecorator<C, unknown> {
+  return decorator("command", type, bus, (handler) => bus.register(type, handler));
+}
+
+/** Registers a query handler, on the default bus unless another is given. Used like {@link command}. */
+export function query<Q extends MessageOf<"query">, Unmarked = unknown>(
+  type: MessageType<Q>,
+  bus: QueryBus<Unmarked> = defaultQueryBus as QueryBus<Unmarked>,
+): HandlerDecorator<Q, QueryResult<ResultOf<Q, Unmarked>>> {
+  return decorator("query", type, bus, (handler) => bus.register(type, handler));
+}
+
+/** Adds an event handler, on the default bus unless another is given. Used like {@link command}. */
+export function event<E extends MessageOf<"event">>(
+  type: MessageType<E>,
+  bus: EventBus = defaultEventBus,
+): HandlerDecorator<E, unknown> {
+  return decorator("event", type, bus, (handler) => bus.register(type, handler));
+}
+
+function decorator<M extends object, R>(
+  kind: MessageKind,
+  type: MessageType<M>,
+  bus: Bus,
+  register: (handler: Handler<M, R>) => void,
+): HandlerDecorator<M, R> {
+  const fail = (problem: string): never => {
+    throw new InvalidHandlerError(`@${kind} ${problem}.`);
+  };
+  // Without an argument list the decorated thing itself arrives as the type, with the decorator's own arguments behind it.
+  if (
+    typeof type !== "function" ||
+    (bus as unknown as { engine?: { kind: unknown } }).engine?.kind !== kind
+  ) {
+    fail(`takes a message class and a ${kind} bus: @${kind}(SomeType) or @${kind}(SomeType, bus)`);
+  }
+
+  const decorate = (target: unknown, context?: DecoratorContext | string | symbol): unknown => {
+    if (typeof context === "string" || typeof context === "symbol")
+      return fail("is a TC39 decorator; remove experimentalDecorators from tsconfig.json");
+    if (context === undefined) {
+      if (/^class\b/.test(String(target)))
+        fail(
+          "on a class is a TC39 decorator; remove experimentalDecorators from tsconfig.json, or register an instance",
+        );
+      register(target as Handler<M, R>);
+      return target;
+    }
+    if (context.kind === "method") {
+      context.addInitializer(function (this: unknown) {
+        register((target as HandlerFunction<M, R>).bind(this));
+      });
+    } else if (context.kind === "class") {
+      const { length, prototype } = target as { length: number; prototype: { handle?: unknown } };
+      if (typeof prototype.handle !== "function" || length > 0)
+        fail(
+          "needs a class with a handle method and a constructor without arguments; otherwise register an instance",
+        );
+      context.addInitializer(function (this: unknown) {
+        register(new (this as new () => { handle: HandlerFunction<M, R> })());
+      });
+    } else {
+      fail(`decorates methods and classes, not a ${context.kind}`);
+    }
+    return undefined;
+  };
+  return decorate as HandlerDecorator<M, R>;
+}

@@ -1,0 +1,422 @@
+import { Observable } from "rxjs";
+import { abortOn, type Abortable } from "./cancellation.js";
+import { monotonicNow, type Clock } from "./clock.js";
+import { Envelope, isEnvelope, NO_HEADERS, type Headers, type MessageMeta } from "./envelope.js";
+import { asError } from "./errors.js";
+import { nameOf, typeOf, versionOf } from "./message.js";
+import type { Fault } from "./outcome.js";
+import type { Registration } from "./registry.js";
+import { consume, isStream, isThenable, type Stream, type Take } from "./results.js";
+
+/** What a handler gets beside the message. Pass it as `causedBy`, and the child inherits correlation, causation and cancellation. */
+export interface HandlerContext<M = object> {
+  readonly envelope: Envelope<M>;
+  /** Aborted when nobody waits for the result any more. Made when it is first read. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A message in flight, seen by middleware and by stream handlers: the message together with the address its reply goes to.
+ *
+ * Guarantees: the first `resolve` or `reject` settles it, later ones do nothing.
+ */
+export interface Delivery<M = object, R = unknown> extends HandlerContext<M> {
+  readonly message: M;
+  /** Fulfils the dispatch. */
+  resolve(value?: R): void;
+  /** Rejects the dispatch and aborts `signal`, so that what still runs for it can stop. */
+  reject(reason: unknown): void;
+  /** How this delivery was settled: one value, also for late subscribers. */
+  readonly settled$: Observable<PromiseSettledResult<R>>;
+  /** Another message with the same reply address, for middleware that changes messages. */
+  with<N extends object>(message: N): Delivery<N, R>;
+  /** A delivery with a reply of its own, cancelled together with this one. */
+  fork(message?: M): Delivery<M, R>;
+}
+
+/** What a delivery needs of the bus it runs on. */
+export interface Owner {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly ids: () => string;
+  /** Called once, when a delivery that was accepted has been settled, before anybody else learns of it. */
+  ended(delivery: LiveDelivery): void;
+  report(fault: Fault): void;
+  /** Queries do; what the handler of a command or event returns is dropped. */
+  readonly returnsValue: boolean;
+}
+
+/** A value that is made when it is first read: a random id costs more than a whole dispatch. */
+export class Lazy {
+  #value: string | (() => string);
+
+  constructor(value: string | (() => string)) {
+    this.#value = value;
+  }
+
+  get value(): string {
+    return typeof this.#value === "function" ? (this.#value = this.#value()) : this.#value;
+  }
+}
+
+/** What few deliveries need; apart, so that the others stay small. */
+class Extras {
+  controller: AbortController | undefined;
+  aborts: Set<Abortable> | undefined;
+  whenSettled: (() => void)[] | undefined;
+  id: Lazy | undefined;
+  correlationId: Lazy | undefined;
+  causationId: Lazy | undefined;
+  headers: Headers | undefined;
+  envelope: Envelope | undefined;
+  /** Under `ask$` a stream is a result like any other and travels up to whoever asked, through the middleware. */
+  streaming = false;
+  /** The delivery that was dispatched, of which this one is a fork. */
+  origin: LiveDelivery | undefined;
+  /** There, takes every value of it. */
+  values: Take | undefined;
+}
+
+const PENDING = 0;
+export const FULFILLED = 1;
+export const REJECTED = 2;
+const ABORTED = 3;
+
+/** What a step of the pipeline returns when it will settle the delivery itself. */
+export const LATER = Symbol("later");
+
+let capturedResolve!: (value: unknown) => void;
+let capturedReject!: (reason: unknown) => void;
+// One executor for all promises: a closure per dispatch less.
+function capture(resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+  capturedResolve = resolve;
+  capturedReject = reject;
+}
+
+/** @internal The one implementation of {@link Delivery}. */
+export class LiveDelivery<M extends object = object> implements Delivery<M>, Abortable {
+  readonly owner: Owner;
+  readonly message: M;
+  /** Whoever holds the reply: this delivery, or the one that {@link with} was called on. */
+  readonly reply: LiveDelivery;
+  /** What was found at the door; it handles the message even if it is unregistered meanwhile. */
+  handler: readonly Registration[] | undefined;
+  status: typeof PENDING | typeof FULFILLED | typeof REJECTED | typeof ABORTED;
+  /** The value or the reason, by `status`. */
+  result: unknown;
+  /** How deep the dispatch was nested, from 1; 0 for what no bus has accepted. */
+  depth: number;
+  /** Monotonic time of acceptance, or of the first look if nobody was watching then. */
+  startedMs: number | undefined;
+  /** What is awaited for the result, for telling at a forced close who did not stop. */
+  work: PromiseLike<unknown> | undefined;
+  // Neighbours in the bus's list of messages in flight.
+  previous: LiveDelivery | undefined;
+  following: LiveDelivery | undefined;
+  private more: Extras | undefined;
+  private fulfilPromise: ((value: unknown) => void) | undefined;
+  private rejectPromise: ((reason: unknown) => void) | undefined;
+
+  // Assigned here and not as initialised fields, which cost half a dispatch.
+  constructor(owner: Owner, message: M, handler?: readonly Registration[], reply?: LiveDelivery) {
+    this.owner = owner;
+    this.message = message;
+    this.reply = reply ?? this;
+    this.handler = handler;
+    this.status = PENDING;
+    this.result = undefined;
+    this.depth = 0;
+    this.startedMs = undefined;
+    this.work = undefined;
+    this.previous = undefined;
+    this.following = undefined;
+    this.more = undefined;
+    this.fulfilPromise = undefined;
+    this.rejectPromise = undefined;
+  }
+
+  get extras(): Extras {
+    return (this.more ??= new Extras());
+  }
+
+  // The reply ----------------------------------------------------------------------------------------------------
+
+  get pending(): boolean {
+    return this.reply.status === PENDING;
+  }
+
+  resolve(value?: unknown): void {
+    this.settle(FULFILLED, value);
+  }
+
+  reject(reason: unknown): void {
+    this.abort(asError(reason, this.typeName));
+  }
+
+  /** Rejects without aborting: for work that has ended by itself. */
+  fail(error: unknown): void {
+    this.settle(REJECTED, asError(error, this.typeName));
+  }
+
+  settle(status: typeof FULFILLED | typeof REJECTED | typeof ABORTED, result: unknown): void {
+    const reply = this.reply;
+    if (reply.status !== PENDING) return;
+    reply.status = status;
+    reply.result = result;
+    if (reply.depth > 0) {
+      if (status === FULFILLED && !reply.owner.returnsValue) reply.result = undefined;
+      reply.owner.ended(reply);
+    }
+    if (reply.fulfilPromise !== undefined) {
+      if (status === FULFILLED) reply.fulfilPromise(reply.result);
+      else reply.rejectPromise!(result);
+    }
+    const hooks = reply.more?.whenSettled;
+    if (hooks !== undefined) for (const hook of hooks) hook();
+  }
+
+  /** Rejects at once with the reason as it is, and cancels all that runs for this delivery. */
+  abort(reason: unknown): void {
+    const reply = this.reply;
+    if (reply.status !== PENDING) return;
+    // Settled first: what listens to the signal must not win with the error of being cancelled.
+    reply.settle(ABORTED, reason);
+    reply.more?.controller?.abort(reason);
+    for (const target of reply.more?.aborts ?? []) target.abort(reason);
+  }
+
+  /** Runs a step and settles with what it returns or throws; a delivery that has been settled meanwhile is not run. */
+  run(step: (delivery: LiveDelivery) => unknown): void {
+    if (!this.pending) return;
+    let result: unknown;
+    try {
+      result = step(this);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.adopt(result);
+  }
+
+  /** Settles with what a step returned: a value, a promise, a stream that nobody consumed below, or nothing yet. */
+  adopt(result: unknown): void {
+    if (result === LATER) return;
+    if (isThenable(result)) {
+      this.origin.work = result;
+      result.then(
+        (value) => (this.pending ? this.finish(value) : this.late()),
+        (error: unknown) => (this.pending ? this.fail(error) : this.late(error)),
+      );
+    } else {
+      this.finish(result);
+    }
+  }
+
+  private finish(value: unknown): void {
+    if (isStream(value) && (this.reply.more?.streaming !== true || this.reply.depth > 0))
+      this.adoptStream(value);
+    else this.settle(FULFILLED, value);
+  }
+
+  private adoptStream(stream: Stream): void {
+    try {
+      this.adopt(consume(stream, this, this.reply.more?.values ?? this.#take));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** The result of a handler that returned a stream: under `ask$` the stream itself, which whoever asked will subscribe to. */
+  handled(stream: Stream): unknown {
+    return this.reply.more?.streaming === true ? stream : consume(stream, this, this.#take);
+  }
+
+  get #take(): Take {
+    return this.owner.returnsValue ? "first" : "none";
+  }
+
+  /** Work that was not stopped by the end of its message is reported; that it stopped, with whatever error of cancellation, is no news. */
+  late(error?: unknown): void {
+    const { result } = this.reply;
+    if (error !== undefined && (error === result || (error as Error).name === "AbortError")) return;
+    this.owner.report({ kind: "late", source: this.typeName, error, envelope: this.origin.envelope });
+  }
+
+  /** The promise of the reply, made when it is asked for: what is settled by then needs no resolver. */
+  promise(): Promise<unknown> {
+    const reply = this.reply;
+    if (reply.status === FULFILLED) return Promise.resolve(reply.result);
+    if (reply.status !== PENDING) return Promise.reject(reply.result as Error);
+    const promise = new Promise(capture);
+    if (reply.fulfilPromise === undefined) {
+      reply.fulfilPromise = capturedResolve;
+      reply.rejectPromise = capturedReject;
+    } else {
+      const [resolve, reject] = [capturedResolve, capturedReject];
+      reply.whenSettled(() => (reply.status === FULFILLED ? resolve : reject)(reply.result));
+    }
+    return promise;
+  }
+
+  /** The reply as a step returns it: the value, the error thrown, or a promise. */
+  outcome(): unknown {
+    const { status, result } = this.reply;
+    if (status === FULFILLED) return result;
+    if (status === PENDING) return this.promise();
+    throw result;
+  }
+
+  get settled$(): Observable<PromiseSettledResult<never>> {
+    return new Observable((subscriber) =>
+      this.whenSettled(() => {
+        const { status, result } = this.reply;
+        subscriber.next(
+          status === FULFILLED
+            ? { status: "fulfilled", value: result as never }
+            : { status: "rejected", reason: result },
+        );
+        subscriber.complete();
+      }),
+    );
+  }
+
+  /** Runs `hook` once the reply is settled, at once if it is; the returned function takes it back. */
+  whenSettled(hook: () => void): () => void {
+    if (!this.pending) {
+      hook();
+      return () => undefined;
+    }
+    const hooks = (this.reply.extras.whenSettled ??= []);
+    hooks.push(hook);
+    return () => {
+      const index = hooks.indexOf(hook);
+      if (this.pending && index >= 0) hooks.splice(index, 1);
+    };
+  }
+
+  // Cancellation -------------------------------------------------------------------------------------------------
+
+  get signal(): AbortSignal {
+    const { reply } = this;
+    const controller = (reply.extras.controller ??= new AbortController());
+    if (reply.status === ABORTED && !controller.signal.aborted) controller.abort(reply.result);
+    return controller.signal;
+  }
+
+  /** Cancels `target` together with this delivery, as long as both are pending. */
+  abortWith(target: LiveDelivery): void {
+    const aborts = (this.reply.extras.aborts ??= new Set());
+    aborts.add(target);
+    target.whenSettled(() => aborts.delete(target));
+  }
+
+  abortOn(signal: AbortSignal): void {
+    this.whenSettled(abortOn(signal, this));
+  }
+
+  /** Takes correlation, causation and, from what is in flight, cancellation from the cause. */
+  inherit(cause: HandlerContext<never> | Envelope<never>): void {
+    const { extras } = this;
+    if (cause instanceof LiveDelivery) {
+      extras.causationId = cause.id;
+      extras.correlationId = cause.correlationId;
+      if (cause.pending) cause.abortWith(this);
+      else if (cause.reply.status === ABORTED) this.abort(cause.reply.result);
+      return;
+    }
+    const envelope = (isEnvelope(cause) ? cause : cause.envelope) as Envelope;
+    // Read now: a chain of causes must not keep its whole past alive.
+    extras.causationId = new Lazy(envelope.meta.id);
+    extras.correlationId = new Lazy(envelope.meta.correlationId);
+    // A context of another copy of the library.
+    if ("signal" in cause) this.abortOn(cause.signal);
+  }
+
+  /** The delivery that was dispatched, of which this one is a fork or a change. */
+  get origin(): LiveDelivery {
+    return this.reply.more?.origin ?? this.reply;
+  }
+
+  // Relatives ----------------------------------------------------------------------------------------------------
+
+  with<N extends object>(message: N): LiveDelivery<N> {
+    return new LiveDelivery(
+      this.owner,
+      message,
+      typeOf(message) === typeOf(this.message) ? this.handler : undefined,
+      this.reply,
+    );
+  }
+
+  fork(message: M = this.message): LiveDelivery<M> {
+    const fork = new LiveDelivery(
+      this.owner,
+      message,
+      typeOf(message) === typeOf(this.message) ? this.handler : undefined,
+    );
+    const { extras } = fork;
+    extras.origin = this.origin;
+    extras.id = this.id;
+    extras.correlationId = this.correlationId;
+    extras.causationId = this.reply.extras.causationId;
+    extras.headers = this.reply.extras.headers;
+    extras.streaming = this.reply.extras.streaming;
+    fork.startedMs = this.reply.startedMs;
+    if (this.pending) this.abortWith(fork);
+    else if (this.reply.status === ABORTED) fork.abort(this.reply.result);
+    return fork;
+  }
+
+  // What can be written down ---------------------------------------------------------------------------------------
+
+  get typeName(): string {
+    return nameOf(typeOf(this.message));
+  }
+
+  get envelope(): Envelope<M> {
+    return (this.extras.envelope ??= new Envelope(this.message, () => this.meta())) as Envelope<M>;
+  }
+
+  get id(): Lazy {
+    return (this.reply.extras.id ??= new Lazy(this.owner.ids));
+  }
+
+  get correlationId(): Lazy {
+    return (this.reply.extras.correlationId ??= this.id);
+  }
+
+  /** Monotonic milliseconds since acceptance, or since the first look; `NaN` if nobody ever looked before. */
+  elapsedMs(): number {
+    return monotonicNow(this.owner.clock) - (this.reply.startedMs ?? NaN);
+  }
+
+  // Own accessors, so that `{...meta}` and `toEqual` see the fields; each is made when it is read.
+  private meta(): MessageMeta {
+    const { id, correlationId, owner } = this;
+    const { causationId, headers = NO_HEADERS } = this.reply.extras;
+    const type = typeOf(this.message);
+    const startedMs = (this.reply.startedMs ??= monotonicNow(owner.clock));
+    let time: number | undefined;
+    return Object.freeze({
+      get id() {
+        return id.value;
+      },
+      get name() {
+        return nameOf(type);
+      },
+      get version() {
+        return versionOf(type);
+      },
+      get time() {
+        return (time ??= owner.clock.now() - (monotonicNow(owner.clock) - startedMs));
+      },
+      get correlationId() {
+        return correlationId.value;
+      },
+      get causationId() {
+        return causationId?.value;
+      },
+      headers,
+    });
+  }
+}

@@ -1,0 +1,291 @@
+/** The stable code of each error, the same in every copy and version of the library. */
+export type CqrsErrorCode =
+  | "CQRS"
+  | "HANDLER_ALREADY_REGISTERED"
+  | "HANDLER_NOT_FOUND"
+  | "HANDLER_STOPPED"
+  | "INVALID_HANDLER"
+  | "INVALID_MESSAGE"
+  | "INVALID_MIDDLEWARE"
+  | "MESSAGE_DROPPED"
+  | "MESSAGE_HELD"
+  | "MIDDLEWARE_CRASHED"
+  | "BUS_CLOSED"
+  | "DISPATCH_DEPTH_EXCEEDED"
+  | "EVENT_HANDLERS_FAILED"
+  | "NO_RESULT"
+  | "NON_ERROR_THROWN"
+  | (string & {});
+
+export interface CqrsErrorOptions {
+  /** The name of the type of the message concerned. */
+  readonly messageType?: string | undefined;
+  readonly cause?: unknown;
+}
+
+const BRAND = Symbol.for("cqrx.error");
+
+/**
+ * The base of every error that cqrx makes itself. Its text says what happened and what to do next, and never holds a payload.
+ *
+ * `instanceof` works across two copies of the library (ESM and CommonJS in one process), because it compares `code`.
+ */
+export class CqrsError extends Error {
+  /** What `instanceof` compares; subclasses without one of their own are compared by prototype. */
+  static readonly code: CqrsErrorCode = "CQRS";
+
+  readonly code: CqrsErrorCode;
+  readonly messageType: string | undefined;
+
+  constructor(text: string, options: CqrsErrorOptions = {}) {
+    super(text, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = new.target.code;
+    this.messageType = options.messageType;
+  }
+
+  /** On the prototype, so that the stack, taken while constructing, begins with the right name. */
+  override get name(): string {
+    return "CqrsError";
+  }
+
+  get [BRAND](): true {
+    return true;
+  }
+
+  static override [Symbol.hasInstance](
+    this: { readonly code?: string; readonly prototype: object },
+    value: unknown,
+  ): boolean {
+    if (typeof value !== "object" || value === null || !(BRAND in value)) return false;
+    if (this === CqrsError) return true;
+    return Object.hasOwn(this, "code")
+      ? (value as CqrsError).code === this.code
+      : Object.prototype.isPrototypeOf.call(this.prototype, value);
+  }
+}
+
+/** A second handler for a command or query type; the first one stays. */
+export class HandlerAlreadyRegisteredError extends CqrsError {
+  static override readonly code = "HANDLER_ALREADY_REGISTERED";
+  override get name(): string {
+    return "HandlerAlreadyRegisteredError";
+  }
+
+  constructor(messageType: string) {
+    super(
+      `${messageType} already has a handler; unsubscribe the Subscription that register() returned before registering another.`,
+      {
+        messageType,
+      },
+    );
+  }
+}
+
+/** Nothing is registered for the type of a message. */
+export class HandlerNotFoundError extends CqrsError {
+  static override readonly code = "HANDLER_NOT_FOUND";
+  override get name(): string {
+    return "HandlerNotFoundError";
+  }
+
+  constructor(messageType: string, hint = "") {
+    super(`No handler for ${messageType}.${hint} Register one, or give the bus a fallback.`, { messageType });
+  }
+}
+
+/** A stream handler ended or died before it settled this message. */
+export class HandlerStoppedError extends CqrsError {
+  static override readonly code = "HANDLER_STOPPED";
+  override get name(): string {
+    return "HandlerStoppedError";
+  }
+
+  constructor(messageType: string, cause?: unknown) {
+    super(
+      `The stream handling ${messageType} ended before it settled this message; settle each delivery with resolve() or reject().`,
+      cause === undefined ? { messageType } : { messageType, cause },
+    );
+  }
+}
+
+/** What was registered cannot be a handler. */
+export class InvalidHandlerError extends CqrsError {
+  static override readonly code = "INVALID_HANDLER";
+  override get name(): string {
+    return "InvalidHandlerError";
+  }
+}
+
+/** Not a message, or not one that can be written or read: the text says what is wrong and `path` where. */
+export class InvalidMessageError extends CqrsError {
+  static override readonly code = "INVALID_MESSAGE";
+  override get name(): string {
+    return "InvalidMessageError";
+  }
+
+  /** Where in the envelope, such as `payload.items[2].price`. */
+  readonly path: string | undefined;
+
+  constructor(text: string, options: CqrsErrorOptions & { readonly path?: string | undefined } = {}) {
+    super(text, options);
+    this.path = options.path;
+  }
+}
+
+/** What was passed as middleware is none. */
+export class InvalidMiddlewareError extends CqrsError {
+  static override readonly code = "INVALID_MIDDLEWARE";
+  override get name(): string {
+    return "InvalidMiddlewareError";
+  }
+}
+
+/** A middleware filtered the message out. */
+export class MessageDroppedError extends CqrsError {
+  static override readonly code = "MESSAGE_DROPPED";
+  override get name(): string {
+    return "MessageDroppedError";
+  }
+
+  constructor(messageType: string, middleware: string) {
+    super(
+      `Middleware ${middleware} completed without forwarding ${messageType}; forward it, or settle it with resolve() or reject().`,
+      {
+        messageType,
+      },
+    );
+  }
+}
+
+/** A shared middleware kept the message longer than its `holdTimeoutMs`. */
+export class MessageHeldError extends CqrsError {
+  static override readonly code = "MESSAGE_HELD";
+  override get name(): string {
+    return "MessageHeldError";
+  }
+
+  constructor(messageType: string, middleware: string, holdTimeoutMs: number) {
+    super(
+      `Shared middleware ${middleware} neither forwarded nor settled ${messageType} within ${holdTimeoutMs} ms; ` +
+        "settle what it drops, or raise holdTimeoutMs.",
+      { messageType },
+    );
+  }
+}
+
+/** A middleware broke its contract, or a shared one died while it held the message. */
+export class MiddlewareCrashedError extends CqrsError {
+  static override readonly code = "MIDDLEWARE_CRASHED";
+  override get name(): string {
+    return "MiddlewareCrashedError";
+  }
+}
+
+/** The bus is closing or closed. */
+export class BusClosedError extends CqrsError {
+  static override readonly code = "BUS_CLOSED";
+  override get name(): string {
+    return "BusClosedError";
+  }
+
+  constructor(bus: string, messageType?: string) {
+    super(
+      `${bus} is closed${messageType === undefined ? "" : ` and did not finish ${messageType}`}; dispatch before close(), or on a new bus.`,
+      {
+        messageType,
+      },
+    );
+  }
+}
+
+/** Dispatches nested inside each other deeper than `maxDepth`: most often a handler or observer that causes itself. */
+export class DispatchDepthExceededError extends CqrsError {
+  static override readonly code = "DISPATCH_DEPTH_EXCEEDED";
+  override get name(): string {
+    return "DispatchDepthExceededError";
+  }
+
+  constructor(bus: string, messageType: string, maxDepth: number) {
+    super(
+      `${messageType} was dispatched ${maxDepth} dispatches deep on ${bus}: does its handler, or an observer, cause it again? ` +
+        "Break the cycle, or raise maxDepth.",
+      { messageType },
+    );
+  }
+}
+
+/** A query's stream completed without a value. */
+export class NoResultError extends CqrsError {
+  static override readonly code = "NO_RESULT";
+  override get name(): string {
+    return "NoResultError";
+  }
+
+  constructor(messageType: string) {
+    super(
+      `The handler of ${messageType} completed without a value; emit one, or use ask$ for a query that may have none.`,
+      {
+        messageType,
+      },
+    );
+  }
+}
+
+/** Something that is no Error was thrown or rejected with; it is the `cause`. */
+export class NonErrorThrownError extends CqrsError {
+  static override readonly code = "NON_ERROR_THROWN";
+  override get name(): string {
+    return "NonErrorThrownError";
+  }
+
+  constructor(messageType: string, cause: unknown) {
+    super(`Handling ${messageType} threw a value that is not an Error (see cause); throw an Error.`, {
+      messageType,
+      cause,
+    });
+  }
+}
+
+/**
+ * Handlers of an event failed; all of them were called. An `AggregateError` whose `errors` are in order of registration,
+ * and a `CqrsError` by `instanceof` and by `code`.
+ */
+export class EventHandlersFailedError extends AggregateError {
+  static readonly code = "EVENT_HANDLERS_FAILED";
+  override get name(): string {
+    return "EventHandlersFailedError";
+  }
+
+  readonly code: CqrsErrorCode = EventHandlersFailedError.code;
+  readonly messageType: string;
+
+  constructor(messageType: string, errors: readonly unknown[], handlers: number) {
+    super(errors, `${errors.length} of ${handlers} handlers of ${messageType} failed; see errors.`);
+    this.messageType = messageType;
+  }
+
+  get [BRAND](): true {
+    return true;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof CqrsError && value.code === this.code;
+  }
+}
+
+/** An Error as it is, anything else wrapped: what callers catch always has a stack and a `message`. Never throws. */
+export function asError(reason: unknown, messageType: string): unknown {
+  return isError(reason) ? reason : new NonErrorThrownError(messageType, reason);
+}
+
+/** Also for errors of another realm, such as Node's own inside Jest. A Proxy whose traps throw is none. */
+function isError(value: unknown): boolean {
+  try {
+    return (
+      value instanceof Error ||
+      /^\[object (Error|DOMException)\]$/.test(Object.prototype.toString.call(value))
+    );
+  } catch {
+    return false;
+  }
+}

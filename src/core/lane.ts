@@ -1,0 +1,57 @@
+import { Observable, Subject, Subscription } from "rxjs";
+import type { Delivery, LiveDelivery, Owner } from "./delivery.js";
+import { HandlerStoppedError } from "./errors.js";
+import { guard } from "./guard.js";
+import { nameOf, type MessageType } from "./message.js";
+import type { HandlerRegistry } from "./registry.js";
+
+/**
+ * The deliveries of one type as a stream: whoever subscribes is the handler, and settles each delivery.
+ * What it leaves unsettled when it ends is rejected, and the type is free again.
+ */
+export function deliveriesOf<M extends object, R>(
+  type: MessageType<M>,
+  registry: HandlerRegistry,
+  owner: Owner,
+): Observable<Delivery<M, R>> {
+  const name = `deliveries(${nameOf(type)})`;
+
+  const lane = new Observable<Delivery<M, R>>((subscriber) => {
+    const subject = new Subject<LiveDelivery>();
+    const unsettled = new Set<LiveDelivery>();
+    let registration: Subscription;
+    try {
+      registration = registry.add(type, {
+        handler: lane,
+        name,
+        run(delivery) {
+          // A reply of its own: for an event there may be other handlers, and middleware above waits for the result.
+          const mine = delivery.fork();
+          unsettled.add(mine);
+          mine.whenSettled(() => unsettled.delete(mine));
+          subject.next(mine);
+          return mine.outcome();
+        },
+      });
+    } catch (error) {
+      subscriber.error(error);
+      return undefined;
+    }
+    subject.subscribe(subscriber as never);
+    return () => {
+      registration.unsubscribe();
+      if (unsettled.size === 0) return;
+      const error = new HandlerStoppedError(nameOf(type));
+      for (const delivery of unsettled) delivery.reject(error);
+      owner.report({ kind: "handler", source: name, error });
+    };
+  });
+
+  // A handler that throws on a delivery, or on a batch of them, has answered: nobody else will.
+  return guard(lane, (error, value) => {
+    for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      if (item instanceof Object && "reject" in item) (item as Delivery).reject(error);
+    }
+    owner.report({ kind: "observer", source: name, error });
+  });
+}

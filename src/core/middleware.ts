@@ -1,0 +1,55 @@
+import type { MonoTypeOperatorFunction } from "rxjs";
+import type { Delivery, LiveDelivery, Owner } from "./delivery.js";
+import { MiddlewareCrashedError } from "./errors.js";
+
+/**
+ * A middleware is an RxJS operator over deliveries, whichever of the three ways it is written:
+ *
+ * 1. any operator: `tap`, `filter`, `mergeMap`, ... Each message runs through its own subscription of it: what it throws rejects that message only,
+ *    what it filters out rejects that message with `MessageDroppedError`, what it delays is delayed.
+ * 2. {@link around}: the function form.
+ * 3. {@link shared}: one instance of an operator across all messages.
+ */
+export type Middleware<M = object, R = unknown> = MonoTypeOperatorFunction<Delivery<M, R>>;
+
+/** Handles a delivery from here on: returns its value or a promise of it, throws, or returns `LATER` and settles the delivery itself. */
+export type Step = (delivery: LiveDelivery) => unknown;
+
+/** Where in a bus a middleware is built in. */
+export interface Place {
+  readonly owner: Owner;
+  /** Nothing waits for the result above it, so that it may settle the delivery itself. */
+  readonly outermost: boolean;
+  /** Called when the bus closes, for middleware that hold messages. */
+  onClose(flush: () => void): void;
+}
+
+/** How a bus runs a middleware, if other than by subscribing to it as an operator for each message. */
+export type Form = (rest: Step, place: Place) => Step;
+
+// Also recognised in the other module format.
+const FORM = Symbol.for("cqrx.middleware.form");
+
+export function formOf(middleware: Middleware): Form | undefined {
+  return (middleware as { readonly [FORM]?: Form })[FORM];
+}
+
+/** A middleware that is a plain operator wherever it is composed with others, and runs by its form where a bus recognises it. */
+export function withForm<M, R>(operator: Middleware<M, R>, name: string, form: Form): Middleware<M, R> {
+  return Object.defineProperties(operator, { name: { value: name }, [FORM]: { value: form } });
+}
+
+/** What a middleware is called in errors and in `describe()`. */
+export function middlewareName(middleware: Middleware): string {
+  return middleware.name || "(operator)";
+}
+
+/** The error for an operator that emits something of its own, such as the message. */
+export function notADelivery(middleware: string, messageType?: string): MiddlewareCrashedError {
+  return new MiddlewareCrashedError(
+    `${middleware} forwarded something that is not a delivery; forward the delivery, or delivery.with(message).`,
+    {
+      messageType,
+    },
+  );
+}

@@ -1,0 +1,59 @@
+import type { Clock } from "./clock.js";
+import type { HandlerContext } from "./delivery.js";
+import type { Envelope, Headers } from "./envelope.js";
+import type { MessageKind } from "./message.js";
+import type { Middleware } from "./middleware.js";
+import type { HandlerFunction, HandlerRegistry } from "./registry.js";
+
+/** What all buses can be told when they are made. */
+export interface BusOptions {
+  /** First one outermost; fixed at construction. @defaultValue none */
+  readonly middleware?: readonly Middleware<never, never>[];
+  /** Handlers, possibly shared with other buses of the kind. @defaultValue a registry of its own */
+  readonly registry?: HandlerRegistry;
+  /** Handles messages of types that have no handler. @defaultValue none: such messages are rejected with `HandlerNotFoundError` */
+  readonly fallback?: HandlerFunction<object, unknown>;
+  /** For errors, faults and `describe()`. @defaultValue the name of the class */
+  readonly name?: string;
+  /** How deep dispatches may be nested in each other. @defaultValue 256 */
+  readonly maxDepth?: number;
+  /** @defaultValue the system's */
+  readonly clock?: Clock;
+  /** Makes message ids. @defaultValue random UUIDs */
+  readonly ids?: () => string;
+}
+
+export interface DispatchOptions {
+  /** Aborting it rejects the dispatch with its reason at once, and aborts the handler's `signal`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Go into the envelope; copied. */
+  readonly headers?: Headers | undefined;
+  /** What this message is an effect of: it inherits correlation and causation, and from a handler's context also cancellation. */
+  readonly causedBy?: HandlerContext<never> | Envelope<never> | undefined;
+}
+
+export interface CloseOptions {
+  /** How long to wait for messages in flight before they are aborted, in milliseconds; `Infinity` for ever. @defaultValue 10_000 */
+  readonly timeoutMs?: number;
+}
+
+/** How a bus was closed. */
+export interface CloseReport {
+  /** How many messages in flight ended by themselves. */
+  readonly finished: number;
+  /** The ids of messages that were aborted at the deadline. */
+  readonly aborted: readonly string[];
+  /** Those among the aborted whose handler did not stop when its signal told it to. */
+  readonly abandoned: readonly string[];
+}
+
+/** A bus as plain data. */
+export interface BusDescription {
+  readonly name: string;
+  readonly kind: MessageKind;
+  /** Names, outermost first. */
+  readonly middleware: readonly string[];
+  readonly handlers: readonly { readonly messageType: string; readonly handlers: readonly string[] }[];
+  readonly inFlight: number;
+  readonly closed: boolean;
+}

@@ -1,0 +1,35 @@
+import type { Envelope } from "./envelope.js";
+
+interface OutcomeOf<M> {
+  /** The message as it was accepted. */
+  readonly envelope: Envelope<M>;
+  /** From acceptance to settlement, in milliseconds. */
+  readonly durationMs: number;
+}
+
+export type FulfilledOutcome<M = object, R = unknown> = OutcomeOf<M> & PromiseFulfilledResult<R>;
+export type RejectedOutcome<M = object> = OutcomeOf<M> & PromiseRejectedResult;
+
+/**
+ * How a message ended: what `Promise.allSettled` would say of its dispatch, with the envelope and the duration.
+ *
+ * Guarantees: every accepted message has exactly one; it agrees with the promise, and is out before the promise's continuations run.
+ * The value of a command or event is `undefined`; of `ask$`, the last value of the stream.
+ */
+export type Outcome<M = object, R = unknown> = FulfilledOutcome<M, R> | RejectedOutcome<M>;
+
+/**
+ * Something that went wrong beside a message's own result, so that no promise can carry it.
+ *
+ * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler
+ * - `handler`: a stream handler ended with messages unsettled
+ * - `middleware`: a shared middleware crashed, or one forwarded a message twice
+ * - `late`: work went on after its message had been settled, and this is how it ended
+ */
+export interface Fault {
+  readonly kind: "observer" | "handler" | "middleware" | "late";
+  /** Who: the name of a bus stream, handler or middleware. */
+  readonly source: string;
+  readonly error: unknown;
+  readonly envelope?: Envelope | undefined;
+}

@@ -1,0 +1,68 @@
+import type { Observable, Subscription } from "rxjs";
+import { Bus } from "./bus.js";
+import type { Delivery } from "./delivery.js";
+import { runOne, type Kind } from "./engine.js";
+import type { Envelope } from "./envelope.js";
+import type { MessageOf, MessageType, ResultOf } from "./message.js";
+import type { BusOptions, DispatchOptions } from "./options.js";
+import type { Handler } from "./registry.js";
+
+/** What a query handler may return for a result of type `R`. */
+export type QueryResult<R> = R | PromiseLike<R> | Observable<R> | AsyncIterable<R>;
+
+const QUERIES: Kind = { kind: "query", returnsValue: true, needsHandler: true, handle: runOne };
+
+/**
+ * Takes queries to their one handler each and brings back the result.
+ *
+ * @typeParam Unmarked - what queries resolve to whose class does not extend `Query<R>`
+ * @example
+ * const queryBus = new QueryBus();
+ * queryBus.register(GetUserEmail, ({ userId }) => users.get(userId) ?? null);
+ * const email = await queryBus.ask(new GetUserEmail("u1")); // string | null
+ */
+export class QueryBus<Unmarked = unknown> extends Bus {
+  constructor(options: BusOptions = {}) {
+    super(QUERIES, options);
+  }
+
+  /**
+   * Makes `handler` the handler of a type; unsubscribing unregisters it.
+   *
+   * @throws HandlerAlreadyRegisteredError when the type has one; the first stays.
+   * @throws InvalidHandlerError for what cannot be called, and for generators.
+   */
+  register<Q extends MessageOf<"query">>(
+    type: MessageType<Q>,
+    handler: Handler<Q, QueryResult<ResultOf<Q, Unmarked>>>,
+  ): Subscription {
+    return this.handle(type, handler);
+  }
+
+  /** The queries of a type as a stream: whoever subscribes is their handler, and settles each of them. */
+  deliveries<Q extends MessageOf<"query">>(
+    type: MessageType<Q>,
+  ): Observable<Delivery<Q, ResultOf<Q, Unmarked>>> {
+    return this.lane(type);
+  }
+
+  /**
+   * Runs a query and resolves to what its handler returned: the value, the promise's value, or the first value of a stream.
+   *
+   * Guarantees: never throws, always settles. Handler errors arrive as they were thrown.
+   */
+  ask<Q extends MessageOf<"query">>(
+    query: Q | Envelope<Q>,
+    options?: DispatchOptions,
+  ): Promise<ResultOf<Q, Unmarked>> {
+    return this.engine.send(query, options).promise() as Promise<ResultOf<Q, Unmarked>>;
+  }
+
+  /** The same, cold, with every value of a handler that returns a stream. Each subscription asks; unsubscribing aborts. */
+  ask$<Q extends MessageOf<"query">>(
+    query: Q | Envelope<Q>,
+    options?: DispatchOptions,
+  ): Observable<ResultOf<Q, Unmarked>> {
+    return this.cold(query, options) as Observable<ResultOf<Q, Unmarked>>;
+  }
+}

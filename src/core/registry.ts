@@ -1,0 +1,196 @@
+import { Subscription } from "rxjs";
+import type { HandlerContext, LiveDelivery } from "./delivery.js";
+import {
+  HandlerAlreadyRegisteredError,
+  HandlerNotFoundError,
+  InvalidHandlerError,
+  InvalidMessageError,
+} from "./errors.js";
+import { kindOf, nameOf, typeOf, type MessageKind, type MessageType } from "./message.js";
+import { isStream, isThenable } from "./results.js";
+
+/** A function of the message and its context. Async functions and Observables are awaited; generators are refused. */
+export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => R;
+
+/** A function, or an object with a `handle` method, which is looked up at each message and called on the object. */
+export type Handler<M = never, R = unknown> =
+  HandlerFunction<M, R> | { handle(message: M, context: HandlerContext<M>): R };
+
+/** A registered handler, ready to run. */
+export interface Registration {
+  /** As it was given to `register`. */
+  readonly handler: unknown;
+  readonly name: string;
+  /** Returns a value, a promise, or a stream under `ask$`; or throws. */
+  run(delivery: LiveDelivery): unknown;
+}
+
+/**
+ * Message type → handler, by identity of the class. May be shared between buses of one kind; the first bus decides which.
+ *
+ * @example
+ * const registry = new HandlerRegistry();
+ * const bus = new CommandBus({ registry });
+ * bus.register(CreateUser, createUser);
+ * registry.has(CreateUser); // true
+ */
+export class HandlerRegistry {
+  // Replaced, never changed, so that who iterates keeps what there was when it began.
+  readonly #registrations = new Map<unknown, readonly Registration[]>();
+  #kind: MessageKind | undefined;
+
+  /** @throws HandlerAlreadyRegisteredError for a second handler of a type, unless the registry belongs to event buses. */
+  register<M extends object>(type: MessageType<M>, handler: Handler<M>): Subscription {
+    return this.add(type, functionRegistration(type, handler));
+  }
+
+  /** The handler of a type, as it was registered; for events the first. @throws HandlerNotFoundError */
+  get<M extends object>(type: MessageType<M>): Handler<M> {
+    const [first] = this.#registrations.get(type) ?? [];
+    if (first === undefined) throw this.notFound(type);
+    return first.handler as Handler<M>;
+  }
+
+  has(type: MessageType): boolean {
+    return this.#registrations.has(type);
+  }
+
+  /** Forgets all handlers; messages in flight keep theirs. */
+  clear(): void {
+    this.#registrations.clear();
+  }
+
+  /** The registered types, in order of registration. */
+  types(): readonly MessageType[] {
+    return [...this.#registrations.keys()] as MessageType[];
+  }
+
+  get size(): number {
+    return this.#registrations.size;
+  }
+
+  /** @internal A bus takes the registry for its kind: a query bus must not run command handlers. */
+  adopt(kind: MessageKind): void {
+    if (this.#kind !== undefined && this.#kind !== kind) {
+      throw new InvalidHandlerError(
+        `This registry belongs to ${this.#kind} buses; give the ${kind} bus one of its own.`,
+      );
+    }
+    this.#kind = kind;
+  }
+
+  /** @internal */
+  add(type: MessageType, registration: Registration): Subscription {
+    checkType(type, this.#kind);
+    const before = this.#registrations.get(type);
+    if (before !== undefined && this.#kind !== "event") throw new HandlerAlreadyRegisteredError(nameOf(type));
+    this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
+    return new Subscription(() => this.#remove(type, registration));
+  }
+
+  #remove(type: MessageType, registration: Registration): void {
+    const left = this.#registrations.get(type)?.filter((other) => other !== registration) ?? [];
+    if (left.length > 0) this.#registrations.set(type, left);
+    else this.#registrations.delete(type);
+  }
+
+  /** @internal */
+  find(message: object): readonly Registration[] | undefined {
+    // The cheap look first. An own field of that name is no class that anybody registered, so it misses.
+    return this.#registrations.get(message.constructor) ?? this.#registrations.get(typeOf(message));
+  }
+
+  /** @internal All registrations, for `describe()`. */
+  entries(): Iterable<[MessageType, readonly Registration[]]> {
+    return this.#registrations.entries() as Iterable<[MessageType, readonly Registration[]]>;
+  }
+
+  /** @internal An error that names what the caller may have meant. */
+  notFound(type: MessageType | undefined): HandlerNotFoundError {
+    const name = nameOf(type);
+    const base = this.types().find((known) => typeof type === "function" && type.prototype instanceof known);
+    if (base !== undefined)
+      return new HandlerNotFoundError(
+        name,
+        ` Its base class ${nameOf(base)} has one, but handlers are found by exact class.`,
+      );
+    const names = this.types().map(nameOf);
+    const nearest = names.sort((a, b) => distance(a, name) - distance(b, name)).slice(0, 3);
+    return new HandlerNotFoundError(
+      name,
+      nearest.length === 0 ? " Nothing is registered yet." : ` Nearest registered: ${nearest.join(", ")}.`,
+    );
+  }
+}
+
+/** The share of neighbouring letter pairs that two names do not have in common: 0 for equal ones, 1 for strangers. Dice's coefficient. */
+function distance(a: string, b: string): number {
+  const pairs = (name: string): string[] =>
+    Array.from({ length: Math.max(name.length - 1, 1) }, (_, at) => name.slice(at, at + 2).toLowerCase());
+  const [left, right] = [pairs(a), pairs(b)];
+  return 1 - (2 * left.filter((pair) => right.includes(pair)).length) / (left.length + right.length);
+}
+
+function checkType(type: MessageType, kind: MessageKind | undefined): void {
+  if (typeof type !== "function" || type.prototype === undefined) {
+    throw new InvalidMessageError(
+      `A message type is a class; received ${type === null ? "null" : typeof type}.`,
+    );
+  }
+  const marked = kindOf(type);
+  if (kind !== undefined && marked !== undefined && marked !== kind) {
+    throw new InvalidMessageError(
+      `${nameOf(type)} is marked as a ${marked}; register it on a ${marked} bus.`,
+      { messageType: nameOf(type) },
+    );
+  }
+}
+
+export function functionRegistration<M extends object>(
+  type: MessageType<M>,
+  handler: Handler<M>,
+): Registration {
+  const call = checkedHandler(type, handler);
+  return {
+    handler,
+    name:
+      (typeof handler === "function"
+        ? handler.name
+        : (handler.constructor as { name?: string } | undefined)?.name) || "(anonymous)",
+    run(delivery) {
+      const result = call(delivery.message as M, delivery as unknown as HandlerContext<M>);
+      return !isThenable(result) && isStream(result) ? delivery.handled(result) : result;
+    },
+  };
+}
+
+function checkedHandler<M extends object>(
+  type: MessageType<M>,
+  handler: Handler<M>,
+): HandlerFunction<M, unknown> {
+  const refuse = (problem: string): never => {
+    throw new InvalidHandlerError(`The handler of ${nameOf(type)} ${problem}.`, {
+      messageType: nameOf(type),
+    });
+  };
+  if (typeof handler !== "function") {
+    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function") {
+      refuse(
+        `is ${handler === null ? "null" : `a value of type ${typeof handler}`}; pass a function or an object with a handle method`,
+      );
+    }
+    refuseGenerator(handler.handle, refuse);
+    return (message, context) => handler.handle(message, context);
+  }
+  refuseGenerator(handler, refuse);
+  if (/^class\b/.test(Function.prototype.toString.call(handler)))
+    refuse("is a class; pass an instance with a handle method");
+  return handler;
+}
+
+function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {
+  // Calling a generator function runs nothing of it: the handler would silently do nothing.
+  if (/GeneratorFunction\]$/.test(Object.prototype.toString.call(fn))) {
+    refuse("is a generator function; return an Observable or an async iterable instead");
+  }
+}

@@ -1,0 +1,61 @@
+import { from, isObservable, Observable, takeWhile } from "rxjs";
+import { NoResultError } from "./errors.js";
+import type { LiveDelivery } from "./delivery.js";
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function"
+  );
+}
+
+export type Stream = Observable<unknown> | AsyncIterable<unknown>;
+
+/** Observables and async iterables are streams; arrays, strings and iterables are values. */
+export function isStream(value: unknown): value is Stream {
+  return (
+    typeof value === "object" && value !== null && (isObservable(value) || Symbol.asyncIterator in value)
+  );
+}
+
+/** Which values of a stream make the reply: none, the first, or all of them, one by one and in the end the last. */
+export type Take = "none" | "first" | ((value: unknown) => void);
+
+/** Runs a stream for a delivery: returns or throws at once what is known at once, a promise otherwise. */
+export function consume(stream: Stream, delivery: LiveDelivery, take: Take): unknown {
+  const reply = delivery.fork();
+  let last: unknown;
+  let empty = true;
+  // A stream that emits synchronously, perhaps for ever, has to be told to stop while it is being subscribed to.
+  const values = toObservable(stream).pipe(takeWhile(() => reply.pending));
+  const subscription = values.subscribe({
+    next(value) {
+      if (take === "none") return;
+      last = value;
+      empty = false;
+      if (take === "first") reply.resolve(value);
+      else take(value);
+    },
+    error: (error: unknown) => reply.fail(error),
+    complete: () =>
+      take === "first" && empty ? reply.fail(new NoResultError(delivery.typeName)) : reply.resolve(last),
+  });
+  reply.whenSettled(() => subscription.unsubscribe());
+  return reply.outcome();
+}
+
+/** Not `from`: it lets an iterator that awaits go on when its subscriber has left. */
+function toObservable(stream: Stream): Observable<unknown> {
+  if (!(Symbol.asyncIterator in stream)) return from(stream);
+  return new Observable((subscriber) => {
+    const iterator = stream[Symbol.asyncIterator]();
+    void (async () => {
+      for (;;) {
+        const { done, value } = await iterator.next();
+        if (subscriber.closed || done === true) break;
+        subscriber.next(value);
+      }
+      subscriber.complete();
+    })().catch((error: unknown) => subscriber.error(error));
+    return () => void iterator.return?.()?.then(undefined, () => undefined);
+  });
+}

@@ -1,0 +1,167 @@
+import { Subject, type OperatorFunction } from "rxjs";
+import { captureContext, type ContextRunner } from "./async-context.js";
+import { LONGEST_TIMEOUT_MS } from "./clock.js";
+import { LiveDelivery, type Delivery, type Owner } from "./delivery.js";
+import {
+  BusClosedError,
+  InvalidMiddlewareError,
+  MessageHeldError,
+  MiddlewareCrashedError,
+} from "./errors.js";
+import { notADelivery, withForm, type Middleware, type Step } from "./middleware.js";
+import { replying } from "./pipeline.js";
+
+export interface SharedOptions {
+  /** How long one message may be held before it is rejected with `MessageHeldError`; `Infinity` for ever. @defaultValue 30_000 */
+  readonly holdTimeoutMs?: number;
+}
+
+/**
+ * One instance of an operator across all messages, for what needs to see the stream: throttle, buffer, debounce.
+ *
+ * Guarantees: supervised. If it errors or completes, what it held is rejected with `MiddlewareCrashedError` and a fresh instance goes on.
+ * What it neither forwards nor settles within `holdTimeoutMs` is rejected with `MessageHeldError`.
+ *
+ * @example
+ * new CommandBus({ middleware: [shared(throttleTime(100), { holdTimeoutMs: 200 })] });
+ */
+export function shared<M extends object = object, R = unknown>(
+  operator: OperatorFunction<Delivery<M, R>, Delivery<M, R>>,
+  { holdTimeoutMs = 30_000 }: SharedOptions = {},
+): Middleware<M, R> {
+  if (typeof operator !== "function") throw new InvalidMiddlewareError("shared() takes an RxJS operator.");
+  if (!(holdTimeoutMs > 0))
+    throw new InvalidMiddlewareError(`holdTimeoutMs must be above 0; received ${String(holdTimeoutMs)}.`);
+  const name = operator.name || "shared";
+  return withForm(
+    (source) => operator(source),
+    name,
+    (rest, { owner, outermost, onClose }) => {
+      const stage = new SharedStage(operator as unknown as Middleware, name, holdTimeoutMs, rest, owner);
+      onClose(() => stage.close());
+      return replying((delivery) => stage.push(delivery), outermost);
+    },
+  );
+}
+
+interface Held {
+  readonly deadlineMs: number;
+  enter?: ContextRunner;
+}
+
+/** Runs one operator instance for all messages, supervises it, and answers for what it keeps. */
+class SharedStage {
+  readonly #operator: Middleware;
+  readonly #name: string;
+  readonly #holdTimeoutMs: number;
+  readonly #rest: Step;
+  readonly #owner: Owner;
+  /** What went in and neither came out nor was settled, oldest first, hence in order of deadline. */
+  readonly #held = new Map<LiveDelivery, Held>();
+  #closed = false;
+  #input: Subject<Delivery> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(operator: Middleware, name: string, holdTimeoutMs: number, rest: Step, owner: Owner) {
+    this.#operator = operator;
+    this.#name = name;
+    this.#holdTimeoutMs = Math.min(holdTimeoutMs, LONGEST_TIMEOUT_MS);
+    this.#rest = rest;
+    this.#owner = owner;
+  }
+
+  push(delivery: LiveDelivery): void {
+    const held: Held = { deadlineMs: performance.now() + this.#holdTimeoutMs };
+    this.#held.set(delivery.reply, held);
+    (this.#input ?? this.#start()).next(delivery);
+    if (this.#held.get(delivery.reply) !== held) return;
+    // It waits: whatever lets it go will run in another message's context.
+    held.enter = captureContext();
+    delivery.whenSettled(() => this.#release(delivery.reply));
+    this.#arm();
+  }
+
+  /** Completes the input, on which operators flush what they keep. */
+  close(): void {
+    this.#closed = true;
+    this.#input?.complete();
+  }
+
+  #start(): Subject<Delivery> {
+    const input = new Subject<Delivery>();
+    this.#input = input;
+    let ended = false;
+    const end = (error?: unknown): void => {
+      ended = true;
+      if (this.#input === input) this.#input = undefined;
+      this.#crashed(error);
+    };
+    try {
+      this.#operator(input).subscribe({
+        next: (out: Delivery) =>
+          out instanceof LiveDelivery ? this.#forward(out) : end(notADelivery(this.#name)),
+        error: end,
+        complete: () => end(),
+      });
+    } catch (error) {
+      end(error);
+    }
+    return ended ? new Subject() : input;
+  }
+
+  #forward(out: LiveDelivery): void {
+    const enter = this.#release(out.reply)?.enter;
+    if (enter === undefined) out.run(this.#rest);
+    else enter(() => out.run(this.#rest));
+  }
+
+  #release(reply: LiveDelivery): Held | undefined {
+    const held = this.#held.get(reply);
+    this.#held.delete(reply);
+    if (this.#held.size === 0) this.#disarm();
+    return held;
+  }
+
+  #crashed(cause?: unknown): void {
+    const held = [...this.#held.keys()];
+    this.#held.clear();
+    this.#disarm();
+    if (this.#closed && cause === undefined) {
+      for (const reply of held) reply.reject(new BusClosedError(this.#owner.name, reply.typeName));
+      return;
+    }
+    const how = cause === undefined ? "completed" : "failed";
+    const error = (messageType?: string): MiddlewareCrashedError =>
+      new MiddlewareCrashedError(
+        `Shared middleware ${this.#name} ${how}${messageType === undefined ? "" : ` while it held ${messageType}`}; a fresh instance takes over.`,
+        cause === undefined ? { messageType } : { messageType, cause },
+      );
+    for (const reply of held) reply.reject(error(reply.typeName));
+    this.#owner.report({ kind: "middleware", source: this.#name, error: error() });
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined || this.#holdTimeoutMs === LONGEST_TIMEOUT_MS) return;
+    for (const { deadlineMs } of this.#held.values()) {
+      this.#timer = setTimeout(() => this.#expire(), Math.max(0, deadlineMs - performance.now()));
+      // A process with nothing else to do may exit.
+      (this.#timer as { unref?(): void }).unref?.();
+      return;
+    }
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const [reply, { deadlineMs }] of [...this.#held]) {
+      if (deadlineMs > now) break;
+      reply.reject(new MessageHeldError(reply.typeName, this.#name, this.#holdTimeoutMs));
+    }
+    this.#arm();
+  }
+}

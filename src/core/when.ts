@@ -1,0 +1,35 @@
+import { mergeMap, of } from "rxjs";
+import { InvalidMiddlewareError } from "./errors.js";
+import { middlewareName, withForm, type Middleware } from "./middleware.js";
+import { matcher, nameOf, type MessageType } from "./message.js";
+import { build } from "./pipeline.js";
+
+/**
+ * Narrows a middleware to some message types; others pass it by.
+ *
+ * @example
+ * when([DeleteUser, ChangeEmail], around((message, next) => { requireAdmin(); return next(message); }))
+ */
+export function when<M extends object>(
+  types: MessageType<M> | readonly MessageType<M>[],
+  middleware: Middleware<M, never>,
+): Middleware {
+  const list = (Array.isArray(types) ? types : [types]) as readonly MessageType[];
+  if (list.length === 0 || list.some((type) => typeof type !== "function"))
+    throw new InvalidMiddlewareError("when() takes a message class, or several.");
+  if (typeof middleware !== "function")
+    throw new InvalidMiddlewareError("when() takes a middleware as its second argument.");
+  const narrowed = middleware as unknown as Middleware;
+  const matches = matcher(list);
+  return withForm(
+    (source) =>
+      source.pipe(
+        mergeMap((delivery) => (matches(delivery.message) ? narrowed(of(delivery)) : of(delivery))),
+      ),
+    `when(${list.map(nameOf).join(", ")}: ${middlewareName(narrowed)})`,
+    (rest, place) => {
+      const step = build([narrowed], rest, place);
+      return (delivery) => (matches(delivery.message) ? step(delivery) : rest(delivery));
+    },
+  );
+}

@@ -1,0 +1,65 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// Messages
+export { Command, DomainEvent, Query } from "./core/message.js";
+export type { MessageKind, MessageOf, MessageType, MessageTypeStatics, ResultOf } from "./core/message.js";
+export { Envelope, isEnvelope } from "./core/envelope.js";
+export type { EnvelopeJson, Headers, MessageMeta } from "./core/envelope.js";
+export type { StandardIssue, StandardResult, StandardSchema } from "./core/standard-schema.js";
+
+// Buses
+export { CommandBus } from "./core/command-bus.js";
+export type { CommandInput } from "./core/command-bus.js";
+export { QueryBus } from "./core/query-bus.js";
+export type { QueryResult } from "./core/query-bus.js";
+export { EventBus } from "./core/event-bus.js";
+export type { EventBusOptions } from "./core/event-bus.js";
+export type { Bus } from "./core/bus.js";
+export type {
+  BusDescription,
+  BusOptions,
+  CloseOptions,
+  CloseReport,
+  DispatchOptions,
+} from "./core/options.js";
+export type { Clock } from "./core/clock.js";
+
+// Handlers
+export { HandlerRegistry } from "./core/registry.js";
+export type { Handler, HandlerFunction } from "./core/registry.js";
+export type { Delivery, HandlerContext } from "./core/delivery.js";
+
+// Middleware
+export { around } from "./core/around.js";
+export type { AroundFunction, Next } from "./core/around.js";
+export { shared } from "./core/shared.js";
+export type { SharedOptions } from "./core/shared.js";
+export { when } from "./core/when.js";
+export type { Middleware } from "./core/middleware.js";
+
+// Observing
+export { fulfilled, ofType, rejected } from "./reactive/of-type.js";
+export type { Fault, FulfilledOutcome, Outcome, RejectedOutcome } from "./core/outcome.js";
+
+// Default buses and decorators
+export { command, event, query } from "./core/decorators.js";
+export { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./core/default-buses.js";
+
+// Errors
+export {
+  BusClosedError,
+  CqrsError,
+  DispatchDepthExceededError,
+  EventHandlersFailedError,
+  HandlerAlreadyRegisteredError,
+  HandlerNotFoundError,
+  HandlerStoppedError,
+  InvalidHandlerError,
+  InvalidMessageError,
+  InvalidMiddlewareError,
+  MessageDroppedError,
+  MessageHeldError,
+  MiddlewareCrashedError,
+  NonErrorThrownError,
+  NoResultError,
+} from "./core/errors.js";
+export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";

@@ -1,0 +1,46 @@
+import { filter, type OperatorFunction } from "rxjs";
+import type { Delivery } from "../core/delivery.js";
+import { isEnvelope, type Envelope } from "../core/envelope.js";
+import { matcher, type MessageType, type ResultOf } from "../core/message.js";
+import type { FulfilledOutcome, Outcome, RejectedOutcome } from "../core/outcome.js";
+
+/** What a stream item becomes when it is known to be about messages of type `M`. */
+export type About<T, M> = T extends Envelope
+  ? Envelope<M>
+  : T extends Delivery<object, infer R>
+    ? Delivery<M, R>
+    : T extends { readonly status: "fulfilled" }
+      ? FulfilledOutcome<M, ResultOf<M>>
+      : T extends { readonly status: "rejected" }
+        ? RejectedOutcome<M>
+        : never;
+
+/**
+ * Narrows a stream of envelopes, deliveries or outcomes to some message types, by identity of the class.
+ *
+ * @example
+ * commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled()).subscribe(({ envelope }) => console.log(envelope.payload.email));
+ */
+export function ofType<T extends Envelope | Delivery | Outcome, M extends object>(
+  ...types: MessageType<M>[]
+): OperatorFunction<T, About<T, M>> {
+  const matches = matcher(types);
+  return filter((item: T): item is T & About<T, M> =>
+    matches(messageOf(item)),
+  ) as unknown as OperatorFunction<T, About<T, M>>;
+}
+
+function messageOf(item: Envelope | Delivery | Outcome): object {
+  if ("message" in item) return item.message;
+  return isEnvelope(item) ? item.payload : item.envelope.payload;
+}
+
+/** Only the outcomes that succeeded. */
+export function fulfilled<T extends Outcome>(): OperatorFunction<T, Extract<T, FulfilledOutcome>> {
+  return filter((outcome: T): outcome is Extract<T, FulfilledOutcome> => outcome.status === "fulfilled");
+}
+
+/** Only the outcomes that failed. */
+export function rejected<T extends Outcome>(): OperatorFunction<T, Extract<T, RejectedOutcome>> {
+  return filter((outcome: T): outcome is Extract<T, RejectedOutcome> => outcome.status === "rejected");
+}
