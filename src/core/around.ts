@@ -1,7 +1,6 @@
-import { Observable } from "rxjs";
 import type { Delivery, LiveDelivery } from "./delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError, MiddlewareCrashedError } from "./errors.js";
-import { withForm, type Middleware } from "./middleware.js";
+import { fromForm, type Middleware } from "./middleware.js";
 import { isThenable } from "./results.js";
 
 /**
@@ -35,11 +34,7 @@ export function around<M extends object = object, R = unknown>(call: AroundFunct
   if (typeof call !== "function")
     throw new InvalidMiddlewareError("around() takes a function (message, next, delivery) => result.");
   const untyped = call as unknown as AroundFunction;
-  return withForm(
-    aroundOperator(untyped),
-    call.name || "around",
-    (rest) => (delivery) => callAround(untyped, delivery, rest),
-  ) as unknown as Middleware<M, R>;
+  return fromForm(call.name || "around", (rest) => (delivery) => callAround(untyped, delivery, rest));
 }
 
 function callAround(
@@ -69,31 +64,4 @@ function callAround(
   if (isThenable(below) && !isThenable(result))
     below.then(undefined, (error: unknown) => delivery.late(error));
   return result;
-}
-
-/** The same middleware as a plain operator, for where it is composed with others or tested with marbles. */
-function aroundOperator(call: AroundFunction): Middleware {
-  return (source) =>
-    new Observable((subscriber) => {
-      let running = 1;
-      const ended = (): void => {
-        if (--running === 0) subscriber.complete();
-      };
-      return source.subscribe({
-        next(value) {
-          running++;
-          const delivery = value as LiveDelivery;
-          delivery.run((outer) =>
-            callAround(call, outer, (inner) => {
-              const fork = inner.fork();
-              subscriber.next(fork);
-              return fork.outcome();
-            }),
-          );
-          delivery.whenSettled(ended);
-        },
-        error: (error: unknown) => subscriber.error(error),
-        complete: ended,
-      });
-    });
 }

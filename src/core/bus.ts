@@ -61,6 +61,7 @@ export abstract class Bus {
       const delivery = this.#engine.send(message, options, (value) => {
         streamed = true;
         subscriber.next(value);
+        return !subscriber.closed;
       });
       subscriber.add(() =>
         delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),

@@ -39,7 +39,7 @@ export function command<C extends MessageOf<"command">>(
 /** Registers a query handler, on the default bus unless another is given. Used like {@link command}. */
 export function query<Q extends MessageOf<"query">, Unmarked = unknown>(
   type: MessageType<Q>,
-  bus: QueryBus<Unmarked> = defaultQueryBus as QueryBus<Unmarked>,
+  bus: QueryBus<Unmarked> = defaultQueryBus,
 ): HandlerDecorator<Q, QueryResult<ResultOf<Q, Unmarked>>> {
   return decorator("query", type, bus, (handler) => bus.register(type, handler));
 }

@@ -102,14 +102,12 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   /** What was found at the door; it handles the message even if it is unregistered meanwhile. */
   handler: readonly Registration[] | undefined;
   status: typeof PENDING | typeof FULFILLED | typeof REJECTED | typeof ABORTED;
-  /** The value or the reason, by `status`. */
+  /** The value or the reason, by `status`; while pending, the promise awaited for it if there is one. */
   result: unknown;
   /** How deep the dispatch was nested, from 1; 0 for what no bus has accepted. */
   depth: number;
   /** Monotonic time of acceptance, or of the first look if nobody was watching then. */
   startedMs: number | undefined;
-  /** What is awaited for the result, for telling at a forced close who did not stop. */
-  work: PromiseLike<unknown> | undefined;
   // Neighbours in the bus's list of messages in flight.
   previous: LiveDelivery | undefined;
   following: LiveDelivery | undefined;
@@ -127,7 +125,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     this.result = undefined;
     this.depth = 0;
     this.startedMs = undefined;
-    this.work = undefined;
     this.previous = undefined;
     this.following = undefined;
     this.more = undefined;
@@ -202,7 +199,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   adopt(result: unknown): void {
     if (result === LATER) return;
     if (isThenable(result)) {
-      this.origin.work = result;
+      if (this.pending) this.origin.result = result;
       result.then(
         (value) => (this.pending ? this.finish(value) : this.late()),
         (error: unknown) => (this.pending ? this.fail(error) : this.late(error)),
@@ -246,7 +243,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   promise(): Promise<unknown> {
     const reply = this.reply;
     if (reply.status === FULFILLED) return Promise.resolve(reply.result);
-    if (reply.status !== PENDING) return Promise.reject(reply.result as Error);
+    if (reply.status !== PENDING) return Promise.reject(reply.result);
     const promise = new Promise(capture);
     if (reply.fulfilPromise === undefined) {
       reply.fulfilPromise = capturedResolve;

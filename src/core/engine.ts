@@ -287,14 +287,15 @@ export class Engine implements Owner {
       });
     }
     const left = this.#pending();
+    const work = left.map(({ result }) => result);
     for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
-    const abandoned = await stillWorking(left);
+    const working = await stillWorking(work);
     this.#state = "closed";
     this.observers.complete();
     return {
       finished: this.#endedWhileClosing - left.length,
       aborted: left.map((delivery) => delivery.id.value),
-      abandoned: abandoned.map((delivery) => delivery.id.value),
+      abandoned: left.filter((_, index) => working[index]).map((delivery) => delivery.id.value),
     };
   }
 
@@ -313,14 +314,14 @@ export class Engine implements Owner {
   }
 }
 
-/** Whose handlers have not come to an end a moment after they were told to. */
-async function stillWorking(aborted: readonly LiveDelivery[]): Promise<readonly LiveDelivery[]> {
-  const working = new Set(aborted.filter(({ work }) => isThenable(work)));
-  if (working.size === 0) return [];
-  for (const delivery of working) {
-    const stopped = (): void => void working.delete(delivery);
-    (delivery.work as PromiseLike<unknown>).then(stopped, stopped);
+/** Which of the promises are still pending a moment later. */
+async function stillWorking(work: readonly unknown[]): Promise<readonly boolean[]> {
+  const working = work.map(isThenable);
+  if (!working.includes(true)) return working;
+  for (const [index, promise] of work.entries()) {
+    const stopped = (): void => void (working[index] = false);
+    if (isThenable(promise)) promise.then(stopped, stopped);
   }
   await new Promise((resolve) => setTimeout(resolve, 0));
-  return [...working];
+  return working;
 }

@@ -227,7 +227,7 @@ function instantiate<M extends object>(data: unknown, type: MessageType<M> & Rea
   if (value instanceof type) return value;
   if (typeof value !== "object" || value === null) refuse("payload", "is not an object");
   // Defined, not assigned: setters and inherited accessors of the class must not see data from outside.
-  return Object.create(type.prototype, Object.getOwnPropertyDescriptors(value)) as M;
+  return Object.create(type.prototype as object, Object.getOwnPropertyDescriptors(value)) as M;
 }
 
 function attempt<T>(path: string, problem: string, run: () => T): T {

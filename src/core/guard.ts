@@ -12,6 +12,8 @@ export function guard<T>(source: Observable<T>, report: Report): Observable<T> {
   return new GuardedObservable(source, report);
 }
 
+// The public methods that subscribers reach are overridden, nothing internal: RxJS offers no other way to see what a subscriber throws.
+// eslint-disable-next-line rxjs-x/no-subclass
 class GuardedObservable<T> extends Observable<T> {
   readonly #report: Report;
 
@@ -68,6 +70,7 @@ export function complain(bus: string, error: unknown): void {
   const now = performance.now();
   if (now - complainedAt < 1_000) return;
   complainedAt = now;
+  // eslint-disable-next-line no-console -- nobody else is left to be told
   console.error(
     `${bus}: an error that no promise carries; subscribe to faults$ to handle such errors.`,
     error,

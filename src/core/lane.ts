@@ -1,4 +1,4 @@
-import { Observable, Subject, Subscription } from "rxjs";
+import { Observable, Subject, type Subscription } from "rxjs";
 import type { Delivery, LiveDelivery, Owner } from "./delivery.js";
 import { HandlerStoppedError } from "./errors.js";
 import { guard } from "./guard.js";

@@ -1,5 +1,5 @@
-import type { MonoTypeOperatorFunction } from "rxjs";
-import type { Delivery, LiveDelivery, Owner } from "./delivery.js";
+import { Observable, type MonoTypeOperatorFunction } from "rxjs";
+import { LATER, LiveDelivery, type Delivery, type Owner } from "./delivery.js";
 import { MiddlewareCrashedError } from "./errors.js";
 
 /**
@@ -21,7 +21,7 @@ export interface Place {
   /** Nothing waits for the result above it, so that it may settle the delivery itself. */
   readonly outermost: boolean;
   /** Called when the bus closes, for middleware that hold messages. */
-  onClose(flush: () => void): void;
+  readonly onClose: (flush: () => void) => void;
 }
 
 /** How a bus runs a middleware, if other than by subscribing to it as an operator for each message. */
@@ -37,6 +37,54 @@ export function formOf(middleware: Middleware): Form | undefined {
 /** A middleware that is a plain operator wherever it is composed with others, and runs by its form where a bus recognises it. */
 export function withForm<M, R>(operator: Middleware<M, R>, name: string, form: Form): Middleware<M, R> {
   return Object.defineProperties(operator, { name: { value: name }, [FORM]: { value: form } });
+}
+
+/** A middleware that is written as a form, with a plain operator made of it for where it is composed with others or tested with marbles. */
+export function fromForm<M, R>(name: string, form: Form): Middleware<M, R> {
+  return withForm(asOperator(name, form), name, form) as unknown as Middleware<M, R>;
+}
+
+function asOperator(name: string, form: Form): Middleware {
+  return (source) =>
+    new Observable((subscriber) => {
+      let running = 1;
+      const ended = (): void => {
+        if (--running === 0) subscriber.complete();
+      };
+      let step: Step | undefined;
+      return source.subscribe({
+        next(delivery) {
+          if (!(delivery instanceof LiveDelivery)) return subscriber.error(notADelivery(name));
+          running++;
+          step ??= form(
+            replying((fork) => subscriber.next(fork), false),
+            { owner: delivery.owner, outermost: false, onClose: () => undefined },
+          );
+          delivery.run(step);
+          delivery.whenSettled(ended);
+        },
+        error: (error: unknown) => subscriber.error(error),
+        complete: ended,
+      });
+    });
+}
+
+/**
+ * A step that passes deliveries on and answers by their reply address. Where a function waits for the result above it, it gets a fork: that function
+ * may catch the error, and decides what the outer reply is.
+ */
+export function replying(push: (delivery: LiveDelivery) => void, outermost: boolean): Step {
+  if (outermost) {
+    return (delivery) => {
+      push(delivery);
+      return LATER;
+    };
+  }
+  return (delivery) => {
+    const fork = delivery.fork();
+    push(fork);
+    return fork.outcome();
+  };
 }
 
 /** What a middleware is called in errors and in `describe()`. */

@@ -1,11 +1,12 @@
 import { EMPTY, isObservable, Observable, pipe } from "rxjs";
 import { captureContext, type ContextRunner } from "./async-context.js";
-import { LATER, LiveDelivery, type Delivery } from "./delivery.js";
+import { LiveDelivery, type Delivery } from "./delivery.js";
 import { InvalidMiddlewareError, MessageDroppedError, MiddlewareCrashedError } from "./errors.js";
 import {
   formOf,
   middlewareName,
   notADelivery,
+  replying,
   type Middleware,
   type Place,
   type Step,
@@ -28,24 +29,6 @@ export function build(middleware: readonly Middleware[], rest: Step, place: Plac
     end = start;
   }
   return step;
-}
-
-/**
- * A step that passes deliveries on and answers by their reply address. Where a function waits for the result above it, it gets a fork: that function
- * may catch the error, and decides what the outer reply is.
- */
-export function replying(push: (delivery: LiveDelivery) => void, outermost: boolean): Step {
-  if (outermost) {
-    return (delivery) => {
-      push(delivery);
-      return LATER;
-    };
-  }
-  return (delivery) => {
-    const fork = delivery.fork();
-    push(fork);
-    return fork.outcome();
-  };
 }
 
 /** Runs each message through its own subscription of the operators, so that what one message does to them concerns no other. */

@@ -179,6 +179,7 @@ function checkedHandler<M extends object>(
         `is ${handler === null ? "null" : `a value of type ${typeof handler}`}; pass a function or an object with a handle method`,
       );
     }
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- looked at, not called
     refuseGenerator(handler.handle, refuse);
     return (message, context) => handler.handle(message, context);
   }
@@ -190,7 +191,7 @@ function checkedHandler<M extends object>(
 
 function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {
   // Calling a generator function runs nothing of it: the handler would silently do nothing.
-  if (/GeneratorFunction\]$/.test(Object.prototype.toString.call(fn))) {
+  if (Object.prototype.toString.call(fn).endsWith("GeneratorFunction]")) {
     refuse("is a generator function; return an Observable or an async iterable instead");
   }
 }

@@ -1,4 +1,5 @@
 import { from, isObservable, Observable, takeWhile } from "rxjs";
+import { abortError } from "./cancellation.js";
 import { NoResultError } from "./errors.js";
 import type { LiveDelivery } from "./delivery.js";
 
@@ -17,8 +18,11 @@ export function isStream(value: unknown): value is Stream {
   );
 }
 
-/** Which values of a stream make the reply: none, the first, or all of them, one by one and in the end the last. */
-export type Take = "none" | "first" | ((value: unknown) => void);
+/**
+ * Which values of a stream make the reply: none, the first, or all of them, one by one and in the end the last,
+ * for as long as the function that takes them says that it wants more.
+ */
+export type Take = "none" | "first" | ((value: unknown) => boolean);
 
 /** Runs a stream for a delivery: returns or throws at once what is known at once, a promise otherwise. */
 export function consume(stream: Stream, delivery: LiveDelivery, take: Take): unknown {
@@ -26,6 +30,7 @@ export function consume(stream: Stream, delivery: LiveDelivery, take: Take): unk
   let last: unknown;
   let empty = true;
   // A stream that emits synchronously, perhaps for ever, has to be told to stop while it is being subscribed to.
+  // eslint-disable-next-line rxjs-x/no-ignored-takewhile-value
   const values = toObservable(stream).pipe(takeWhile(() => reply.pending));
   const subscription = values.subscribe({
     next(value) {
@@ -33,7 +38,7 @@ export function consume(stream: Stream, delivery: LiveDelivery, take: Take): unk
       last = value;
       empty = false;
       if (take === "first") reply.resolve(value);
-      else take(value);
+      else if (!take(value)) reply.abort(abortError(`Nobody wants more of ${delivery.typeName}.`));
     },
     error: (error: unknown) => reply.fail(error),
     complete: () =>
@@ -50,9 +55,9 @@ function toObservable(stream: Stream): Observable<unknown> {
     const iterator = stream[Symbol.asyncIterator]();
     void (async () => {
       for (;;) {
-        const { done, value } = await iterator.next();
-        if (subscriber.closed || done === true) break;
-        subscriber.next(value);
+        const next = await iterator.next();
+        if (subscriber.closed || next.done === true) break;
+        subscriber.next(next.value);
       }
       subscriber.complete();
     })().catch((error: unknown) => subscriber.error(error));

@@ -8,8 +8,7 @@ import {
   MessageHeldError,
   MiddlewareCrashedError,
 } from "./errors.js";
-import { notADelivery, withForm, type Middleware, type Step } from "./middleware.js";
-import { replying } from "./pipeline.js";
+import { notADelivery, replying, withForm, type Middleware, type Step } from "./middleware.js";
 
 export interface SharedOptions {
   /** How long one message may be held before it is rejected with `MessageHeldError`; `Infinity` for ever. @defaultValue 30_000 */
@@ -73,7 +72,9 @@ class SharedStage {
   push(delivery: LiveDelivery): void {
     const held: Held = { deadlineMs: performance.now() + this.#holdTimeoutMs };
     this.#held.set(delivery.reply, held);
-    (this.#input ?? this.#start()).next(delivery);
+    if (this.#input === undefined) this.#start();
+    // Still undefined when the operator ended as soon as it was subscribed to; what is held has been rejected then.
+    this.#input?.next(delivery);
     if (this.#held.get(delivery.reply) !== held) return;
     // It waits: whatever lets it go will run in another message's context.
     held.enter = captureContext();
@@ -87,29 +88,26 @@ class SharedStage {
     this.#input?.complete();
   }
 
-  #start(): Subject<Delivery> {
+  #start(): void {
     const input = new Subject<Delivery>();
     this.#input = input;
-    let ended = false;
     const end = (error?: unknown): void => {
-      ended = true;
       if (this.#input === input) this.#input = undefined;
       this.#crashed(error);
     };
     try {
       this.#operator(input).subscribe({
         next: (out: Delivery) =>
-          out instanceof LiveDelivery ? this.#forward(out) : end(notADelivery(this.#name)),
+          out instanceof LiveDelivery ? this.#forward(out as LiveDelivery) : end(notADelivery(this.#name)),
         error: end,
         complete: () => end(),
       });
     } catch (error) {
       end(error);
     }
-    return ended ? new Subject() : input;
   }
 
-  #forward(out: LiveDelivery): void {
+  #forward(out: LiveDelivery<object>): void {
     const enter = this.#release(out.reply)?.enter;
     if (enter === undefined) out.run(this.#rest);
     else enter(() => out.run(this.#rest));

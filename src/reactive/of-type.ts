@@ -25,9 +25,7 @@ export function ofType<T extends Envelope | Delivery | Outcome, M extends object
   ...types: MessageType<M>[]
 ): OperatorFunction<T, About<T, M>> {
   const matches = matcher(types);
-  return filter((item: T): item is T & About<T, M> =>
-    matches(messageOf(item)),
-  ) as unknown as OperatorFunction<T, About<T, M>>;
+  return filter((item: T): item is T & About<T, M> => matches(messageOf(item)));
 }
 
 function messageOf(item: Envelope | Delivery | Outcome): object {
