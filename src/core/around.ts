@@ -1,7 +1,7 @@
 import type { Delivery, LiveDelivery } from "./delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError, MiddlewareCrashedError } from "./errors.js";
 import { fromForm, type Middleware } from "./middleware.js";
-import { isThenable } from "./results.js";
+import { asPromise, isThenable } from "./thenable.js";
 
 /**
  * Runs the rest of the pipeline: later middleware, then the handler. Returns its value, or a promise of it; throws what a synchronous rest throws.
@@ -62,6 +62,6 @@ function callAround(
   );
   // Forgotten, not awaited: the rest goes on, and what it fails with must not be lost.
   if (isThenable(below) && !isThenable(result))
-    below.then(undefined, (error: unknown) => delivery.late(error));
+    asPromise(below).then(undefined, (error: unknown) => delivery.lateFailure(error));
   return result;
 }

@@ -12,11 +12,13 @@ import type { Handler } from "./registry.js";
 
 /** What the three buses have in common; each adds the word for sending its kind of message. */
 export abstract class Bus {
-  readonly #engine: Engine;
+  #engine: Engine;
+  readonly #renew: () => Engine;
 
   /** @internal */
   constructor(kind: Kind, options: BusOptions = {}) {
-    this.#engine = new Engine(kind, options, new.target.name);
+    this.#renew = () => new Engine(kind, options, new.target.name);
+    this.#engine = this.#renew();
   }
 
   /** Every message, as it was accepted and before anything is done for it. */
@@ -42,6 +44,12 @@ export abstract class Bus {
   /** @internal For the buses themselves and for what is built on them. */
   get engine(): Engine {
     return this.#engine;
+  }
+
+  /** @internal As new, but for the registry if it was given one. */
+  renew(): void {
+    this.#engine.stop();
+    this.#engine = this.#renew();
   }
 
   /** @internal */

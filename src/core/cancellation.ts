@@ -1,6 +1,14 @@
+import { refuse } from "./json.js";
+
 /** What can be cancelled: settles at once and cancels what runs for it. */
 export interface Abortable {
   abort(reason: unknown): void;
+}
+
+/** @throws InvalidMessageError */
+export function checkSignal(signal: unknown, path: string): void {
+  if (typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== "function")
+    refuse(path, "is not an AbortSignal");
 }
 
 const targets = new WeakMap<AbortSignal, Set<Abortable>>();
@@ -11,6 +19,10 @@ const targets = new WeakMap<AbortSignal, Set<Abortable>>();
  * One listener per signal, however many messages share it: a listener each costs a warning from the eleventh on, and time quadratic in their number.
  */
 export function abortOn(signal: AbortSignal, target: Abortable): () => void {
+  if (signal.aborted) {
+    target.abort(signal.reason);
+    return () => undefined;
+  }
   let waiting = targets.get(signal);
   if (waiting === undefined) {
     waiting = new Set();
@@ -36,4 +48,13 @@ function abortAll(this: AbortSignal): void {
 /** The reason of a cancellation by nobody waiting any more; its name is what `fetch` and others use. */
 export function abortError(text: string): DOMException {
   return new DOMException(text, "AbortError");
+}
+
+/** Also for errors of other realms; never throws, whatever it is given. */
+export function isAbortError(reason: unknown): boolean {
+  try {
+    return (reason as Error | null | undefined)?.name === "AbortError";
+  } catch {
+    return false;
+  }
 }

@@ -8,14 +8,14 @@ import { QueryBus } from "./query-bus.js";
 export interface DefaultBus {
   /** Adds middleware inside what there is. @throws InvalidMiddlewareError after the first message. */
   use(...middleware: readonly Middleware<never, never>[]): void;
-  /** As new: no handlers, no middleware, open; what is in flight is aborted. For tests. */
+  /** As new: no handlers, middleware or observers, open; what is in flight is aborted. For tests. */
   reset(): void;
 }
 
 function asDefault<B extends Bus>(bus: B): B & DefaultBus {
   return Object.assign(bus, {
     use: (...middleware: readonly Middleware<never, never>[]) => bus.engine.use(middleware),
-    reset: () => bus.engine.reset(),
+    reset: () => bus.renew(),
   });
 }
 

@@ -1,18 +1,24 @@
 import { Observable } from "rxjs";
-import { abortOn, type Abortable } from "./cancellation.js";
+import { abortOn, checkSignal, isAbortError, type Abortable } from "./cancellation.js";
 import { monotonicNow, type Clock } from "./clock.js";
 import { Envelope, isEnvelope, NO_HEADERS, type Headers, type MessageMeta } from "./envelope.js";
 import { asError } from "./errors.js";
+import { refuse } from "./json.js";
 import { nameOf, typeOf, versionOf } from "./message.js";
 import type { Fault } from "./outcome.js";
+import type { Part } from "./middleware.js";
 import type { Registration } from "./registry.js";
-import { consume, isStream, isThenable, type Stream, type Take } from "./results.js";
+import { consume, isStream, type Stream, type Take } from "./results.js";
+import { guard } from "./guard.js";
+import { asPromise, isThenable } from "./thenable.js";
 
 /** What a handler gets beside the message. Pass it as `causedBy`, and the child inherits correlation, causation and cancellation. */
 export interface HandlerContext<M = object> {
   readonly envelope: Envelope<M>;
   /** Aborted when nobody waits for the result any more. Made when it is first read. */
   readonly signal: AbortSignal;
+  /** 1 for the first try, counted up by `retrying`. */
+  readonly attempt: number;
 }
 
 /**
@@ -42,6 +48,8 @@ export interface Owner {
   /** Called once, when a delivery that was accepted has been settled, before anybody else learns of it. */
   ended(delivery: LiveDelivery): void;
   report(fault: Fault): void;
+  /** For what has to be ended with the bus; the returned function takes it back. */
+  attach(part: Part): () => void;
   /** Queries do; what the handler of a command or event returns is dropped. */
   readonly returnsValue: boolean;
 }
@@ -73,6 +81,9 @@ class Extras {
   streaming = false;
   /** The delivery that was dispatched, of which this one is a fork. */
   origin: LiveDelivery | undefined;
+  /** What this is an effect of, as long as both are in flight; then forgotten, or a chain of causes would keep its whole past alive. */
+  cause: LiveDelivery | undefined;
+  attempt: number | undefined;
   /** There, takes every value of it. */
   values: Take | undefined;
 }
@@ -168,8 +179,19 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
       if (status === FULFILLED) reply.fulfilPromise(reply.result);
       else reply.rejectPromise!(result);
     }
-    const hooks = reply.more?.whenSettled;
-    if (hooks !== undefined) for (const hook of hooks) hook();
+    const { more } = reply;
+    if (more === undefined) return;
+    more.cause = undefined;
+    for (const hook of more.whenSettled ?? []) reply.guarded(hook);
+  }
+
+  /** Runs what others left to be run for this delivery, such as teardowns of streams: what they throw concerns nobody who waits. */
+  private guarded(hook: () => void): void {
+    try {
+      hook();
+    } catch (error) {
+      this.lateFailure(error);
+    }
   }
 
   /** Rejects at once with the reason as it is, and cancels all that runs for this delivery. */
@@ -200,9 +222,9 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     if (result === LATER) return;
     if (isThenable(result)) {
       if (this.pending) this.origin.result = result;
-      result.then(
+      asPromise(result).then(
         (value) => (this.pending ? this.finish(value) : this.late()),
-        (error: unknown) => (this.pending ? this.fail(error) : this.late(error)),
+        (error: unknown) => (this.pending ? this.fail(error) : this.lateFailure(error)),
       );
     } else {
       this.finish(result);
@@ -233,10 +255,13 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   /** Work that was not stopped by the end of its message is reported; that it stopped, with whatever error of cancellation, is no news. */
-  late(error?: unknown): void {
-    const { result } = this.reply;
-    if (error !== undefined && (error === result || (error as Error).name === "AbortError")) return;
+  private late(error?: unknown): void {
     this.owner.report({ kind: "late", source: this.typeName, error, envelope: this.origin.envelope });
+  }
+
+  /** What work failed with that nobody waits for. */
+  lateFailure(reason: unknown): void {
+    if (reason !== this.reply.result && !isAbortError(reason)) this.late(asError(reason, this.typeName));
   }
 
   /** The promise of the reply, made when it is asked for: what is settled by then needs no resolver. */
@@ -264,7 +289,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   get settled$(): Observable<PromiseSettledResult<never>> {
-    return new Observable((subscriber) =>
+    const settled = new Observable<PromiseSettledResult<never>>((subscriber) =>
       this.whenSettled(() => {
         const { status, result } = this.reply;
         subscriber.next(
@@ -275,12 +300,15 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
         subscriber.complete();
       }),
     );
+    return guard(settled, (error) =>
+      this.owner.report({ kind: "observer", source: `settled$ of ${this.typeName}`, error }),
+    );
   }
 
   /** Runs `hook` once the reply is settled, at once if it is; the returned function takes it back. */
   whenSettled(hook: () => void): () => void {
     if (!this.pending) {
-      hook();
+      this.guarded(hook);
       return () => undefined;
     }
     const hooks = (this.reply.extras.whenSettled ??= []);
@@ -311,22 +339,42 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     this.whenSettled(abortOn(signal, this));
   }
 
-  /** Takes correlation, causation and, from what is in flight, cancellation from the cause. */
+  /** Takes correlation and causation from the cause. @throws InvalidMessageError for what is no cause. */
   inherit(cause: HandlerContext<never> | Envelope<never>): void {
     const { extras } = this;
     if (cause instanceof LiveDelivery) {
       extras.causationId = cause.id;
       extras.correlationId = cause.correlationId;
-      if (cause.pending) cause.abortWith(this);
-      else if (cause.reply.status === ABORTED) this.abort(cause.reply.result);
       return;
     }
-    const envelope = (isEnvelope(cause) ? cause : cause.envelope) as Envelope;
+    const envelope: unknown = isEnvelope(cause) ? cause : (cause as Partial<HandlerContext> | null)?.envelope;
+    if (!isEnvelope(envelope)) refuse("options.causedBy", "is neither a handler's context nor an envelope");
+    if ("signal" in cause) checkSignal(cause.signal, "options.causedBy.signal");
     // Read now: a chain of causes must not keep its whole past alive.
     extras.causationId = new Lazy(envelope.meta.id);
     extras.correlationId = new Lazy(envelope.meta.correlationId);
-    // A context of another copy of the library.
-    if ("signal" in cause) this.abortOn(cause.signal);
+  }
+
+  /** Is cancelled together with the cause, as long as both are in flight. */
+  follow(cause: HandlerContext<never> | Envelope<never>): void {
+    if (!(cause instanceof LiveDelivery)) {
+      // Of another copy of the library.
+      if ("signal" in cause) this.abortOn(cause.signal);
+    } else if (cause.pending) {
+      this.extras.cause = cause.origin;
+      cause.abortWith(this);
+    } else if (cause.reply.status === ABORTED) {
+      this.abort(cause.reply.result);
+    }
+  }
+
+  /** The messages in flight that this one is an effect of, nearest first. */
+  *causes(): Generator<LiveDelivery> {
+    for (let cause = this.origin.more?.cause; cause !== undefined; cause = cause.more?.cause) yield cause;
+  }
+
+  get attempt(): number {
+    return this.reply.more?.attempt ?? 1;
   }
 
   /** The delivery that was dispatched, of which this one is a fork or a change. */
@@ -346,6 +394,14 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   fork(message: M = this.message): LiveDelivery<M> {
+    const fork = this.detached(message);
+    if (this.pending) this.abortWith(fork);
+    else if (this.reply.status === ABORTED) fork.abort(this.reply.result);
+    return fork;
+  }
+
+  /** A fork that is not cancelled together with this delivery, for work that others wait for, too. */
+  detached(message: M = this.message): LiveDelivery<M> {
     const fork = new LiveDelivery(
       this.owner,
       message,
@@ -358,16 +414,19 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     extras.causationId = this.reply.extras.causationId;
     extras.headers = this.reply.extras.headers;
     extras.streaming = this.reply.extras.streaming;
+    extras.attempt = this.reply.extras.attempt;
     fork.startedMs = this.reply.startedMs;
-    if (this.pending) this.abortWith(fork);
-    else if (this.reply.status === ABORTED) fork.abort(this.reply.result);
     return fork;
   }
 
   // What can be written down ---------------------------------------------------------------------------------------
 
   get typeName(): string {
-    return nameOf(typeOf(this.message));
+    try {
+      return nameOf(typeOf(this.message));
+    } catch {
+      return "(unreadable message)";
+    }
   }
 
   get envelope(): Envelope<M> {

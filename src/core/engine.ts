@@ -1,3 +1,4 @@
+import { checkSignal } from "./cancellation.js";
 import { LONGEST_TIMEOUT_MS, monotonicNow, randomId, systemClock, type Clock } from "./clock.js";
 import { FULFILLED, Lazy, LiveDelivery, type Owner } from "./delivery.js";
 import { checkedHeaders, isEnvelope, type Envelope } from "./envelope.js";
@@ -8,13 +9,15 @@ import {
   InvalidMiddlewareError,
 } from "./errors.js";
 import { nameOf, typeOf, type MessageKind } from "./message.js";
-import { middlewareName, type Middleware, type Step } from "./middleware.js";
+import { middlewareName, type Middleware, type Part, type Step } from "./middleware.js";
+import { InFlight } from "./in-flight.js";
 import { nesting, Observers } from "./observers.js";
 import type { BusDescription, BusOptions, CloseReport, DispatchOptions } from "./options.js";
 import type { Fault } from "./outcome.js";
 import { build, checkMiddleware } from "./pipeline.js";
 import { HandlerRegistry, type Registration } from "./registry.js";
-import { isThenable, type Take } from "./results.js";
+import { type Take } from "./results.js";
+import { isThenable } from "./thenable.js";
 
 /** In what the three kinds of bus differ. */
 export interface Kind {
@@ -40,19 +43,18 @@ export class Engine implements Owner {
   readonly clock: Clock;
   readonly ids: () => string;
   readonly registry: HandlerRegistry;
-  observers: Observers;
+  readonly observers: Observers;
   readonly #needsHandler: boolean;
   readonly #handle: Kind["handle"];
   readonly #maxDepth: number;
   readonly #fallback: readonly Registration[] | undefined;
+  readonly #inFlight = new InFlight();
+  /** What the bus has open besides messages, such as operators that hold some. */
+  readonly #parts = new Set<Part>();
   #middleware: readonly Middleware[] = [];
   #run!: Step;
-  #flushes: (() => void)[] = [];
-  #state: State = "open";
   #used = false;
-  #inFlight = 0;
-  /** Neighbours of the messages in flight that were not settled synchronously: a list costs less than a Set. */
-  #newest: LiveDelivery | undefined = undefined;
+  #state: State = "open";
   #endedWhileClosing = 0;
   #drained: (() => void) | undefined = undefined;
   #closing: Promise<CloseReport> | undefined = undefined;
@@ -92,32 +94,31 @@ export class Engine implements Owner {
       );
     checkMiddleware(middleware as unknown as readonly Middleware[]);
     this.#middleware = [...this.#middleware, ...(middleware as unknown as readonly Middleware[])];
-    this.#flushes = [];
+    for (const part of this.#parts) part.stop();
     this.#run = build(this.#middleware, (delivery) => this.#toHandler(delivery), {
       owner: this,
       outermost: true,
-      onClose: (flush) => this.#flushes.push(flush),
+      attach: (part) => this.attach(part),
     });
   }
 
-  reset(): void {
-    for (const delivery of this.#pending()) delivery.abort(new BusClosedError(this.name, delivery.typeName));
-    this.registry.clear();
-    this.#middleware = [];
-    this.#used = false;
-    this.use([]);
-    if (this.#state !== "open") this.observers = new Observers(this.name);
-    this.#state = "open";
-    this.#closing = this.#drained = undefined;
-    this.#endedWhileClosing = 0;
+  attach(part: Part): () => void {
+    this.#parts.add(part);
+    return () => this.#parts.delete(part);
   }
 
   // One message ----------------------------------------------------------------------------------------------------
 
   /** Runs a message up to its first suspension. Never throws: the delivery is rejected instead. */
   send(message: object, options?: DispatchOptions, values?: Take): LiveDelivery {
-    const handlers = message == null ? undefined : this.registry.find(message);
-    if (handlers === undefined && isEnvelope(message)) return this.#sendEnvelope(message, options, values);
+    let handlers: readonly Registration[] | undefined;
+    try {
+      handlers = message == null ? undefined : this.registry.find(message);
+      if (handlers === undefined && isEnvelope(message)) return this.#sendEnvelope(message, options, values);
+    } catch (error) {
+      // A message that cannot even be looked at.
+      return refused(new LiveDelivery(this, message), error);
+    }
     const delivery = new LiveDelivery(this, message, handlers);
     if (
       handlers === undefined ||
@@ -126,10 +127,9 @@ export class Engine implements Owner {
       this.#state !== "open" ||
       nesting.depth >= this.#maxDepth
     ) {
-      this.#sendChecked(delivery, options, values);
-    } else {
-      this.#process(delivery);
+      return this.#sendChecked(delivery, options, values);
     }
+    this.#process(delivery);
     return delivery;
   }
 
@@ -147,29 +147,33 @@ export class Engine implements Owner {
     extras.correlationId = new Lazy(correlationId);
     extras.causationId = causationId === undefined ? undefined : new Lazy(causationId);
     extras.headers = headers;
-    this.#sendChecked(delivery, options, values);
-    return delivery;
+    return this.#sendChecked(delivery, options, values);
   }
 
-  #sendChecked(delivery: LiveDelivery, options: DispatchOptions = {}, values: Take | undefined): void {
+  #sendChecked(
+    delivery: LiveDelivery,
+    options: DispatchOptions | undefined,
+    values: Take | undefined,
+  ): LiveDelivery {
     try {
-      this.#admit(delivery, options);
-      if (options.headers !== undefined) delivery.extras.headers = checkedHeaders(options.headers);
+      const { headers, causedBy, signal } = options ?? {};
+      this.#admit(delivery, causedBy);
+      if (headers !== undefined) delivery.extras.headers = checkedHeaders(headers);
+      if (values !== undefined) {
+        delivery.extras.streaming = true;
+        delivery.extras.values = values;
+      }
+      if (signal !== undefined) checkSignal(signal, "options.signal");
+      if (causedBy !== undefined) delivery.inherit(causedBy);
+      this.#process(delivery, signal, causedBy);
+      return delivery;
     } catch (error) {
-      delivery.fail(error);
-      return;
+      return refused(delivery, error);
     }
-    if (values !== undefined) {
-      delivery.extras.streaming = true;
-      delivery.extras.values = values;
-    }
-    const { causedBy, signal } = options;
-    if (causedBy !== undefined) delivery.inherit(causedBy);
-    this.#process(delivery, signal);
   }
 
   /** Refuses at the door, before any middleware and any observer. */
-  #admit(delivery: LiveDelivery, { causedBy }: DispatchOptions): void {
+  #admit(delivery: LiveDelivery, causedBy: DispatchOptions["causedBy"]): void {
     const { message } = delivery;
     if (message == null)
       throw new InvalidMessageError(
@@ -187,10 +191,10 @@ export class Engine implements Owner {
     }
   }
 
-  #process(delivery: LiveDelivery, signal?: AbortSignal): void {
+  #process(delivery: LiveDelivery, signal?: AbortSignal, causedBy?: DispatchOptions["causedBy"]): void {
     const depth = nesting.depth;
     delivery.depth = nesting.depth = depth + 1;
-    this.#inFlight++;
+    this.#inFlight.count++;
     this.#used = true;
     const { observers } = this;
     if (observers.watchingMessages) {
@@ -199,11 +203,12 @@ export class Engine implements Owner {
     } else if (observers.watchingOutcomes) {
       delivery.startedMs = monotonicNow(this.clock);
     }
-    if (signal?.aborted) delivery.abort(signal.reason);
-    else if (signal !== undefined) delivery.abortOn(signal);
+    // Accepted by now: what is cancelled before it begins has an outcome, too.
+    if (causedBy !== undefined) delivery.follow(causedBy);
+    if (signal !== undefined) delivery.abortOn(signal);
     delivery.run(this.#run);
     nesting.depth = depth;
-    if (delivery.pending) this.#link(delivery);
+    if (delivery.pending) this.#inFlight.join(delivery);
   }
 
   /** The end of the pipeline. A middleware may have changed the type, or reached a type that nobody handles. */
@@ -217,8 +222,7 @@ export class Engine implements Owner {
   }
 
   ended(delivery: LiveDelivery): void {
-    this.#inFlight--;
-    this.#unlink(delivery);
+    this.#inFlight.leave(delivery);
     if (this.observers.watchingOutcomes) {
       const { envelope, status, result } = delivery;
       const durationMs = delivery.elapsedMs();
@@ -234,7 +238,7 @@ export class Engine implements Owner {
     }
     if (this.#state === "closing") {
       this.#endedWhileClosing++;
-      if (this.#inFlight === 0) this.#drained?.();
+      if (this.#inFlight.count === 0) this.#drained?.();
     }
   }
 
@@ -245,29 +249,7 @@ export class Engine implements Owner {
   // All messages in flight -----------------------------------------------------------------------------------------
 
   get inFlight(): number {
-    return this.#inFlight;
-  }
-
-  #link(delivery: LiveDelivery): void {
-    const newest = this.#newest;
-    delivery.previous = newest;
-    if (newest !== undefined) newest.following = delivery;
-    this.#newest = delivery;
-  }
-
-  #unlink(delivery: LiveDelivery): void {
-    const { previous, following } = delivery;
-    if (previous !== undefined) previous.following = following;
-    if (following !== undefined) following.previous = previous;
-    else if (this.#newest === delivery) this.#newest = previous;
-    delivery.previous = delivery.following = undefined;
-  }
-
-  #pending(): LiveDelivery[] {
-    const all: LiveDelivery[] = [];
-    for (let delivery = this.#newest; delivery !== undefined; delivery = delivery.previous)
-      all.push(delivery);
-    return all.reverse();
+    return this.#inFlight.count;
   }
 
   close(timeoutMs: number): Promise<CloseReport> {
@@ -276,8 +258,8 @@ export class Engine implements Owner {
 
   async #close(timeoutMs: number): Promise<CloseReport> {
     this.#state = "closing";
-    for (const flush of this.#flushes) flush();
-    if (this.#inFlight > 0) {
+    for (const part of this.#parts) part.flush?.();
+    if (this.#inFlight.count > 0) {
       await new Promise<void>((resolve) => {
         const timer = timeoutMs <= LONGEST_TIMEOUT_MS ? setTimeout(resolve, timeoutMs) : undefined;
         this.#drained = () => {
@@ -286,17 +268,23 @@ export class Engine implements Owner {
         };
       });
     }
-    const left = this.#pending();
+    const finished = this.#endedWhileClosing;
+    const left = this.#inFlight.toArray();
     const work = left.map(({ result }) => result);
-    for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
+    this.stop();
     const working = await stillWorking(work);
+    const ids = (deliveries: readonly LiveDelivery[]): string[] => deliveries.map(({ id }) => id.value);
+    return { finished, aborted: ids(left), abandoned: ids(left.filter((_, index) => working[index])) };
+  }
+
+  /** Ends everything now: what is in flight is aborted, and the observables complete after the last outcome. */
+  stop(): void {
+    // First, so that nothing new is let in by what hears of the end.
     this.#state = "closed";
+    for (const delivery of this.#inFlight.toArray())
+      delivery.abort(new BusClosedError(this.name, delivery.typeName));
+    for (const part of this.#parts) part.stop();
     this.observers.complete();
-    return {
-      finished: this.#endedWhileClosing - left.length,
-      aborted: left.map((delivery) => delivery.id.value),
-      abandoned: left.filter((_, index) => working[index]).map((delivery) => delivery.id.value),
-    };
   }
 
   describe(): BusDescription {
@@ -308,10 +296,16 @@ export class Engine implements Owner {
         messageType: nameOf(type),
         handlers: registrations.map(({ name }) => name),
       })),
-      inFlight: this.#inFlight,
+      inFlight: this.#inFlight.count,
       closed: this.#state !== "open",
     };
   }
+}
+
+/** A delivery that is not let in: it has no outcome, only its promise. */
+function refused(delivery: LiveDelivery, error: unknown): LiveDelivery {
+  delivery.fail(error);
+  return delivery;
 }
 
 /** Which of the promises are still pending a moment later. */

@@ -2,7 +2,8 @@ import { randomId, systemClock } from "./clock.js";
 import { InvalidMessageError } from "./errors.js";
 import { fromJson, limits, parseJson, refuse, toJson } from "./json.js";
 import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
-import { issuePath } from "./standard-schema.js";
+import { asInstance, parsed } from "./standard-schema.js";
+import { isThenable } from "./thenable.js";
 
 /** String headers travel with a message: names are HTTP tokens, values printable ASCII. */
 export type Headers = { readonly [name: string]: string };
@@ -118,6 +119,7 @@ export class Envelope<M = object> {
       throw new InvalidMessageError(`${nameOf(type)}: ${error.message}`, {
         messageType: nameOf(type),
         path: error.path,
+        issues: error.issues,
         cause: error.cause ?? error,
       });
     }
@@ -204,30 +206,21 @@ function lift(payload: unknown, version: number, type: MessageType & ReadableSta
 
 function instantiate<M extends object>(data: unknown, type: MessageType<M> & ReadableStatics): M {
   let value = data;
-  if (type.schema !== undefined) {
-    const { schema } = type;
-    const result = attempt("payload", "could not be checked", () => schema["~standard"].validate(value));
-    if (result instanceof Promise)
+  const { schema } = type;
+  if (schema !== undefined) {
+    value = attempt("payload", "could not be checked", () => parsed(schema, data, "payload", nameOf(type)));
+    if (isThenable(value)) {
+      value.then(undefined, () => undefined);
       refuse("payload", "has an asynchronous schema; envelopes are read synchronously");
-    if (result.issues !== undefined) {
-      const [issue] = result.issues;
-      refuse(
-        ["payload", issue && issuePath(issue)].filter(Boolean).join("."),
-        `does not fit the schema: ${issue?.message ?? "no reason given"}`,
-        result,
-      );
     }
-    value = result.value;
   }
   if (type.fromJSON !== undefined)
     value = attempt("payload", "was refused by fromJSON", () => type.fromJSON!(value));
   else if ("toJSON" in type.prototype && type.schema === undefined) {
     refuse("payload", "was written by toJSON(); give the class a static fromJSON(payload)");
   }
-  if (value instanceof type) return value;
   if (typeof value !== "object" || value === null) refuse("payload", "is not an object");
-  // Defined, not assigned: setters and inherited accessors of the class must not see data from outside.
-  return Object.create(type.prototype as object, Object.getOwnPropertyDescriptors(value)) as M;
+  return asInstance(value, type);
 }
 
 function attempt<T>(path: string, problem: string, run: () => T): T {

@@ -1,3 +1,5 @@
+import type { StandardIssue } from "./standard-schema.js";
+
 /** The stable code of each error, the same in every copy and version of the library. */
 export type CqrsErrorCode =
   | "CQRS"
@@ -116,6 +118,11 @@ export class InvalidHandlerError extends CqrsError {
   }
 }
 
+export interface InvalidMessageErrorOptions extends CqrsErrorOptions {
+  readonly path?: string | undefined;
+  readonly issues?: readonly StandardIssue[];
+}
+
 /** Not a message, or not one that can be written or read: the text says what is wrong and `path` where. */
 export class InvalidMessageError extends CqrsError {
   static override readonly code = "INVALID_MESSAGE";
@@ -125,10 +132,13 @@ export class InvalidMessageError extends CqrsError {
 
   /** Where in the envelope, such as `payload.items[2].price`. */
   readonly path: string | undefined;
+  /** What a schema found, if one did. */
+  readonly issues: readonly StandardIssue[];
 
-  constructor(text: string, options: CqrsErrorOptions & { readonly path?: string | undefined } = {}) {
+  constructor(text: string, options: InvalidMessageErrorOptions = {}) {
     super(text, options);
     this.path = options.path;
+    this.issues = options.issues ?? [];
   }
 }
 

@@ -7,7 +7,7 @@ import { asError, EventHandlersFailedError } from "./errors.js";
 import type { MessageOf, MessageType } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 import type { Handler, Registration } from "./registry.js";
-import { isThenable } from "./results.js";
+import { asPromise, isThenable } from "./thenable.js";
 
 export interface EventBusOptions extends BusOptions {
   /**
@@ -101,7 +101,7 @@ class Failures {
     };
     try {
       const result = run();
-      return isThenable(result) ? result.then(undefined, failed) : undefined;
+      return isThenable(result) ? asPromise(result).then(undefined, failed) : undefined;
     } catch (error) {
       failed(error);
       return undefined;

@@ -1,5 +1,5 @@
 import { Observable, Subscriber, type Observer } from "rxjs";
-import { isThenable } from "./results.js";
+import { isThenable } from "./thenable.js";
 
 /** Takes what a subscriber failed with, and the value it failed on if it was given one. */
 export type Report = (error: unknown, value?: unknown) => void;

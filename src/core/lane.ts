@@ -37,8 +37,10 @@ export function deliveriesOf<M extends object, R>(
       subscriber.error(error);
       return undefined;
     }
+    const detach = owner.attach({ stop: () => subscriber.complete() });
     subject.subscribe(subscriber as never);
     return () => {
+      detach();
       registration.unsubscribe();
       if (unsettled.size === 0) return;
       const error = new HandlerStoppedError(nameOf(type));

@@ -15,13 +15,21 @@ export type Middleware<M = object, R = unknown> = MonoTypeOperatorFunction<Deliv
 /** Handles a delivery from here on: returns its value or a promise of it, throws, or returns `LATER` and settles the delivery itself. */
 export type Step = (delivery: LiveDelivery) => unknown;
 
+/** Something that ends with the bus. */
+export interface Part {
+  /** The bus is closing: let go of the messages that are held. */
+  flush?(): void;
+  /** The bus is closed. */
+  stop(): void;
+}
+
 /** Where in a bus a middleware is built in. */
 export interface Place {
   readonly owner: Owner;
   /** Nothing waits for the result above it, so that it may settle the delivery itself. */
   readonly outermost: boolean;
-  /** Called when the bus closes, for middleware that hold messages. */
-  readonly onClose: (flush: () => void) => void;
+  /** For what has to be ended with the bus; the returned function takes it back. */
+  readonly attach: (part: Part) => () => void;
 }
 
 /** How a bus runs a middleware, if other than by subscribing to it as an operator for each message. */
@@ -51,6 +59,12 @@ function asOperator(name: string, form: Form): Middleware {
       const ended = (): void => {
         if (--running === 0) subscriber.complete();
       };
+      const parts = new Set<Part>();
+      subscriber.add(() => parts.forEach((part) => part.stop()));
+      const attach = (part: Part): (() => void) => {
+        parts.add(part);
+        return () => parts.delete(part);
+      };
       let step: Step | undefined;
       return source.subscribe({
         next(delivery) {
@@ -58,7 +72,7 @@ function asOperator(name: string, form: Form): Middleware {
           running++;
           step ??= form(
             replying((fork) => subscriber.next(fork), false),
-            { owner: delivery.owner, outermost: false, onClose: () => undefined },
+            { owner: delivery.owner, outermost: false, attach },
           );
           delivery.run(step);
           delivery.whenSettled(ended);

@@ -69,12 +69,12 @@ export class Observers {
   #deliver<T>(to: Subject<T>, value: T): void {
     const depth = nesting.depth;
     if (this.#delivering) {
-      this.#queue.push({ deliver: () => to.next(value), depth });
+      this.#queue.push({ deliver: () => this.#next(to, value), depth });
       return;
     }
     this.#delivering = true;
     try {
-      to.next(value);
+      this.#next(to, value);
       // Not shift(): this may be as long as the dispatches that one observer makes.
       for (let index = 0; index < this.#queue.length; index++) {
         const next = this.#queue[index]!;
@@ -85,6 +85,15 @@ export class Observers {
       this.#queue.length = 0;
       nesting.depth = depth;
       this.#delivering = false;
+    }
+  }
+
+  #next<T>(to: Subject<T>, value: T): void {
+    try {
+      to.next(value);
+    } catch (error) {
+      // Only a Subscriber of the user's own making can throw here; RxJS catches what functions and observers throw.
+      complain(this.#name, error);
     }
   }
 }

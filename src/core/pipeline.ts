@@ -11,7 +11,7 @@ import {
   type Place,
   type Step,
 } from "./middleware.js";
-import { isThenable } from "./results.js";
+import { isThenable } from "./thenable.js";
 
 /** Turns middleware, first one outermost, into one function over `rest`, so that nothing is composed again per message. */
 export function build(middleware: readonly Middleware[], rest: Step, place: Place): Step {

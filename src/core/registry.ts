@@ -7,7 +7,8 @@ import {
   InvalidMessageError,
 } from "./errors.js";
 import { kindOf, nameOf, typeOf, type MessageKind, type MessageType } from "./message.js";
-import { isStream, isThenable } from "./results.js";
+import { isStream } from "./results.js";
+import { isThenable } from "./thenable.js";
 
 /** A function of the message and its context. Async functions and Observables are awaited; generators are refused. */
 export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => R;

@@ -1,13 +1,7 @@
-import { from, isObservable, Observable, takeWhile } from "rxjs";
+import { from, isObservable, Observable } from "rxjs";
 import { abortError } from "./cancellation.js";
 import { NoResultError } from "./errors.js";
 import type { LiveDelivery } from "./delivery.js";
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function"
-  );
-}
 
 export type Stream = Observable<unknown> | AsyncIterable<unknown>;
 
@@ -29,10 +23,18 @@ export function consume(stream: Stream, delivery: LiveDelivery, take: Take): unk
   const reply = delivery.fork();
   let last: unknown;
   let empty = true;
-  // A stream that emits synchronously, perhaps for ever, has to be told to stop while it is being subscribed to.
-  // eslint-disable-next-line rxjs-x/no-ignored-takewhile-value
-  const values = toObservable(stream).pipe(takeWhile(() => reply.pending));
-  const subscription = values.subscribe({
+  const values = new Observable<unknown>((subscriber) => {
+    // Before the values come: a stream that emits synchronously, perhaps for ever, has to be stopped from within.
+    reply.whenSettled(() => subscriber.unsubscribe());
+    try {
+      return toObservable(stream).subscribe(subscriber);
+    } catch (error) {
+      // A teardown that throws when the stream has been stopped already; RxJS catches all other errors.
+      reply.lateFailure(error);
+      return undefined;
+    }
+  });
+  values.subscribe({
     next(value) {
       if (take === "none") return;
       last = value;
@@ -44,19 +46,18 @@ export function consume(stream: Stream, delivery: LiveDelivery, take: Take): unk
     complete: () =>
       take === "first" && empty ? reply.fail(new NoResultError(delivery.typeName)) : reply.resolve(last),
   });
-  reply.whenSettled(() => subscription.unsubscribe());
   return reply.outcome();
 }
 
-/** Not `from`: it lets an iterator that awaits go on when its subscriber has left. */
+/** Not `from`: it lets an iterator that awaits go on when its subscriber has left, and asks for one value too many. */
 function toObservable(stream: Stream): Observable<unknown> {
   if (!(Symbol.asyncIterator in stream)) return from(stream);
   return new Observable((subscriber) => {
     const iterator = stream[Symbol.asyncIterator]();
     void (async () => {
-      for (;;) {
+      while (!subscriber.closed) {
         const next = await iterator.next();
-        if (subscriber.closed || next.done === true) break;
+        if (next.done === true) break;
         subscriber.next(next.value);
       }
       subscriber.complete();

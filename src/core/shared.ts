@@ -1,4 +1,4 @@
-import { Subject, type OperatorFunction } from "rxjs";
+import { Subject, Subscription, type OperatorFunction } from "rxjs";
 import { captureContext, type ContextRunner } from "./async-context.js";
 import { LONGEST_TIMEOUT_MS } from "./clock.js";
 import { LiveDelivery, type Delivery, type Owner } from "./delivery.js";
@@ -8,7 +8,7 @@ import {
   MessageHeldError,
   MiddlewareCrashedError,
 } from "./errors.js";
-import { notADelivery, replying, withForm, type Middleware, type Step } from "./middleware.js";
+import { notADelivery, replying, withForm, type Middleware, type Part, type Step } from "./middleware.js";
 
 export interface SharedOptions {
   /** How long one message may be held before it is rejected with `MessageHeldError`; `Infinity` for ever. @defaultValue 30_000 */
@@ -35,9 +35,9 @@ export function shared<M extends object = object, R = unknown>(
   return withForm(
     (source) => operator(source),
     name,
-    (rest, { owner, outermost, onClose }) => {
+    (rest, { owner, outermost, attach }) => {
       const stage = new SharedStage(operator as unknown as Middleware, name, holdTimeoutMs, rest, owner);
-      onClose(() => stage.close());
+      attach(stage);
       return replying((delivery) => stage.push(delivery), outermost);
     },
   );
@@ -45,11 +45,18 @@ export function shared<M extends object = object, R = unknown>(
 
 interface Held {
   readonly deadlineMs: number;
+  readonly instance: Instance;
   enter?: ContextRunner;
 }
 
+/** One life of the operator. */
+class Instance {
+  readonly input = new Subject<Delivery>();
+  readonly subscription = new Subscription();
+}
+
 /** Runs one operator instance for all messages, supervises it, and answers for what it keeps. */
-class SharedStage {
+class SharedStage implements Part {
   readonly #operator: Middleware;
   readonly #name: string;
   readonly #holdTimeoutMs: number;
@@ -57,8 +64,9 @@ class SharedStage {
   readonly #owner: Owner;
   /** What went in and neither came out nor was settled, oldest first, hence in order of deadline. */
   readonly #held = new Map<LiveDelivery, Held>();
-  #closed = false;
-  #input: Subject<Delivery> | undefined;
+  readonly #instances = new Set<Instance>();
+  #current: Instance | undefined;
+  #closing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(operator: Middleware, name: string, holdTimeoutMs: number, rest: Step, owner: Owner) {
@@ -70,11 +78,12 @@ class SharedStage {
   }
 
   push(delivery: LiveDelivery): void {
-    const held: Held = { deadlineMs: performance.now() + this.#holdTimeoutMs };
+    const instance = (this.#current ??= new Instance());
+    const held: Held = { deadlineMs: performance.now() + this.#holdTimeoutMs, instance };
     this.#held.set(delivery.reply, held);
-    if (this.#input === undefined) this.#start();
-    // Still undefined when the operator ended as soon as it was subscribed to; what is held has been rejected then.
-    this.#input?.next(delivery);
+    if (!this.#instances.has(instance)) this.#start(instance);
+    instance.input.next(delivery);
+    if (this.#closing) this.flush();
     if (this.#held.get(delivery.reply) !== held) return;
     // It waits: whatever lets it go will run in another message's context.
     held.enter = captureContext();
@@ -82,32 +91,39 @@ class SharedStage {
     this.#arm();
   }
 
-  /** Completes the input, on which operators flush what they keep. */
-  close(): void {
-    this.#closed = true;
-    this.#input?.complete();
+  /** Completes the input, on which operators let go of what they keep. */
+  flush(): void {
+    this.#closing = true;
+    const instance = this.#current;
+    this.#current = undefined;
+    instance?.input.complete();
   }
 
-  #start(): void {
-    const input = new Subject<Delivery>();
-    this.#input = input;
-    const end = (error?: unknown): void => {
-      if (this.#input === input) this.#input = undefined;
-      this.#crashed(error);
-    };
+  stop(): void {
+    for (const { subscription } of this.#instances) subscription.unsubscribe();
+    this.#instances.clear();
+    this.#disarm();
+  }
+
+  #start(instance: Instance): void {
+    this.#instances.add(instance);
     try {
-      this.#operator(input).subscribe({
-        next: (out: Delivery) =>
-          out instanceof LiveDelivery ? this.#forward(out as LiveDelivery) : end(notADelivery(this.#name)),
-        error: end,
-        complete: () => end(),
-      });
+      instance.subscription.add(
+        this.#operator(instance.input).subscribe({
+          next: (out: Delivery) =>
+            out instanceof LiveDelivery
+              ? this.#forward(out as LiveDelivery)
+              : this.#ended(instance, notADelivery(this.#name)),
+          error: (error: unknown) => this.#ended(instance, error),
+          complete: () => this.#ended(instance),
+        }),
+      );
     } catch (error) {
-      end(error);
+      this.#ended(instance, error);
     }
   }
 
-  #forward(out: LiveDelivery<object>): void {
+  #forward(out: LiveDelivery): void {
     const enter = this.#release(out.reply)?.enter;
     if (enter === undefined) out.run(this.#rest);
     else enter(() => out.run(this.#rest));
@@ -120,22 +136,23 @@ class SharedStage {
     return held;
   }
 
-  #crashed(cause?: unknown): void {
-    const held = [...this.#held.keys()];
-    this.#held.clear();
-    this.#disarm();
-    if (this.#closed && cause === undefined) {
-      for (const reply of held) reply.reject(new BusClosedError(this.#owner.name, reply.typeName));
-      return;
-    }
-    const how = cause === undefined ? "completed" : "failed";
-    const error = (messageType?: string): MiddlewareCrashedError =>
+  /** An operator that completes while the bus is closing was told to; otherwise its end is a crash, and the next message starts a fresh instance. */
+  #ended(instance: Instance, cause?: unknown): void {
+    if (this.#current === instance) this.#current = undefined;
+    this.#instances.delete(instance);
+    instance.subscription.unsubscribe();
+    const told = this.#closing && cause === undefined;
+    const crash = (messageType?: string): MiddlewareCrashedError =>
       new MiddlewareCrashedError(
-        `Shared middleware ${this.#name} ${how}${messageType === undefined ? "" : ` while it held ${messageType}`}; a fresh instance takes over.`,
+        `Shared middleware ${this.#name} ${cause === undefined ? "completed" : "failed"}${messageType === undefined ? "" : ` while it held ${messageType}`}; a fresh instance takes over.`,
         cause === undefined ? { messageType } : { messageType, cause },
       );
-    for (const reply of held) reply.reject(error(reply.typeName));
-    this.#owner.report({ kind: "middleware", source: this.#name, error: error() });
+    for (const [reply, held] of [...this.#held]) {
+      if (held.instance !== instance) continue;
+      this.#release(reply);
+      reply.reject(told ? new BusClosedError(this.#owner.name, reply.typeName) : crash(reply.typeName));
+    }
+    if (!told) this.#owner.report({ kind: "middleware", source: this.#name, error: crash() });
   }
 
   #arm(): void {

@@ -1,3 +1,7 @@
+import { InvalidMessageError } from "./errors.js";
+import type { MessageType } from "./message.js";
+import { isThenable } from "./thenable.js";
+
 /**
  * The part of Standard Schema that cqrx reads, so that zod, valibot, arktype and others work without an adapter.
  *
@@ -20,12 +24,35 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** `a.b[0]` for an issue's path, whose elements may be keys or objects with a key. */
-export function issuePath(issue: StandardIssue): string {
-  return (issue.path ?? [])
-    .map((step) => (typeof step === "object" ? step.key : step))
-    .reduce<string>(
-      (path, key) => (typeof key === "number" ? `${path}[${key}]` : `${path}${path && "."}${String(key)}`),
-      "",
-    );
+/**
+ * The value as a schema returns it, or a promise of it when the schema is asynchronous.
+ *
+ * @throws InvalidMessageError with the issues, and the path of the first one below `path`.
+ */
+export function parsed(schema: StandardSchema, value: unknown, path: string, messageType: string): unknown {
+  const outcome = (result: StandardResult<unknown>): unknown => {
+    if (result.issues === undefined) return result.value;
+    const [issue] = result.issues;
+    const at = path + (issue?.path ?? []).map(pathStep).join("");
+    throw new InvalidMessageError(`${at} does not fit the schema: ${issue?.message ?? "no reason given"}`, {
+      path: at,
+      issues: result.issues,
+      messageType,
+    });
+  };
+  const result = schema["~standard"].validate(value);
+  return isThenable(result) ? result.then(outcome) : outcome(result);
+}
+
+/** `.key` or `[0]`. */
+function pathStep(step: PropertyKey | { readonly key: PropertyKey }): string {
+  const key = typeof step === "object" ? step.key : step;
+  return typeof key === "number" ? `[${key}]` : `.${String(key)}`;
+}
+
+/** Data as an instance of a message class, without calling its constructor. */
+export function asInstance<M extends object>(data: object, type: MessageType<M>): M {
+  if (data instanceof type) return data;
+  // Defined, not assigned: setters and inherited accessors of the class must not see data from outside.
+  return Object.create(type.prototype as object, Object.getOwnPropertyDescriptors(data)) as M;
 }

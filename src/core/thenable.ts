@@ -1,0 +1,10 @@
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function"
+  );
+}
+
+/** As a promise that settles once and whose `then` does not throw: thenables of others promise neither. */
+export function asPromise(thenable: PromiseLike<unknown>): Promise<unknown> {
+  return thenable instanceof Promise ? (thenable as Promise<unknown>) : Promise.resolve(thenable);
+}

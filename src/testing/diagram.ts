@@ -1,0 +1,146 @@
+import type { ObservableNotification } from "rxjs";
+import { equal } from "./equal.js";
+import { show } from "./show.js";
+
+/** What a TestScheduler compares for `expectObservable`. */
+export interface MarbleMessage {
+  readonly frame: number;
+  readonly notification: ObservableNotification<unknown>;
+}
+
+/** And for `expectSubscriptions`. */
+export interface MarbleSubscription {
+  readonly subscribedFrame: number;
+  readonly unsubscribedFrame: number;
+}
+
+/** What happens at each frame, drawn: `a`, or `(ab|)` for several things. */
+type Row = ReadonlyMap<number, string>;
+
+/** How two runs of an Observable differ: both diagrams, one below the other, and what their letters stand for. */
+export function observableDifference(
+  expected: readonly MarbleMessage[],
+  actual: readonly MarbleMessage[],
+): string {
+  const legend = new Legend([...expected, ...actual]);
+  const rows = [rowOf(expected, legend), rowOf(actual, legend)] as const;
+  return [
+    firstDifference(...rows),
+    "",
+    ...labelled([["expected", [rows[0]]], ["actual", [rows[1]]]]), // prettier-ignore
+    ...legend.lines(),
+  ].join("\n");
+}
+
+/** How two lists of subscriptions differ. */
+export function subscriptionsDifference(
+  expected: readonly MarbleSubscription[],
+  actual: readonly MarbleSubscription[],
+): string {
+  const count = (list: readonly unknown[]): string =>
+    `${list.length} subscription${list.length === 1 ? "" : "s"}`;
+  return [
+    expected.length === actual.length
+      ? "They begin or end at other times."
+      : `Expected ${count(expected)}, there ${actual.length === 1 ? "was" : "were"} ${actual.length}.`,
+    "",
+    ...labelled([["expected", expected.map(subscriptionRow)], ["actual", actual.map(subscriptionRow)]]), // prettier-ignore
+  ].join("\n");
+}
+
+function rowOf(messages: readonly MarbleMessage[], legend: Legend): Row {
+  const frames = new Map<number, string[]>();
+  for (const { frame, notification } of messages)
+    frames.set(frame, [...(frames.get(frame) ?? []), legend.letter(notification)]);
+  return new Map(
+    Array.from(frames, ([frame, letters]) => [
+      frame,
+      letters.length === 1 ? letters[0]! : `(${letters.join("")})`,
+    ]),
+  );
+}
+
+function subscriptionRow({ subscribedFrame, unsubscribedFrame }: MarbleSubscription): Row {
+  if (subscribedFrame === unsubscribedFrame) return new Map([[subscribedFrame, "(^!)"]]);
+  return new Map([[subscribedFrame, "^"], ...(Number.isFinite(unsubscribedFrame) ? [[unsubscribedFrame, "!"] as const] : [])]); // prettier-ignore
+}
+
+function firstDifference(expected: Row, actual: Row): string {
+  for (const frame of frames([expected, actual])) {
+    const [wanted = "nothing", got = "nothing"] = [expected.get(frame), actual.get(frame)];
+    if (wanted !== got) return `First difference at ${frame} ms: expected ${wanted}, received ${got}.`;
+  }
+  return "They look the same, and differ in values that are not equal.";
+}
+
+function frames(rows: readonly Row[]): number[] {
+  return [...new Set(rows.flatMap((row) => [...row.keys()]))].sort((a, b) => a - b);
+}
+
+function labelled(groups: readonly (readonly [label: string, rows: readonly Row[]])[]): string[] {
+  const lines = draw(groups.flatMap(([, rows]) => rows));
+  return groups.flatMap(([label, rows]) =>
+    rows.length === 0
+      ? [`  ${label.padEnd(8)}  (none)`]
+      : rows.map((_, index) => `  ${(index === 0 ? label : "").padEnd(8)}  ${lines.shift()!}`),
+  );
+}
+
+/** The rows in columns of common time. Long stretches in which nothing happens are written as ` 90ms `. */
+function draw(rows: readonly Row[]): string[] {
+  const lines = rows.map(() => "");
+  let drawnTo = 0;
+  for (const frame of frames(rows)) {
+    const gap = frame - drawnTo;
+    const filling = Number.isInteger(gap) && gap <= 10 ? "-".repeat(Math.max(0, gap)) : ` ${gap}ms `;
+    const cells = rows.map((row) => row.get(frame) ?? "-");
+    const width = Math.max(...cells.map(({ length }) => length));
+    cells.forEach((cell, index) => (lines[index] += filling + cell.padEnd(width, "-")));
+    drawnTo = frame + width;
+  }
+  return lines.map((line) => line.trimStart());
+}
+
+/** Which letter stands for which value: equal values have one letter in both diagrams. */
+class Legend {
+  readonly #entries: { readonly letter: string; readonly value: unknown }[] = [];
+  readonly #errors: unknown[] = [];
+  readonly #free: string[];
+
+  constructor(messages: readonly MarbleMessage[]) {
+    const taken = new Set(
+      messages.map(({ notification }) => (notification.kind === "N" ? notification.value : "")),
+    );
+    this.#free = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"].filter(
+      (letter) => !taken.has(letter),
+    );
+  }
+
+  letter(notification: ObservableNotification<unknown>): string {
+    if (notification.kind === "C") return "|";
+    return notification.kind === "E" ? this.#error(notification.error) : this.#value(notification.value);
+  }
+
+  #error(error: unknown): string {
+    let index = this.#errors.findIndex((known) => equal(known, error));
+    if (index < 0) index = this.#errors.push(error) - 1;
+    return index === 0 ? "#" : `#${index + 1}`;
+  }
+
+  #value(value: unknown): string {
+    if (typeof value === "string" && /^[^-()|#^!\s]$/u.test(value)) return value;
+    const known = this.#entries.find((entry) => equal(entry.value, value));
+    if (known !== undefined) return known.letter;
+    const letter = this.#free.shift() ?? "?";
+    this.#entries.push({ letter, value });
+    return letter;
+  }
+
+  lines(): string[] {
+    const lines = [
+      ...this.#entries.map(({ letter, value }) => `  ${letter}  ${show(value)}`),
+      ...this.#errors.map((error, index) => `  #${index === 0 ? " " : index + 1} ${show(error)}`),
+    ];
+    return lines.length === 0 ? [] : ["", ...lines];
+  }
+}

@@ -1,0 +1,15 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// Middleware as operators
+export { delivery, envelope } from "./delivery.js";
+export type { TestDelivery, TestDeliveryOptions } from "./delivery.js";
+export { marbles } from "./marbles.js";
+
+// Buses
+export { recording } from "./recording.js";
+export type { Recording } from "./recording.js";
+export { manualClock, sequentialIds } from "./deterministic.js";
+export type { ManualClock } from "./deterministic.js";
+
+// Faults
+export { faulty, InjectedFaultError, randomPlan } from "./faulty.js";
+export type { FaultPlan, FaultyHandler, InjectedFault, RandomPlanOptions } from "./faulty.js";

@@ -1,0 +1,107 @@
+import { TestScheduler, type RunHelpers } from "rxjs/testing";
+import { isThenable } from "../core/thenable.js";
+import {
+  observableDifference,
+  subscriptionsDifference,
+  type MarbleMessage,
+  type MarbleSubscription,
+} from "./diagram.js";
+import { equal } from "./equal.js";
+
+/**
+ * Runs a marble test in virtual time, without a test framework.
+ *
+ * Guarantees: throws when diagrams differ, showing both one below the other; when nothing was asserted, or an expectation lacks its `toBe`;
+ * and when `run` is asynchronous, because virtual time does not wait for promises. Values are equal when they look the same and are of the
+ * same classes; deliveries, Observables and functions only to themselves.
+ *
+ * @example
+ * it("delays", () =>
+ *   marbles(({ cold, expectObservable }) => {
+ *     const source = cold("  -a-b-|");
+ *     const expected = "     ---a-b-|";
+ *     expectObservable(source.pipe(delay(2))).toBe(expected);
+ *   }));
+ */
+export function marbles(run: (helpers: RunHelpers) => void): void {
+  const expectations: Expectation[] = [];
+  let checked = 0;
+
+  const scheduler = new TestScheduler((actual: unknown, expected: unknown) => {
+    checked++;
+    if (equal(actual, expected)) return;
+    // The scheduler checks in the order in which the expectations were made, leaving out those that lack their toBe.
+    throw differs(expectations.filter(({ complete }) => complete)[checked - 1], actual, expected);
+  });
+
+  scheduler.run((helpers) => {
+    refusePromise(
+      run({
+        ...helpers,
+        expectObservable: (...args) =>
+          watched("expectObservable", helpers.expectObservable(...args), expectations),
+        expectSubscriptions: (...args) =>
+          watched("expectSubscriptions", helpers.expectSubscriptions(...args), expectations),
+      }),
+    );
+    helpers.flush();
+  });
+
+  const incomplete = expectations.find(({ complete }) => !complete);
+  if (incomplete !== undefined)
+    throw at(incomplete.site, `${incomplete.name} asserts nothing without .toBe() or .toEqual().`);
+  if (checked === 0)
+    throw new Error(
+      "This marble test asserted nothing; call expectObservable(...).toBe(...) or expectSubscriptions(...).toBe(...) in it.",
+    );
+}
+
+interface Expectation {
+  readonly name: "expectObservable" | "expectSubscriptions";
+  /** Where in the test it was made. */
+  readonly site: Error;
+  complete: boolean;
+}
+
+/** The same expectation, which is known to be complete once its method has been called. */
+function watched<T extends object>(name: Expectation["name"], inner: T, expectations: Expectation[]): T {
+  const expectation: Expectation = { name, site: new Error(name), complete: false };
+  expectations.push(expectation);
+  const methods = Object.entries(inner).map(([method, call]: [string, (...args: unknown[]) => void]) => [
+    method,
+    (...args: unknown[]) => {
+      expectation.complete = true;
+      call(...args);
+    },
+  ]);
+  return Object.fromEntries(methods) as T;
+}
+
+function refusePromise(returned: unknown): void {
+  if (!isThenable(returned)) return;
+  // What it fails with later says less than this.
+  returned.then(undefined, () => undefined);
+  throw new Error(
+    "A marble test is synchronous: virtual time does not wait for promises, so what comes after an await asserts nothing. " +
+      "Do not pass an async function; test promises with fake timers.",
+  );
+}
+
+function differs(expectation: Expectation | undefined, actual: unknown, expected: unknown): Error {
+  const difference =
+    expectation?.name === "expectSubscriptions"
+      ? subscriptionsDifference(expected as MarbleSubscription[], actual as MarbleSubscription[])
+      : observableDifference(expected as MarbleMessage[], actual as MarbleMessage[]);
+  return at(expectation?.site, `${expectation?.name ?? "An expectation"} is not met. ${difference}`);
+}
+
+/** An error whose stack leads to the expectation, which is where the reader has to look. */
+function at(site: Error | undefined, text: string): Error {
+  const error = new Error(text);
+  const frames = site?.stack
+    ?.split("\n")
+    .filter((line) => /^\s+at /.test(line) && !line.includes(" at watched "));
+  // The next one up is the helper given to the test.
+  if (frames !== undefined) error.stack = [`Error: ${text}`, ...frames.slice(1)].join("\n");
+  return error;
+}
