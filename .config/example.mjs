@@ -10,5 +10,6 @@ if (found === undefined) {
   console.log(`Usage: npm run example <number>\n\n${examples.map((name) => `  ${name}`).join("\n")}`);
   if (wanted !== undefined) process.exitCode = 1;
 } else {
-  await import(new URL(found, folder).href);
+  const { main } = await import(new URL(found, folder).href);
+  await main(console.log);
 }

@@ -1,7 +1,7 @@
 import type { Observable, Subscription } from "rxjs";
 import { Bus } from "./bus.js";
 import type { Delivery } from "./delivery.js";
-import { runOne, type Kind } from "./engine.js";
+import type { Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
 import type { MessageOf, MessageType } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
@@ -10,7 +10,7 @@ import type { Handler } from "./registry.js";
 /** A command, or an envelope of one, which is dispatched under its own metadata. */
 export type CommandInput = MessageOf<"command"> | Envelope<MessageOf<"command">>;
 
-const COMMANDS: Kind = { kind: "command", returnsValue: false, needsHandler: true, handle: runOne };
+const COMMANDS: Kind = { kind: "command", returnsValue: false, needsHandler: true };
 
 /**
  * Takes commands to their one handler each.

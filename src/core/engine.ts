@@ -25,12 +25,8 @@ export interface Kind {
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
   readonly needsHandler: boolean;
-  readonly handle: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
-}
-
-/** Runs one handler: the end of the pipeline of commands and queries. */
-export function runOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  return handlers[0]!.run(delivery);
+  /** For events: calls all handlers. @defaultValue the one handler is called */
+  readonly handle?: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
 }
 
 type State = "open" | "closing" | "closed";
@@ -95,7 +91,7 @@ export class Engine implements Owner {
     checkMiddleware(middleware as unknown as readonly Middleware[]);
     this.#middleware = [...this.#middleware, ...(middleware as unknown as readonly Middleware[])];
     for (const part of this.#parts) part.stop();
-    this.#run = build(this.#middleware, (delivery) => this.#toHandler(delivery), {
+    this.#run = build(this.#middleware, this.#toHandler, {
       owner: this,
       outermost: true,
       attach: (part) => this.attach(part),
@@ -212,14 +208,14 @@ export class Engine implements Owner {
   }
 
   /** The end of the pipeline. A middleware may have changed the type, or reached a type that nobody handles. */
-  #toHandler(delivery: LiveDelivery): unknown {
+  readonly #toHandler = (delivery: LiveDelivery): unknown => {
     let handlers = delivery.handler ?? this.registry.find(delivery.message) ?? this.#fallback;
     if (handlers === undefined) {
       if (this.#needsHandler) throw this.registry.notFound(typeOf(delivery.message));
       handlers = [];
     }
-    return this.#handle(handlers, delivery);
-  }
+    return this.#handle === undefined ? handlers[0]!.run(delivery) : this.#handle(handlers, delivery);
+  };
 
   ended(delivery: LiveDelivery): void {
     this.#inFlight.leave(delivery);

@@ -1,6 +1,6 @@
 import { randomId, systemClock } from "./clock.js";
 import { InvalidMessageError } from "./errors.js";
-import { fromJson, limits, parseJson, refuse, toJson } from "./json.js";
+import { attempt, fromJson, limits, parseJson, refuse, toJson } from "./json.js";
 import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
 import { asInstance, parsed } from "./standard-schema.js";
 import { isThenable } from "./thenable.js";
@@ -64,6 +64,11 @@ export class Envelope<M = object> {
     return typeof this.#meta === "function" ? (this.#meta = this.#meta()) : this.#meta;
   }
 
+  /** How Node shows it. */
+  get [Symbol.for("nodejs.util.inspect.custom")](): () => unknown {
+    return () => ({ meta: plainMeta(this.meta), payload: this.#payload });
+  }
+
   get [BRAND](): true {
     return true;
   }
@@ -98,10 +103,10 @@ export class Envelope<M = object> {
    */
   toJSON(): EnvelopeJson {
     const payload = this.#payload as { toJSON?(): unknown };
-    return {
-      meta: { ...checkedMeta(this.meta) },
-      payload: toJson(typeof payload.toJSON === "function" ? payload.toJSON() : payload, "payload"),
-    };
+    const data = attempt("payload", "could not be written by its toJSON()", () =>
+      typeof payload.toJSON === "function" ? payload.toJSON() : payload,
+    );
+    return { meta: checkedMeta(plainMeta(this.meta)), payload: toJson(data, "payload") };
   }
 
   /**
@@ -149,6 +154,27 @@ export function checkedHeaders(headers: Headers): Headers {
   if (length > limits.headersLength)
     refuse("meta.headers", `is larger than ${limits.headersLength} characters`);
   return entries.length === 0 ? NO_HEADERS : Object.freeze(Object.fromEntries(entries));
+}
+
+/** @internal Metadata as plain data, whatever makes it. */
+export function plainMeta({
+  id,
+  name,
+  version,
+  time,
+  correlationId,
+  causationId,
+  headers,
+}: MessageMeta): MessageMeta {
+  return {
+    id,
+    name,
+    version,
+    time,
+    correlationId,
+    ...(causationId === undefined ? {} : { causationId }),
+    headers,
+  };
 }
 
 function checkedMeta(meta: MessageMeta): MessageMeta {
@@ -221,13 +247,4 @@ function instantiate<M extends object>(data: unknown, type: MessageType<M> & Rea
   }
   if (typeof value !== "object" || value === null) refuse("payload", "is not an object");
   return asInstance(value, type);
-}
-
-function attempt<T>(path: string, problem: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof InvalidMessageError) throw error;
-    return refuse(path, problem, error);
-  }
 }

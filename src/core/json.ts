@@ -3,7 +3,10 @@ import { InvalidMessageError } from "./errors.js";
 /** Caps on what is written and read, so that a hostile or broken message costs little. Lengths are in UTF-16 code units. */
 export const limits = Object.freeze({
   depth: 64,
+  /** Of a payload. */
   textLength: 1_048_576,
+  /** Of a payload and its metadata. */
+  envelopeLength: 1_048_576 + 65_536,
   headers: 64,
   headersLength: 8_192,
   idLength: 256,
@@ -25,35 +28,44 @@ type Tag = "$undefined" | "$number" | "$bigint" | "$date" | "$bytes" | "$set" | 
  * Dates, Maps, Sets, bigints, bytes, `undefined`, `NaN`, infinities and `-0` are kept; functions, symbols, cycles and class instances are refused.
  */
 export function toJson(value: unknown, path: string): unknown {
-  let length = 0;
   const ancestors = new Set<object>();
-  const count = (text: string): string => {
-    length += text.length;
-    return length > limits.textLength
-      ? refuse(path, `is larger than ${limits.textLength} characters; send a reference instead`)
-      : text;
-  };
+  let length = 0;
+
+  /** Counts at least as many characters as `JSON.stringify` will make of it, so that what is written can be read. */
+  function count(characters: number): void {
+    length += characters;
+    if (length > limits.textLength)
+      refuse(path, `is larger than ${limits.textLength} characters; send a reference instead`);
+  }
 
   function write(value: unknown, path: string): unknown {
-    count("00");
     switch (typeof value) {
       case "string":
-        return count(value);
+        count(JSON.stringify(value).length + 1);
+        return value;
       case "number":
-        return Number.isFinite(value) && !Object.is(value, -0)
-          ? value
-          : tagged("$number", Object.is(value, -0) ? "-0" : String(value));
+        if (!Number.isFinite(value) || Object.is(value, -0))
+          return tag("$number", Object.is(value, -0) ? "-0" : String(value));
+        count(String(value).length + 1);
+        return value;
       case "bigint":
-        return tagged("$bigint", count(String(value)));
+        return tag("$bigint", String(value));
       case "undefined":
-        return tagged("$undefined", true);
+        return tag("$undefined", true);
       case "boolean":
+        count(6);
         return value;
       case "object":
+        count(5);
         return value === null ? null : writeObject(value, path);
       default:
         return refuse(path, `is a ${typeof value}, which cannot be written as JSON`);
     }
+  }
+
+  function tag(name: Tag, body: string | true | unknown[]): unknown {
+    count(name.length + 8 + (typeof body === "string" ? body.length : 0));
+    return { [name]: body };
   }
 
   function writeObject(value: object, path: string): unknown {
@@ -68,27 +80,35 @@ export function toJson(value: unknown, path: string): unknown {
   function writeMembers(value: object, path: string): unknown {
     const members = (items: Iterable<unknown>): unknown[] =>
       Array.from(items, (item, index) => write(item, `${path}[${index}]`));
+    /** Holes and properties of collections would be lost. */
+    const only = <T extends object>(value: object, ownKeys = 0): T =>
+      Reflect.ownKeys(value).length === ownKeys
+        ? (value as T)
+        : refuse(path, "has holes or properties besides its contents");
     switch (Object.getPrototypeOf(value)) {
-      case Object.prototype:
-        return writePlain(value, path);
+      case Object.prototype: {
+        const written = writeFields(value, path);
+        const [key, second] = Object.keys(written);
+        // What looks like a tag is not one.
+        return key?.startsWith("$") && second === undefined ? { $object: written } : written;
+      }
       case Array.prototype:
-        // Holes and extra properties would be lost.
-        return Reflect.ownKeys(value).length === (value as unknown[]).length + 1
-          ? members(value as unknown[])
-          : refuse(path, "is an array with holes or properties");
-      case Date.prototype:
-        return Number.isNaN((value as Date).getTime())
+        return members(only<unknown[]>(value, (value as unknown[]).length + 1));
+      case Date.prototype: {
+        const date = only<Date>(value);
+        return Number.isNaN(date.getTime())
           ? refuse(path, "is an invalid Date")
-          : tagged("$date", (value as Date).toISOString());
+          : tag("$date", date.toISOString());
+      }
       case Map.prototype:
-        return tagged("$map", members(value as Map<unknown, unknown>));
+        return tag("$map", members(only<Map<unknown, unknown>>(value)));
       case Set.prototype:
-        return tagged("$set", members(value as Set<unknown>));
-      case Uint8Array.prototype:
-        return tagged(
-          "$bytes",
-          count(btoa((value as Uint8Array).reduce((text, byte) => text + String.fromCharCode(byte), ""))),
-        );
+        return tag("$set", members(only<Set<unknown>>(value)));
+      case Uint8Array.prototype: {
+        count((value as Uint8Array).length);
+        const bytes = only<Uint8Array>(value, (value as Uint8Array).length);
+        return tag("$bytes", btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), "")));
+      }
       default:
         return refuse(
           path,
@@ -97,30 +117,47 @@ export function toJson(value: unknown, path: string): unknown {
     }
   }
 
-  function writePlain(value: object, path: string): unknown {
-    const written = writeFields(value, path, write);
-    const keys = Object.keys(written);
-    return keys.length === 1 && keys[0]!.startsWith("$") ? tagged("$object", written) : written;
-  }
-
-  function writeFields(value: object, path: string, each: typeof write): { [key: string]: unknown } {
+  function writeFields(value: object, path: string): { [key: string]: unknown } {
     const written: { [key: string]: unknown } = {};
     for (const key of Reflect.ownKeys(value)) {
       const at = `${path}.${String(key)}`;
       if (typeof key === "symbol" || FORBIDDEN.test(key)) refuse(at, "is a key that cannot be written");
       if (!Object.prototype.propertyIsEnumerable.call(value, key)) refuse(at, "is not enumerable");
-      written[count(key)] = each((value as { [key: string]: unknown })[key], at);
+      count(JSON.stringify(key).length + 1);
+      written[key] = write(
+        attempt(at, "could not be read", () => (value as { [key: string]: unknown })[key]),
+        at,
+      );
     }
     return written;
   }
 
-  // A message is an instance of its class, so its own fields are written whatever its prototype is.
-  if (typeof value !== "object" || value === null || Array.isArray(value)) refuse(path, "is not an object");
+  // A message is an instance of its class, so its own fields are written whatever its prototype is; but not what only a built-in can hold.
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    Array.isArray(value) ||
+    BUILT_INS.some((type) => value instanceof type) ||
+    ArrayBuffer.isView(value)
+  ) {
+    refuse(path, "is not an object with fields; give the message toJSON() and static fromJSON()");
+  }
   ancestors.add(value);
-  return writeFields(value, path, write);
+  return writeFields(value, path);
 }
 
-const tagged = (tag: Tag, body: unknown): unknown => ({ [tag]: body });
+/** Hold what is in no field. */
+const BUILT_INS = [Map, Set, Date, RegExp, Promise, WeakMap, WeakSet, ArrayBuffer];
+
+/** Runs code of others that takes part in writing or reading. @throws InvalidMessageError with what it threw as `cause` */
+export function attempt<T>(path: string, problem: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof InvalidMessageError) throw error;
+    return refuse(path, problem, error);
+  }
+}
 
 /** The inverse of {@link toJson}, with the same caps; unknown tags and forbidden keys are refused with their path. */
 export function fromJson(value: unknown, path: string): unknown {
@@ -146,35 +183,44 @@ export function fromJson(value: unknown, path: string): unknown {
     return fields;
   }
 
+  /** Only what {@link toJson} writes: anything else would come back changed if it were written again. */
   function readTagged(tag: Tag, body: unknown, path: string, depth: number): unknown {
-    const list = (): unknown[] =>
-      Array.isArray(body)
-        ? (read(body, path, depth) as unknown[])
-        : refuse(path, `has a ${tag} that is not an array`);
-    try {
-      switch (tag) {
-        case "$undefined":
-          return undefined;
-        case "$number":
-          return /^(-0|NaN|-?Infinity)$/.test(body as string)
-            ? Number(body)
-            : refuse(path, "has a bad $number");
-        case "$bigint":
-          return /^-?\d+$/.test(body as string) ? BigInt(body as string) : refuse(path, "has a bad $bigint");
-        case "$date":
-          return new Date(new Date(body as string).toISOString());
-        case "$bytes":
-          return Uint8Array.from(atob(body as string), (char) => char.charCodeAt(0));
-        case "$set":
-          return new Set(list());
-        case "$map":
-          return new Map(list() as [unknown, unknown][]);
-        case "$object":
-          return readFields(body as object, path, depth + 1);
+    const bad = (cause?: unknown): never => refuse(path, `has a bad ${tag}`, cause);
+    const text = (format: RegExp): string => (typeof body === "string" && format.test(body) ? body : bad());
+    const list = (): unknown[] => (Array.isArray(body) ? (read(body, path, depth) as unknown[]) : bad());
+    switch (tag) {
+      case "$undefined":
+        return body === true ? undefined : bad();
+      case "$number":
+        return Number(text(/^(-0|NaN|-?Infinity)$/));
+      case "$bigint":
+        return BigInt(text(/^(0|-?[1-9]\d*)$/));
+      case "$date": {
+        const date = new Date(text(/Z$/));
+        return !Number.isNaN(date.getTime()) && date.toISOString() === body ? date : bad();
       }
-    } catch (error) {
-      if (error instanceof InvalidMessageError) throw error;
-      refuse(path, `has a bad ${tag}`, error);
+      case "$bytes":
+        return attempt(path, "has a bad $bytes", () =>
+          Uint8Array.from(atob(text(/^[A-Za-z0-9+/]*=*$/)), (char) => char.charCodeAt(0)),
+        );
+      case "$set": {
+        const items = list();
+        const set = new Set(items);
+        return set.size === items.length ? set : bad();
+      }
+      case "$map": {
+        const entries = list();
+        if (!entries.every((entry) => Array.isArray(entry) && entry.length === 2)) bad();
+        const map = new Map(entries as [unknown, unknown][]);
+        return map.size === entries.length ? map : bad();
+      }
+      case "$object": {
+        const keys =
+          typeof body === "object" && body !== null && !Array.isArray(body) ? Object.keys(body) : [];
+        return keys.length === 1 && keys[0]!.startsWith("$")
+          ? readFields(body as object, path, depth)
+          : bad();
+      }
     }
     return refuse(path, `has an unknown tag ${String(tag)}`);
   }
@@ -184,7 +230,7 @@ export function fromJson(value: unknown, path: string): unknown {
 
 /** `JSON.parse` that refuses what it would pass over: keys given twice, of which it keeps the last. */
 export function parseJson(text: string, path: string): unknown {
-  if (text.length > limits.textLength) refuse(path, `is larger than ${limits.textLength} characters`);
+  if (text.length > limits.envelopeLength) refuse(path, `is larger than ${limits.envelopeLength} characters`);
   let parsed: unknown;
   let keys = 0;
   try {
@@ -199,7 +245,7 @@ export function parseJson(text: string, path: string): unknown {
     if (typeof value !== "object" || value === null) continue;
     const members = Object.values(value) as unknown[];
     if (!Array.isArray(value)) keys -= members.length;
-    stack.push(...members);
+    for (const member of members) stack.push(member);
   }
   return keys === 0 ? parsed : refuse(path, "has a key twice");
 }

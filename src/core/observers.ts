@@ -82,7 +82,7 @@ export class Observers {
         next.deliver();
       }
     } finally {
-      this.#queue.length = 0;
+      if (this.#queue.length > 0) this.#queue.length = 0;
       nesting.depth = depth;
       this.#delivering = false;
     }
@@ -93,7 +93,8 @@ export class Observers {
       to.next(value);
     } catch (error) {
       // Only a Subscriber of the user's own making can throw here; RxJS catches what functions and observers throw.
-      complain(this.#name, error);
+      if ((to as unknown) === this.#faults) complain(this.#name, error);
+      else this.#failed("a Subscriber", error);
     }
   }
 }

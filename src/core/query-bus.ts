@@ -1,7 +1,7 @@
 import type { Observable, Subscription } from "rxjs";
 import { Bus } from "./bus.js";
 import type { Delivery } from "./delivery.js";
-import { runOne, type Kind } from "./engine.js";
+import type { Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
 import type { MessageOf, MessageType, ResultOf } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
@@ -10,7 +10,7 @@ import type { Handler } from "./registry.js";
 /** What a query handler may return for a result of type `R`. */
 export type QueryResult<R> = R | PromiseLike<R> | Observable<R> | AsyncIterable<R>;
 
-const QUERIES: Kind = { kind: "query", returnsValue: true, needsHandler: true, handle: runOne };
+const QUERIES: Kind = { kind: "query", returnsValue: true, needsHandler: true };
 
 /**
  * Takes queries to their one handler each and brings back the result.

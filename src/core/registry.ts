@@ -126,8 +126,11 @@ export class HandlerRegistry {
 
 /** The share of neighbouring letter pairs that two names do not have in common: 0 for equal ones, 1 for strangers. Dice's coefficient. */
 function distance(a: string, b: string): number {
+  // Names from outside may be of any length.
   const pairs = (name: string): string[] =>
-    Array.from({ length: Math.max(name.length - 1, 1) }, (_, at) => name.slice(at, at + 2).toLowerCase());
+    Array.from({ length: Math.min(Math.max(name.length - 1, 1), 64) }, (_, at) =>
+      name.slice(at, at + 2).toLowerCase(),
+    );
   const [left, right] = [pairs(a), pairs(b)];
   return 1 - (2 * left.filter((pair) => right.includes(pair)).length) / (left.length + right.length);
 }

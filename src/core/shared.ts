@@ -51,6 +51,7 @@ interface Held {
 
 /** One life of the operator. */
 class Instance {
+  // eslint-disable-next-line rxjs-x/no-exposed-subjects -- this class does not leave the file
   readonly input = new Subject<Delivery>();
   readonly subscription = new Subscription();
 }

@@ -11,15 +11,6 @@ export function loggableError(reason: unknown, copy: Copy): Error {
   return copyOf(reason, copy, new Map());
 }
 
-/** Whether a reason is that of a cancellation: what `AbortController.abort()` and leaving subscribers make. */
-export function isAbortError(reason: unknown): boolean {
-  try {
-    return (reason as { name?: unknown } | null | undefined)?.name === "AbortError";
-  } catch {
-    return false;
-  }
-}
-
 function copyOf(reason: unknown, copy: Copy, seen: Map<unknown, Error>): Error {
   const before = seen.get(reason);
   if (before !== undefined) return before;

@@ -1,7 +1,8 @@
+import { isAbortError } from "../core/cancellation.js";
 import type { Envelope, Headers } from "../core/envelope.js";
 import type { Fault } from "../core/outcome.js";
 import { isThenable } from "../core/thenable.js";
-import { isAbortError, loggableError } from "./error.js";
+import { loggableError } from "./error.js";
 import { escapeText } from "./escape.js";
 import {
   checkedLevels,

@@ -12,7 +12,7 @@ export type LoggedBus = Pick<Bus, "messages$" | "outcomes$" | "faults$" | "descr
  * Writes what happens on a bus to a pino logger: one line per message, per outcome and per fault. Unsubscribing stops it.
  *
  * Guarantees: a logger that throws breaks no dispatch. One record is one line, and no control character of a name, id, header or error reaches
- * a terminal. Payloads and headers are left out unless asked for. A line whose level is disabled costs nothing but the look at the level.
+ * a terminal. Payloads and headers are left out unless asked for. No part of a line is made whose level is disabled.
  *
  * @throws TypeError for a level that the logger does not have, and for a path that cannot be redacted.
  * @example

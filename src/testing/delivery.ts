@@ -56,14 +56,17 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
       ids: () => id,
       returnsValue: true,
       ended: () => undefined,
+      attach: () => () => undefined,
       report: (fault) => void faults.push(fault),
     };
     super(owner, message);
     this.faults = faults;
     if (headers !== undefined) this.extras.headers = checkedHeaders(headers);
-    if (causedBy !== undefined) this.inherit(causedBy);
-    if (signal?.aborted) this.abort(signal.reason);
-    else if (signal !== undefined) this.abortOn(signal);
+    if (causedBy !== undefined) {
+      this.inherit(causedBy);
+      this.follow(causedBy);
+    }
+    if (signal !== undefined) this.abortOn(signal);
   }
 
   get settlement(): PromiseSettledResult<unknown> | undefined {

@@ -86,19 +86,41 @@ function labelled(groups: readonly (readonly [label: string, rows: readonly Row[
   );
 }
 
-/** The rows in columns of common time. Long stretches in which nothing happens are written as ` 90ms `. */
+/** Stretches longer than this in which nothing happens are written as ` 90ms `. */
+const LONGEST_GAP = 10;
+
+/** The rows as marbles, with a column for each millisecond; what is idle in all of them for long is shortened in all of them. */
 function draw(rows: readonly Row[]): string[] {
   const lines = rows.map(() => "");
   let drawnTo = 0;
-  for (const frame of frames(rows)) {
-    const gap = frame - drawnTo;
-    const filling = Number.isInteger(gap) && gap <= 10 ? "-".repeat(Math.max(0, gap)) : ` ${gap}ms `;
-    const cells = rows.map((row) => row.get(frame) ?? "-");
-    const width = Math.max(...cells.map(({ length }) => length));
-    cells.forEach((cell, index) => (lines[index] += filling + cell.padEnd(width, "-")));
-    drawnTo = frame + width;
+  for (const { start, end } of busyTimes(rows)) {
+    const gap = start - drawnTo;
+    const idle = Number.isInteger(gap) && gap <= LONGEST_GAP ? "-".repeat(gap) : ` ${gap}ms `;
+    rows.forEach((row, index) => (lines[index] += idle + drawTime(row, start, end)));
+    drawnTo = end;
   }
-  return lines.map((line) => line.trimStart());
+  // Nothing happens after the end.
+  return lines.map((line) => line.trimStart().replace(/([|#!)])-+$/, "$1"));
+}
+
+/** From when until when any of the rows has something to show. A group takes as many columns as it has characters. */
+function busyTimes(rows: readonly Row[]): { readonly start: number; end: number }[] {
+  const times: { readonly start: number; end: number }[] = [];
+  for (const frame of frames(rows)) {
+    const end = frame + Math.max(...rows.map((row) => row.get(frame)?.length ?? 1));
+    const last = times.at(-1);
+    if (last !== undefined && frame - last.end <= LONGEST_GAP && Number.isInteger(frame - last.end))
+      last.end = Math.max(last.end, end);
+    else times.push({ start: frame, end });
+  }
+  return times;
+}
+
+function drawTime(row: Row, start: number, end: number): string {
+  let line = "";
+  for (const [frame, cell] of row)
+    if (frame >= start && frame < end) line = line.padEnd(frame - start, "-") + cell;
+  return line.padEnd(end - start, "-");
 }
 
 /** Which letter stands for which value: equal values have one letter in both diagrams. */

@@ -29,7 +29,7 @@ class Comparison {
     if (isEnvelope(a) && isEnvelope(b))
       return this.equal(a.payload, b.payload) && this.equal({ ...a.meta }, { ...b.meta });
     if (a instanceof Date) return Object.is(a.getTime(), (b as Date).getTime());
-    if (a instanceof RegExp) return String(a) === String(b);
+    if (a instanceof RegExp) return a.toString() === (b as RegExp).toString();
     if (a instanceof Error) return this.#sameError(a, b as Error);
     if (a instanceof Map) return this.#sameMembers([...a], [...(b as Map<unknown, unknown>)]);
     if (a instanceof Set) return this.#sameMembers([...a], [...(b as Set<unknown>)]);

@@ -1,0 +1,45 @@
+// The HTTP service without a port: buses, endpoints and the audit stream around one logger.
+import { fastify, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { closeBuses, createBuses, type Buses } from "./buses.js";
+import { errorReplies, userRoutes } from "./http.js";
+import { auditRoute } from "./sse.js";
+import type { UserStore } from "./store.js";
+
+export interface UsersApi {
+  readonly app: FastifyInstance;
+  readonly buses: Buses;
+  /** Refuses new requests, ends streams, and waits this long for what is in flight. */
+  readonly close: (timeoutMs: number) => Promise<void>;
+}
+
+/** How long clients have to read their replies; then those that do not, or never asked for anything, are not waited for. */
+const LAST_WORDS_MS = 500;
+
+export function buildApp(logger: Logger, users?: UserStore): UsersApi {
+  const buses = createBuses(logger, users);
+  const loggerInstance: FastifyBaseLogger = logger;
+  const app = fastify({ loggerInstance });
+  errorReplies(app);
+  userRoutes(app, buses);
+  auditRoute(app, buses);
+  // A connection that is kept alive after its last reply would keep the server from closing.
+  let closing = false;
+  app.addHook("preClose", async () => void (closing = true));
+  app.addHook("onSend", async (_request, reply) => void (closing && reply.header("connection", "close")));
+  app.get("/health", () => ({
+    status: "ok",
+    inFlight: buses.commandBus.inFlight + buses.queryBus.inFlight + buses.eventBus.inFlight,
+  }));
+  return {
+    app,
+    buses,
+    async close(timeoutMs) {
+      const stopped = app.close();
+      await closeBuses(buses, timeoutMs);
+      const lastWords = setTimeout(() => app.server.closeAllConnections(), LAST_WORDS_MS);
+      await stopped;
+      clearTimeout(lastWords);
+    },
+  };
+}

@@ -1,0 +1,36 @@
+// Puts the parts together: three buses with their middleware and handlers. HTTP, the command line and jobs share what this returns.
+import { CommandBus, EventBus, QueryBus } from "cqrx";
+import { logTo } from "cqrx/pino";
+import type { Logger } from "pino";
+import { registerHandlers } from "./handlers.js";
+import { DeleteUser } from "./messages.js";
+import { checkSchema, requireRole } from "./middleware.js";
+import { MemoryStore, type UserStore } from "./store.js";
+
+export interface Buses {
+  readonly commandBus: CommandBus;
+  readonly queryBus: QueryBus;
+  readonly eventBus: EventBus;
+}
+
+export function createBuses(logger: Logger, users: UserStore = new MemoryStore()): Buses {
+  const commandBus = new CommandBus({ middleware: [requireRole("admin", DeleteUser), checkSchema()] });
+  const queryBus = new QueryBus({ middleware: [checkSchema()] });
+  const eventBus = new EventBus();
+  const buses = { commandBus, queryBus, eventBus };
+  // That a user is told no is no error of the service.
+  for (const bus of Object.values(buses))
+    logTo(bus, logger, { headers: ["x-request-id"], levels: { rejected: "warn" } });
+  registerHandlers(buses, users, logger);
+  return buses;
+}
+
+/** Commands first: until they have ended, they may publish and ask. */
+export async function closeBuses(
+  { commandBus, queryBus, eventBus }: Buses,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (const bus of [commandBus, eventBus, queryBus])
+    await bus.close({ timeoutMs: Math.max(0, deadline - performance.now()) });
+}

@@ -1,0 +1,59 @@
+// The command line is another way in, to the same buses, with no HTTP at all. Users are kept in the file USERS_FILE names.
+// Run: npx tsx examples/users-api/cli.ts create u1 ada@example.com
+// Then: npx tsx examples/users-api/cli.ts list
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { pino } from "pino";
+import { closeBuses, createBuses, type Buses } from "./buses.js";
+import { ChangeEmail, CreateUser, DeleteUser, GetUser, ListUsers } from "./messages.js";
+import { FileStore } from "./store.js";
+
+type Print = (line: string) => void;
+type Action = (buses: Buses, print: Print, userId: string, email: string) => Promise<void>;
+
+/** Whoever has a shell on this machine may do everything. */
+const asOperator = { headers: { "x-role": "admin" } };
+
+const actions = new Map<string, Action>([
+  [
+    "create",
+    ({ commandBus }, _, userId, email) => commandBus.dispatch(new CreateUser(userId, email), asOperator),
+  ],
+  [
+    "change",
+    ({ commandBus }, _, userId, email) => commandBus.dispatch(new ChangeEmail(userId, email), asOperator),
+  ],
+  ["delete", ({ commandBus }, _, userId) => commandBus.dispatch(new DeleteUser(userId), asOperator)],
+  ["get", async ({ queryBus }, print, userId) => print(show(await queryBus.ask(new GetUser(userId))))],
+  ["list", async ({ queryBus }, print) => print((await queryBus.ask(new ListUsers())).map(show).join("\n"))],
+]);
+
+function show(user: { userId: string; email: string } | undefined): string {
+  return user === undefined ? "no such user" : `${user.userId}  ${user.email}`;
+}
+
+/** Does what the arguments say; returns the exit code. */
+export async function runCli(buses: Buses, args: readonly string[], print: Print): Promise<number> {
+  const [name = "", userId = "", email = ""] = args;
+  const action = actions.get(name);
+  if (action === undefined) {
+    print(`Usage: cli.ts ${[...actions.keys()].join("|")} [userId] [email]`);
+    return 2;
+  }
+  try {
+    await action(buses, print, userId, email);
+    return 0;
+  } catch (error) {
+    const { message, issues = [] } = error as Error & { issues?: { path: string; message: string }[] };
+    print([message, ...issues.map((issue) => `  ${issue.path} ${issue.message}`)].join("\n"));
+    return 1;
+  }
+}
+
+if (basename(process.argv[1] ?? "") === "cli.ts") {
+  const file = process.env["USERS_FILE"] ?? join(tmpdir(), "cqrx-users.json");
+  const buses = createBuses(pino({ level: process.env["LOG_LEVEL"] ?? "silent" }), new FileStore(file));
+  void runCli(buses, process.argv.slice(2), console.log)
+    .then((code) => (process.exitCode = code))
+    .finally(() => closeBuses(buses, 1_000));
+}

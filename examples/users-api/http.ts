@@ -1,0 +1,56 @@
+// The endpoints: each turns a request into a message, and its result into a reply. What fails goes to the error handler.
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { DispatchOptions } from "cqrx";
+import type { Buses } from "./buses.js";
+import { toHttp, UserNotFoundError } from "./errors.js";
+import { ChangeEmail, CreateUser, DeleteUser, GetUser, ListUsers } from "./messages.js";
+
+type ById = { Params: { id: string } };
+
+/** Whether the fields are valid is the messages' business; here it is enough that there can be some. */
+const withBody = { schema: { body: { type: "object" } } };
+
+/** The role is taken as it comes, to keep this short. A real service reads it from a session or a signed token. */
+function fromRequest({ id, headers: { "x-role": role } }: FastifyRequest): DispatchOptions {
+  return { headers: { "x-request-id": id, ...(role !== undefined && { "x-role": String(role) }) } };
+}
+
+export function userRoutes(app: FastifyInstance, { commandBus, queryBus }: Buses): void {
+  app.post<{ Body: { userId: string; email: string } }>("/users", withBody, async (request, reply) => {
+    const { userId, email } = request.body;
+    await commandBus.dispatch(new CreateUser(userId, email), fromRequest(request));
+    return reply.code(201).header("location", `/users/${userId}`).send({ userId, email });
+  });
+
+  app.get("/users", (request) => queryBus.ask(new ListUsers(), fromRequest(request)));
+
+  app.get<ById>("/users/:id", async (request) => {
+    const user = await queryBus.ask(new GetUser(request.params.id), fromRequest(request));
+    if (user === undefined) throw new UserNotFoundError(request.params.id);
+    return user;
+  });
+
+  app.patch<ById & { Body: { email: string } }>("/users/:id", withBody, async (request, reply) => {
+    await commandBus.dispatch(new ChangeEmail(request.params.id, request.body.email), fromRequest(request));
+    return reply.code(204).send();
+  });
+
+  app.delete<ById>("/users/:id", async (request, reply) => {
+    await commandBus.dispatch(new DeleteUser(request.params.id), fromRequest(request));
+    return reply.code(204).send();
+  });
+}
+
+export function errorReplies(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => {
+    const { status, body } = toHttp(error);
+    if (status === 500) request.log.error(error);
+    return reply.code(status).send(body);
+  });
+
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({ error: "NOT_FOUND", message: `There is no ${request.method} ${request.url} here.` }),
+  );
+}

@@ -1,0 +1,54 @@
+// Starts the users service on PORT (3000) and HOST (127.0.0.1); SIGINT and SIGTERM shut it down within GRACE_MS (10000).
+// Run: npm start
+// Then: the curl commands that it prints, and http://127.0.0.1:3000/audit in a browser, to see each outcome as it comes.
+import { basename } from "node:path";
+import { pino } from "pino";
+import pretty from "pino-pretty";
+import { buildApp } from "./app.js";
+import { startUserCount } from "./jobs.js";
+import type { UserStore } from "./store.js";
+
+/** Resolves when the service listens. */
+export async function start(users?: UserStore): Promise<void> {
+  const { PORT = "3000", HOST = "127.0.0.1", LOG_LEVEL = "info", GRACE_MS = "10000" } = process.env;
+  const graceMs = Number(GRACE_MS);
+  const logger = pino(
+    { level: LOG_LEVEL },
+    pretty({ colorize: process.stdout.isTTY, ignore: "pid,hostname", singleLine: true, sync: true }),
+  );
+  const { app, buses, close } = buildApp(logger, users);
+  const url = await app.listen({ port: Number(PORT), host: HOST });
+  const job = startUserCount(buses, logger);
+
+  onSignal(graceMs, async (signal) => {
+    logger.info(`${signal}: shutting down; once more to exit at once`);
+    job.unsubscribe();
+    await close(graceMs);
+    logger.info("bye");
+  });
+
+  console.log(`
+Try:
+  curl -i -X POST ${url}/users -H 'content-type: application/json' -d '{"userId":"u1","email":"ada@example.com"}'
+  curl -i ${url}/users/u1
+  curl -i -X DELETE ${url}/users/u1 -H 'x-role: admin'
+`);
+}
+
+/** The first signal shuts down in good order; a second one, or a client that never finishes, ends the process at once. */
+function onSignal(graceMs: number, shutDown: (signal: string) => Promise<void>): void {
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      setTimeout(() => process.exit(1), graceMs + 1_000).unref();
+      shutDown(signal).then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    });
+  }
+}
+
+if (basename(process.argv[1] ?? "") === "main.ts") void start();

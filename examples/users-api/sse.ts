@@ -1,0 +1,78 @@
+// GET /audit: every outcome of the buses as server-sent events, without payloads. Try it in a browser, or with curl -N.
+import type { FastifyInstance } from "fastify";
+import { merge, Subscription, type Observable } from "rxjs";
+import type { Outcome } from "cqrx";
+import type { Buses } from "./buses.js";
+
+/** A client that reads too slowly is let go at this much waiting for it; it may come back. */
+const MOST_UNSENT_BYTES = 1_000_000;
+
+export function auditRoute(
+  app: FastifyInstance,
+  { commandBus, queryBus }: Pick<Buses, "commandBus" | "queryBus">,
+  pingMs = 15_000,
+): void {
+  const outcomes$ = merge(commandBus.outcomes$, queryBus.outcomes$);
+  const clients = new Subscription();
+  // An open stream would keep the server from closing.
+  app.addHook("preClose", async () => clients.unsubscribe());
+
+  app.get("/audit", { exposeHeadRoute: false }, (_request, reply) => {
+    reply.hijack();
+    const response = reply.raw;
+    response.writeHead(200, {
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache, no-transform",
+      connection: "close",
+      "x-accel-buffering": "no",
+    });
+    const write = (text: string): void => {
+      if (response.writableLength > MOST_UNSENT_BYTES) response.destroy();
+      else response.write(text);
+    };
+    write(": connected\n\n");
+
+    const ping = setInterval(() => write(": ping\n\n"), pingMs);
+    const client = new Subscription(() => {
+      clearInterval(ping);
+      response.end();
+    });
+    client.add(outcomesTo(outcomes$, write, () => client.unsubscribe()));
+    clients.add(client);
+    // The response's event: the request's also comes when a request has merely been read to its end.
+    response.once("close", () => client.unsubscribe());
+    if (response.destroyed) client.unsubscribe();
+  });
+}
+
+function outcomesTo(
+  outcomes$: Observable<Outcome>,
+  write: (text: string) => void,
+  complete: () => void,
+): Subscription {
+  return outcomes$.subscribe({ next: (outcome) => write(toEvent(outcome)), complete });
+}
+
+/** One event. No field may bring a line break of its own, with which it could forge others. */
+export function toEvent({ envelope: { meta }, durationMs, ...result }: Outcome): string {
+  const { id, name, correlationId, causationId, time } = meta;
+  const data = JSON.stringify({
+    status: result.status,
+    ...(result.status === "rejected" && { error: errorCode(result.reason) }),
+    time: new Date(time).toISOString(),
+    durationMs: Math.round(durationMs * 1000) / 1000,
+    correlationId,
+    causationId,
+  });
+  return `id: ${oneLine(id)}\nevent: ${oneLine(name)}\ndata: ${data}\n\n`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\r\n\0]+/g, " ");
+}
+
+/** Not the text of the error, which may quote what somebody entered. */
+function errorCode(reason: unknown): string {
+  const { code, name } = reason as { code?: unknown; name?: unknown };
+  return String(code ?? name);
+}

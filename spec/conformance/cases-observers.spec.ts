@@ -1,0 +1,277 @@
+import { afterEach, describe, expect, it, jest } from "@jest/globals";
+import { CommandBus, DispatchDepthExceededError, EventBus, QueryBus, type Fault } from "cqrx";
+import fc from "fast-check";
+import { map, mergeMap, ReplaySubject, Subscriber, type Subscription } from "rxjs";
+import { canaries, macrotask, withTraps } from "../support/traps.js";
+import { deferred, reasonOf, watch } from "./support.js";
+
+class Ping {
+  constructor(readonly n = 0) {}
+}
+
+const raise = (): never => {
+  throw new Error("observer");
+};
+
+afterEach(() => {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+describe("observers", () => {
+  it("28 an observer that throws for every message is reported; results, order and others are as without it", () =>
+    withTraps(async () => {
+      const bus = new QueryBus<number>();
+      bus.register(Ping, ({ n }) => n);
+      const faults: Fault[] = [];
+      bus.faults$.subscribe((fault) => faults.push(fault));
+      const seen: number[] = [];
+      bus.messages$.subscribe(raise);
+      bus.messages$.pipe(map((envelope) => envelope)).subscribe({ next: raise });
+      bus.outcomes$.subscribe(raise);
+      bus.messages$.subscribe(({ payload }) => seen.push((payload as Ping).n));
+      for (let n = 0; n < 10; n++) expect(await bus.ask(new Ping(n))).toBe(n);
+      expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      expect(faults).toHaveLength(30);
+      expect(new Set(faults.map(({ kind, source }) => `${kind} ${source}`))).toEqual(
+        new Set(["observer messages$", "observer outcomes$"]),
+      );
+      await canaries(bus);
+      expect(seen).toHaveLength(11);
+    }));
+
+  it("28 an operator on an observable that throws ends that subscription only, and is reported", () =>
+    withTraps(async () => {
+      const bus = new CommandBus();
+      bus.register(Ping, () => undefined);
+      const faults: Fault[] = [];
+      bus.faults$.subscribe((fault) => faults.push(fault));
+      let seen = 0;
+      bus.messages$.pipe(map(raise)).subscribe();
+      bus.messages$.pipe(mergeMap(() => Promise.reject(new Error("later")))).subscribe();
+      bus.messages$.subscribe(() => seen++);
+      for (let n = 0; n < 3; n++) await bus.dispatch(new Ping());
+      await macrotask();
+      expect(seen).toBe(3);
+      expect(faults).toHaveLength(2);
+      await canaries(bus);
+    }));
+
+  it("28 a Subscriber whose own next throws does not reach the sender", () =>
+    withTraps(async () => {
+      class Bad extends Subscriber<unknown> {
+        override next(): void {
+          raise();
+        }
+      }
+      const bus = new CommandBus({ maxDepth: 4 });
+      bus.register(Ping, () => undefined);
+      const faults: Fault[] = [];
+      bus.faults$.subscribe((fault) => faults.push(fault));
+      bus.messages$.subscribe(new Bad());
+      bus.outcomes$.subscribe(new Bad());
+      for (let n = 0; n < 10; n++) await bus.dispatch(new Ping());
+      expect(faults).toHaveLength(20);
+      await canaries(bus);
+    }));
+
+  it("29 an async observer that rejects is reported", () =>
+    withTraps(async () => {
+      const bus = new CommandBus();
+      bus.register(Ping, () => undefined);
+      const faults: Fault[] = [];
+      bus.faults$.subscribe((fault) => faults.push(fault));
+      bus.messages$.subscribe(async () => raise());
+      bus.outcomes$.subscribe({ next: async () => Promise.reject(new Error("outcome")) as never });
+      await bus.dispatch(new Ping());
+      await macrotask();
+      expect(faults.map(({ source }) => source).sort()).toEqual(["messages$", "outcomes$"]);
+      await canaries(bus);
+    }));
+
+  it("30 observers that never finish delay no dispatch, and get every message", () =>
+    withTraps(async () => {
+      const bus = new CommandBus();
+      let handled = 0;
+      bus.register(Ping, () => void handled++);
+      const gate = deferred();
+      let [started, finished] = [0, 0];
+      bus.messages$.subscribe(async () => {
+        started++;
+        await gate.promise;
+        finished++;
+      });
+      for (let n = 1; n <= 1_000; n++) {
+        bus.dispatch(new Ping());
+        expect(handled).toBe(n);
+      }
+      expect([started, finished, bus.inFlight]).toEqual([1_000, 0, 0]);
+      gate.resolve();
+      await macrotask();
+      expect(finished).toBe(1_000);
+      await canaries(bus);
+    }));
+
+  it.each(["messages$", "outcomes$"] as const)(
+    "32 an observer of %s that dispatches for each message is stopped by maxDepth, and says so",
+    (stream) =>
+      withTraps(async () => {
+        const bus = new CommandBus({ maxDepth: 32 });
+        let handled = 0;
+        bus.register(Ping, () => void handled++);
+        const refused: unknown[] = [];
+        bus[stream].subscribe(() => void bus.dispatch(new Ping()).catch((error) => refused.push(error)));
+        await bus.dispatch(new Ping());
+        await macrotask();
+        expect(handled).toBeGreaterThan(16);
+        expect(handled).toBeLessThanOrEqual(32);
+        expect(refused).toHaveLength(1);
+        expect(refused[0]).toBeInstanceOf(DispatchDepthExceededError);
+        expect(bus.inFlight).toBe(0);
+        await canaries(new CommandBus({ maxDepth: 2 }), new EventBus(), new QueryBus());
+      }),
+  );
+
+  it("34 a steady observer misses nothing and sees nothing twice while 10,000 others come and go", () =>
+    withTraps(async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.nat(3), { minLength: 2_000, maxLength: 2_000 }), async (steps) => {
+          const bus = new CommandBus();
+          bus.register(Ping, () => undefined);
+          const seen: number[] = [];
+          bus.messages$.subscribe(({ payload }) => seen.push((payload as Ping).n));
+          const others: Subscription[] = [];
+          let sent = 0;
+          for (const step of steps) {
+            if (step === 0) others.shift()?.unsubscribe();
+            else if (step === 1) bus.dispatch(new Ping(sent++));
+            else others.push(bus.messages$.subscribe());
+          }
+          for (const other of others) other.unsubscribe();
+          expect(seen).toEqual(Array.from({ length: sent }, (_, n) => n));
+        }),
+        { numRuns: 10 },
+      );
+    }));
+
+  it("34 when the last observer has left, envelopes are no longer made", () =>
+    withTraps(async () => {
+      let ids = 0;
+      const bus = new CommandBus({ ids: () => String(++ids) });
+      bus.register(Ping, () => undefined);
+      const all = Array.from({ length: 100 }, () => bus.messages$.subscribe(({ meta }) => meta.id));
+      await bus.dispatch(new Ping());
+      expect(ids).toBe(1);
+      for (const one of all) one.unsubscribe();
+      await bus.dispatch(new Ping());
+      expect(ids).toBe(1);
+      await canaries(bus);
+    }));
+
+  it("36 a late observer sees only what comes after it", () =>
+    withTraps(async () => {
+      const bus = new CommandBus();
+      bus.register(Ping, () => undefined);
+      bus.outcomes$.subscribe();
+      await bus.dispatch(new Ping(1));
+      const seen: unknown[] = [];
+      bus.messages$.subscribe(({ payload }) => seen.push(payload));
+      bus.outcomes$.subscribe(({ envelope }) => seen.push(envelope.payload));
+      expect(seen).toEqual([]);
+      await bus.dispatch(new Ping(2));
+      expect(seen).toEqual([new Ping(2), new Ping(2)]);
+      await canaries(bus);
+    }));
+
+  it("36 an observer that comes between a message and its outcome gets a duration that is a number", () =>
+    withTraps(async () => {
+      const gate = deferred();
+      const bus = new CommandBus();
+      bus.register(Ping, () => gate.promise);
+      const sent = bus.dispatch(new Ping());
+      const durations: number[] = [];
+      bus.outcomes$.subscribe(({ durationMs }) => durations.push(durationMs));
+      gate.resolve();
+      await sent;
+      expect(durations).toEqual([expect.any(Number)]);
+      expect(durations[0]).toBeGreaterThanOrEqual(0);
+    }));
+
+  it("38 an observer of faults$ that throws, too, costs one line on the console a second", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      jest.advanceTimersByTime(60_000);
+      const lines = jest.spyOn(console, "error").mockImplementation(() => undefined);
+      const bus = new CommandBus();
+      bus.register(Ping, () => undefined);
+      bus.messages$.subscribe(raise);
+      bus.faults$.subscribe(raise);
+      for (let n = 0; n < 100; n++) await bus.dispatch(new Ping());
+      expect(lines).toHaveBeenCalledTimes(1);
+      jest.advanceTimersByTime(1_001);
+      await bus.dispatch(new Ping());
+      expect(lines).toHaveBeenCalledTimes(2);
+      await canaries(bus);
+    }));
+
+  it("38 a fault that nobody observes costs one line on the console a second", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      jest.advanceTimersByTime(120_000);
+      const lines = jest.spyOn(console, "error").mockImplementation(() => undefined);
+      const bus = new CommandBus({ name: "orders" });
+      bus.register(Ping, () => undefined);
+      bus.outcomes$.subscribe(raise);
+      for (let n = 0; n < 100; n++) await bus.dispatch(new Ping());
+      expect(lines).toHaveBeenCalledTimes(1);
+      expect(String(lines.mock.calls[0]![0])).toContain("orders");
+      await canaries(bus);
+    }));
+
+  it("35 subjects, promises and iteration may observe, and each outcome agrees with its promise", () =>
+    withTraps(async () => {
+      const bus = new QueryBus<number>();
+      const boom = new Error("boom");
+      bus.register(Ping, ({ n }) => {
+        if (n % 3 === 0) throw boom;
+        return n % 3 === 1 ? n : Promise.resolve(n);
+      });
+      const outcomes = new ReplaySubject<unknown>();
+      const recording = bus.outcomes$.subscribe(outcomes);
+      const settled = await Promise.allSettled(Array.from({ length: 9 }, (_, n) => bus.ask(new Ping(n))));
+      recording.unsubscribe();
+      const seen: { n: number; status: string }[] = [];
+      outcomes.subscribe((outcome) => {
+        const { envelope, durationMs, ...result } = outcome as never as {
+          envelope: { payload: Ping };
+          durationMs: number;
+        };
+        expect(result).toEqual(settled[envelope.payload.n]);
+        expect(durationMs).toBeGreaterThanOrEqual(0);
+        seen.push({ n: envelope.payload.n, status: settled[envelope.payload.n]!.status });
+      });
+      expect(seen.map(({ n }) => n).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+      await canaries(bus);
+    }));
+
+  it("35 time does not go backwards from a message to what it caused, and causes are named", () =>
+    withTraps(async () => {
+      class Child extends Ping {}
+      const bus = new CommandBus();
+      bus.register(Ping, (_, context) => bus.dispatch(new Child(), { causedBy: context }));
+      bus.register(Child, () => undefined);
+      const metas: { id: string; time: number; correlationId: string; causationId?: string | undefined }[] =
+        [];
+      bus.messages$.subscribe(({ meta }) => metas.push({ ...meta }));
+      for (let n = 0; n < 20; n++) await bus.dispatch(new Ping());
+      for (let at = 0; at < metas.length; at += 2) {
+        const [parent, child] = [metas[at]!, metas[at + 1]!];
+        expect(child).toMatchObject({ causationId: parent.id, correlationId: parent.id });
+        expect(parent).toMatchObject({ causationId: undefined, correlationId: parent.id });
+        expect(child.time).toBeGreaterThanOrEqual(parent.time);
+      }
+      expect(new Set(metas.map(({ id }) => id)).size).toBe(40);
+      expect(watch(reasonOf(bus.dispatch(new (class Unknown {})()))).settlements).toBe(0);
+      await canaries(bus);
+    }));
+});

@@ -1,0 +1,154 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { CommandBus, EventBus, QueryBus, shared } from "cqrx";
+import { throttleTime } from "rxjs";
+import { canaries, withTraps } from "../support/traps.js";
+import { reasonOf, watch } from "./support.js";
+
+const run = promisify(execFile);
+const root = process.cwd();
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "cqrx-exit-"));
+  await run(
+    join(root, "node_modules/.bin/esbuild"),
+    ["src/index.ts", "--bundle", "--platform=node", "--format=esm", `--outfile=${join(folder, "cqrx.mjs")}`],
+    { cwd: root },
+  );
+  await run(
+    join(root, "node_modules/.bin/esbuild"),
+    ["--bundle", "--platform=node", "--format=esm", `--outfile=${join(folder, "rxjs.mjs")}`, "rxjs"],
+    { cwd: root },
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => void jest.useRealTimers());
+
+/** Runs a script to its own end; what it prints, and how long its event loop stayed up after its last line. */
+async function script(lines: string): Promise<{ stdout: string; stderr: string; idleMs: number }> {
+  const file = join(folder, `script-${Math.random().toString(36).slice(2)}.mjs`);
+  writeFileSync(
+    file,
+    `import { performance } from "node:perf_hooks";
+     let ended = performance.now();
+     process.on("exit", (code) => console.log("idle", performance.now() - ended, "code", code));
+     ${lines}
+     ended = performance.now();`,
+  );
+  const { stdout, stderr } = await run(process.execPath, [file], { timeout: 10_000 });
+  const [, idle, code] = /idle ([\d.]+) code (\d+)/.exec(stdout)!;
+  expect(code).toBe("0");
+  return { stdout, stderr, idleMs: Number(idle) };
+}
+
+const state = `JSON.stringify({
+  resources: process.getActiveResourcesInfo().filter((name) => !/PipeWrap|TTYWrap|FSReq|FileHandle/.test(name)),
+  listeners: process.eventNames().filter((name) => name !== "exit").map((name) => [String(name), process.listenerCount(name)]),
+})`;
+
+describe("process exit", () => {
+  it("177 a script that dispatches and ends without close exits by itself", async () => {
+    const { idleMs, stderr } = await script(`
+      import { CommandBus, QueryBus, EventBus, shared } from "./cqrx.mjs";
+      class Message {}
+      class Held {}
+      const pass = (source) => source;
+      const buses = [new CommandBus(), new QueryBus(), new EventBus()];
+      for (const bus of buses) { bus.register(Message, () => Promise.resolve(1)); bus.messages$.subscribe(); bus.outcomes$.subscribe(); }
+      await buses[0].dispatch(new Message());
+      await buses[1].ask(new Message(), { signal: new AbortController().signal });
+      await buses[2].publish(new Message());
+      buses[0].dispatch(new Message());
+      // Held for 30 s by a shared middleware, and for ever by a handler.
+      const holding = new CommandBus({ middleware: [shared((source) => { source.subscribe(); return pass(source).pipe((all) => all.lift({ call: () => undefined })); })] });
+      holding.register(Held, () => new Promise(() => undefined));
+      holding.dispatch(new Held()).catch(() => undefined);
+      buses[0].register(Held, () => new Promise(() => undefined));
+      buses[0].dispatch(new Held());
+    `);
+    expect(idleMs).toBeLessThan(1_000);
+    expect(stderr).toBe("");
+  }, 15_000);
+
+  it("177 a script that closes its buses exits at once, before the time that close would have waited", async () => {
+    const { idleMs, stdout } = await script(
+      `
+      import { CommandBus, EventBus } from "./cqrx.mjs";
+      class Message {}
+      await using eventBus = new EventBus();
+      const bus = new CommandBus();
+      bus.register(Message, () => new Promise((resolve) => setTimeout(resolve, 20)));
+      bus.dispatch(new Message());
+      console.log(JSON.stringify(await bus.close({ timeoutMs: 60_000 })));
+    `.replace(
+        "await using eventBus = new EventBus();",
+        "const eventBus = new EventBus(); await eventBus[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]?.();",
+      ),
+    );
+    expect(stdout).toContain('{"finished":1,"aborted":[],"abandoned":[]}');
+    expect(idleMs).toBeLessThan(1_000);
+  }, 15_000);
+
+  it("179 listeners of the process are as they were, after import, use, faults and close", async () => {
+    const { stdout } = await script(`
+      const before = ${state};
+      const { CommandBus, EventBus } = await import("./cqrx.mjs");
+      class Message {}
+      const bus = new CommandBus();
+      const events = new EventBus();
+      const log = console.error;
+      console.error = () => undefined;
+      bus.register(Message, () => { throw new Error("boom"); });
+      bus.outcomes$.subscribe(() => { throw new Error("observer"); });
+      await bus.dispatch(new Message()).catch(() => undefined);
+      await bus.close();
+      console.error = log;
+      console.log(before === ${state} ? "unchanged" : before + ${state});
+    `);
+    expect(stdout).toContain("unchanged");
+  }, 15_000);
+
+  it("180 importing alone starts no timer, socket or listener, prints nothing and touches no global", async () => {
+    const { stdout, stderr, idleMs } = await script(`
+      const globals = () => Reflect.ownKeys(globalThis).map(String).sort().join();
+      // Made by Node on first use.
+      void globalThis.crypto, globalThis.performance;
+      const before = ${state} + globals();
+      await import("./cqrx.mjs");
+      console.log(before === ${state} + globals() ? "unchanged" : "changed");
+    `);
+    expect(stdout).toMatch(/^unchanged\n/);
+    expect(stderr).toBe("");
+    expect(idleMs).toBeLessThan(1_000);
+  }, 15_000);
+
+  it("183 with fake timers nothing hangs: dispatch, shared middleware and close", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      class Message {
+        constructor(readonly n = 0) {}
+      }
+      const commandBus = new CommandBus({ middleware: [shared(throttleTime(100), { holdTimeoutMs: 200 })] });
+      const [queryBus, eventBus] = [new QueryBus(), new EventBus({ strategy: "sequential" })];
+      commandBus.register(Message, () => Promise.resolve());
+      queryBus.register(Message, () => Promise.resolve(1));
+      eventBus.register(Message, () => Promise.resolve());
+      await commandBus.dispatch(new Message());
+      const throttled = watch(commandBus.dispatch(new Message(1)));
+      expect(await queryBus.ask(new Message())).toBe(1);
+      await eventBus.publish(new Message());
+      await jest.advanceTimersByTimeAsync(250);
+      expect(throttled.reason).toMatchObject({ code: "MESSAGE_HELD" });
+      await canaries(queryBus, eventBus);
+      const reports = watch(Promise.all([commandBus.close(), queryBus.close(), eventBus.close()]));
+      await jest.advanceTimersByTimeAsync(1);
+      expect(reports.status).toBe("fulfilled");
+      expect(jest.getTimerCount()).toBe(0);
+      expect(await reasonOf(commandBus.dispatch(new Message()))).toMatchObject({ code: "BUS_CLOSED" });
+    }));
+});

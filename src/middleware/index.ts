@@ -1,0 +1,2 @@
+// Ready-made middleware, one file each.
+export {};
