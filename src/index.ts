@@ -26,7 +26,7 @@ export type { Clock } from "./core/clock.js";
 // Handlers
 export { HandlerRegistry } from "./core/registry.js";
 export type { Handler, HandlerFunction } from "./core/registry.js";
-export type { Delivery, HandlerContext } from "./core/delivery.js";
+export type { Cause, Delivery, HandlerContext } from "./core/delivery.js";
 
 // Middleware
 export { around } from "./core/around.js";

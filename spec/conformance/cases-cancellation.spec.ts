@@ -18,10 +18,18 @@ import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { deferred, microtasks, reasonOf, watch } from "./support.js";
 
 class Work {
-  constructor(readonly n = 0) {}
+  readonly n: number;
+
+  constructor(n = 0) {
+    this.n = n;
+  }
 }
 class Child {
-  constructor(readonly n = 0) {}
+  readonly n: number;
+
+  constructor(n = 0) {
+    this.n = n;
+  }
 }
 
 const never = (): Promise<never> => new Promise(() => undefined);

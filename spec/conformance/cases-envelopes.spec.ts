@@ -14,8 +14,11 @@ import { canaries, withTraps } from "../support/traps.js";
 import { reasonOf } from "./support.js";
 
 class Box extends Command {
-  constructor(readonly value: unknown) {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
     super();
+    this.value = value;
   }
 }
 class Empty {}

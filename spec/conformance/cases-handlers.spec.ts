@@ -34,15 +34,26 @@ import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { deferred, microtasks, reasonOf, watch } from "./support.js";
 
 class Save {
-  constructor(readonly n = 0) {}
+  readonly n: number;
+
+  constructor(n = 0) {
+    this.n = n;
+  }
 }
 class Load extends Query<unknown> {
-  constructor(readonly n = 0) {
+  readonly n: number;
+
+  constructor(n = 0) {
     super();
+    this.n = n;
   }
 }
 class Saved {
-  constructor(readonly n = 0) {}
+  readonly n: number;
+
+  constructor(n = 0) {
+    this.n = n;
+  }
 }
 
 const trap = (): never => {

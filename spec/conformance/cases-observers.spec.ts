@@ -6,7 +6,11 @@ import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { deferred, reasonOf, watch } from "./support.js";
 
 class Ping {
-  constructor(readonly n = 0) {}
+  readonly n: number;
+
+  constructor(n = 0) {
+    this.n = n;
+  }
 }
 
 const raise = (): never => {

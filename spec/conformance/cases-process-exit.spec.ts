@@ -131,7 +131,11 @@ describe("process exit", () => {
     withTraps(async () => {
       jest.useFakeTimers();
       class Message {
-        constructor(readonly n = 0) {}
+        readonly n: number;
+
+        constructor(n = 0) {
+          this.n = n;
+        }
       }
       const commandBus = new CommandBus({ middleware: [shared(throttleTime(100), { holdTimeoutMs: 200 })] });
       const [queryBus, eventBus] = [new QueryBus(), new EventBus({ strategy: "sequential" })];

@@ -5,12 +5,16 @@ import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { reasonOf } from "./support.js";
 
 class Step {
-  constructor(
-    readonly id: number,
-    readonly children: readonly Step[] = [],
-    /** Who dispatches the children: the handler or an observer, synchronously or not. */
-    readonly by: "handler" | "handlerLater" | "messages$" | "outcomes$" = "handler",
-  ) {}
+  readonly id: number;
+  readonly children: readonly Step[];
+  /** Who dispatches the children: the handler or an observer, synchronously or not. */
+  readonly by: "handler" | "handlerLater" | "messages$" | "outcomes$";
+
+  constructor(id: number, children: readonly Step[] = [], by: Step["by"] = "handler") {
+    this.id = id;
+    this.children = children;
+    this.by = by;
+  }
 }
 class Other extends Step {}
 
@@ -150,7 +154,7 @@ describe("re-entrancy and order", () => {
       let handled = 0;
       bus.register(Step, async ({ id }, context) => {
         handled++;
-        await undefined;
+        await Promise.resolve();
         if (id > 0) void bus.dispatch(new Step(id - 1), { causedBy: context });
       });
       await bus.dispatch(new Step(100_000));

@@ -14,7 +14,7 @@ import {
   type Outcome,
 } from "cqrx";
 import fc from "fast-check";
-import { filter, map, mergeMap, tap, type Subscription } from "rxjs";
+import { filter, map, mergeMap, tap, type Observable, type Subscription } from "rxjs";
 import { escapedFrom, macrotask } from "../support/traps.js";
 import { watch, type Watched } from "./support.js";
 
@@ -34,12 +34,17 @@ const ROUTES = [
 ] as const;
 
 class Message {
-  constructor(
-    readonly n: number,
-    readonly ending: (typeof ENDINGS)[number],
-    readonly route: (typeof ROUTES)[number],
-    readonly parent?: number,
-  ) {}
+  readonly n: number;
+  readonly ending: (typeof ENDINGS)[number];
+  readonly route: (typeof ROUTES)[number];
+  readonly parent: number | undefined;
+
+  constructor(n: number, ending: Message["ending"], route: Message["route"], parent?: number) {
+    this.n = n;
+    this.ending = ending;
+    this.route = route;
+    this.parent = parent;
+  }
 }
 class First extends Message {}
 class Second extends Message {}
@@ -49,6 +54,9 @@ const KINDS = ["command", "query", "event"] as const;
 type Kind = (typeof KINDS)[number];
 
 class Injected extends Error {}
+
+/** An async observer, which is not what `subscribe` is typed for, yet what people write. */
+const failLater = (() => Promise.reject(new Injected("observer"))) as () => void;
 
 /** One entry of what an observer saw. */
 type Seen = `message ${string}` | `outcome ${string}`;
@@ -69,7 +77,10 @@ class Rig {
   #messages = 0;
   #visits = 0;
 
-  constructor(readonly scheduler: fc.Scheduler) {
+  readonly scheduler: fc.Scheduler;
+
+  constructor(scheduler: fc.Scheduler) {
+    this.scheduler = scheduler;
     let retried = -1;
     const middleware: Middleware<Message>[] = [
       around((message: Message, next) => {
@@ -108,7 +119,7 @@ class Rig {
       this.bus(kind).messages$.subscribe(() => {
         throw new Injected("observer");
       });
-      this.bus(kind).outcomes$.subscribe(async () => Promise.reject(new Injected("observer")));
+      this.bus(kind).outcomes$.subscribe(failLater);
       this.observe(kind);
     }
   }
@@ -192,7 +203,8 @@ class Rig {
 
   subscribe(kind: Kind, behaviour: number): void {
     const bus = this.bus(kind);
-    const visitor = (behaviour % 2 === 0 ? bus.messages$ : bus.outcomes$).subscribe(() => {
+    const stream: Observable<unknown> = behaviour % 2 === 0 ? bus.messages$ : bus.outcomes$;
+    const visitor = stream.subscribe(() => {
       if (behaviour < 2) return;
       if (behaviour < 4) throw new Injected("visitor");
       // An observer that sends, though not for ever.
@@ -269,11 +281,11 @@ class Rig {
   }
 }
 
-type Step = fc.Command<object, Rig>;
+type Step = fc.AsyncCommand<object, Rig>;
 /** A step starts work and keeps its promise; were it to wait, it would wait for the scheduler that waits for it. */
 const step = (label: string, run: (rig: Rig) => void): Step => ({
   check: () => true,
-  run: (_model, rig) => run(rig),
+  run: async (_model, rig) => run(rig),
   toString: () => label,
 });
 

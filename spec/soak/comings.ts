@@ -1,5 +1,6 @@
 // Handlers, stream handlers, observers and buses that come and go.
 import { CommandBus, EventBus, HandlerRegistry } from "cqrx";
+import type { Observable } from "rxjs";
 import { activeResources, growthOf, report } from "./heap.js";
 
 class Work {}
@@ -26,7 +27,8 @@ const lanes = await growthOf(100_000, () => {
   return sent;
 });
 const observers = await growthOf(100_000, (n) => {
-  const observer = (n % 2 === 0 ? bus.messages$ : bus.outcomes$).subscribe();
+  const stream: Observable<unknown> = n % 2 === 0 ? bus.messages$ : bus.outcomes$;
+  const observer = stream.subscribe();
   observer.unsubscribe();
 });
 const types = await growthOf(100_000, async () => {

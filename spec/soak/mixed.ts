@@ -4,10 +4,13 @@ import { filter, mergeMap, of, tap } from "rxjs";
 import { activeResources, growthOf, report } from "./heap.js";
 
 class Work {
-  constructor(
-    readonly n: number,
-    readonly payload: string,
-  ) {}
+  readonly n: number;
+  readonly payload: string;
+
+  constructor(n: number, payload: string) {
+    this.n = n;
+    this.payload = payload;
+  }
 }
 
 const boom = new Error("boom");

@@ -7,14 +7,14 @@ import { QueryBus } from "./query-bus.js";
 /** What a bus needs that a module makes before the application has a say. */
 export interface DefaultBus {
   /** Adds middleware inside what there is. @throws InvalidMiddlewareError after the first message. */
-  use(...middleware: readonly Middleware<never, never>[]): void;
+  use(...middleware: readonly Middleware[]): void;
   /** As new: no handlers, middleware or observers, open; what is in flight is aborted. For tests. */
   reset(): void;
 }
 
 function asDefault<B extends Bus>(bus: B): B & DefaultBus {
   return Object.assign(bus, {
-    use: (...middleware: readonly Middleware<never, never>[]) => bus.engine.use(middleware),
+    use: (...middleware: readonly Middleware[]) => bus.engine.use(middleware),
     reset: () => bus.renew(),
   });
 }

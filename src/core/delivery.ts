@@ -21,6 +21,9 @@ export interface HandlerContext<M = object> {
   readonly attempt: number;
 }
 
+/** What a message can be an effect of: a handler's context, or an envelope, which hands on no cancellation. */
+export type Cause = (Pick<HandlerContext, "envelope"> & Partial<HandlerContext>) | Envelope;
+
 /**
  * A message in flight, seen by middleware and by stream handlers: the message together with the address its reply goes to.
  *
@@ -340,26 +343,28 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   /** Takes correlation and causation from the cause. @throws InvalidMessageError for what is no cause. */
-  inherit(cause: HandlerContext<never> | Envelope<never>): void {
+  inherit(cause: Cause): void {
     const { extras } = this;
     if (cause instanceof LiveDelivery) {
       extras.causationId = cause.id;
       extras.correlationId = cause.correlationId;
       return;
     }
-    const envelope: unknown = isEnvelope(cause) ? cause : (cause as Partial<HandlerContext> | null)?.envelope;
+    const envelope: unknown = isEnvelope(cause)
+      ? cause
+      : (cause as Partial<Cause & HandlerContext> | null)?.envelope;
     if (!isEnvelope(envelope)) refuse("options.causedBy", "is neither a handler's context nor an envelope");
-    if ("signal" in cause) checkSignal(cause.signal, "options.causedBy.signal");
+    if ("signal" in cause && cause.signal !== undefined) checkSignal(cause.signal, "options.causedBy.signal");
     // Read now: a chain of causes must not keep its whole past alive.
     extras.causationId = new Lazy(envelope.meta.id);
     extras.correlationId = new Lazy(envelope.meta.correlationId);
   }
 
   /** Is cancelled together with the cause, as long as both are in flight. */
-  follow(cause: HandlerContext<never> | Envelope<never>): void {
+  follow(cause: Cause): void {
     if (!(cause instanceof LiveDelivery)) {
       // Of another copy of the library.
-      if ("signal" in cause) this.abortOn(cause.signal);
+      if ("signal" in cause && cause.signal !== undefined) this.abortOn(cause.signal);
     } else if (cause.pending) {
       this.extras.cause = cause.origin;
       cause.abortWith(this);

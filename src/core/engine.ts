@@ -83,7 +83,7 @@ export class Engine implements Owner {
   }
 
   /** Adds middleware inside what there is. */
-  use(middleware: readonly Middleware<never, never>[]): void {
+  use(middleware: readonly Middleware[]): void {
     if (this.#used)
       throw new InvalidMiddlewareError(
         `${this.name} has handled messages; add middleware before the first one.`,
@@ -193,16 +193,21 @@ export class Engine implements Owner {
     this.#inFlight.count++;
     this.#used = true;
     const { observers } = this;
-    if (observers.watchingMessages) {
-      delivery.startedMs = monotonicNow(this.clock);
-      observers.message(delivery.envelope);
-    } else if (observers.watchingOutcomes) {
-      delivery.startedMs = monotonicNow(this.clock);
+    try {
+      if (observers.watchingMessages) {
+        delivery.startedMs = monotonicNow(this.clock);
+        observers.message(delivery.envelope);
+      } else if (observers.watchingOutcomes) {
+        delivery.startedMs = monotonicNow(this.clock);
+      }
+      // Accepted by now: what is cancelled before it begins has an outcome, too.
+      if (causedBy !== undefined) delivery.follow(causedBy);
+      if (signal !== undefined) delivery.abortOn(signal);
+      delivery.run(this.#run);
+    } catch (error) {
+      // Only the stack can overflow here: everything that others wrote is called by those who catch what it throws.
+      delivery.fail(error);
     }
-    // Accepted by now: what is cancelled before it begins has an outcome, too.
-    if (causedBy !== undefined) delivery.follow(causedBy);
-    if (signal !== undefined) delivery.abortOn(signal);
-    delivery.run(this.#run);
     nesting.depth = depth;
     if (delivery.pending) this.#inFlight.join(delivery);
   }

@@ -47,6 +47,9 @@ export const NO_HEADERS: Headers = Object.freeze({});
  * copy.payload instanceof CreateUser; // true
  */
 export class Envelope<M = object> {
+  /** For the types only: an envelope is no unmarked message. */
+  declare readonly "~kind": "envelope";
+
   readonly #payload: M;
   #meta: MessageMeta | (() => MessageMeta);
 

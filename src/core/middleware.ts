@@ -1,4 +1,4 @@
-import { Observable, type MonoTypeOperatorFunction } from "rxjs";
+import { Observable } from "rxjs";
 import { LATER, LiveDelivery, type Delivery, type Owner } from "./delivery.js";
 import { MiddlewareCrashedError } from "./errors.js";
 
@@ -10,7 +10,10 @@ import { MiddlewareCrashedError } from "./errors.js";
  * 2. {@link around}: the function form.
  * 3. {@link shared}: one instance of an operator across all messages.
  */
-export type Middleware<M = object, R = unknown> = MonoTypeOperatorFunction<Delivery<M, R>>;
+export type Middleware<M = object, R = unknown> = {
+  // As a method, whose parameter is compared both ways: a middleware for some messages fits where one for all is taken.
+  operator(source: Observable<Delivery<M, R>>): Observable<Delivery<M, R>>;
+}["operator"];
 
 /** Handles a delivery from here on: returns its value or a promise of it, throws, or returns `LATER` and settles the delivery itself. */
 export type Step = (delivery: LiveDelivery) => unknown;

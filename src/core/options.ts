@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.js";
-import type { HandlerContext } from "./delivery.js";
+import type { Cause } from "./delivery.js";
 import type { Envelope, Headers } from "./envelope.js";
 import type { MessageKind } from "./message.js";
 import type { Middleware } from "./middleware.js";
@@ -8,7 +8,7 @@ import type { HandlerFunction, HandlerRegistry } from "./registry.js";
 /** What all buses can be told when they are made. */
 export interface BusOptions {
   /** First one outermost; fixed at construction. @defaultValue none */
-  readonly middleware?: readonly Middleware<never, never>[];
+  readonly middleware?: readonly Middleware[];
   /** Handlers, possibly shared with other buses of the kind. @defaultValue a registry of its own */
   readonly registry?: HandlerRegistry;
   /** Handles messages of types that have no handler. @defaultValue none: such messages are rejected with `HandlerNotFoundError` */
@@ -29,7 +29,7 @@ export interface DispatchOptions {
   /** Go into the envelope; copied. */
   readonly headers?: Headers | undefined;
   /** What this message is an effect of: it inherits correlation and causation, and from a handler's context also cancellation. */
-  readonly causedBy?: HandlerContext<never> | Envelope<never> | undefined;
+  readonly causedBy?: Cause | undefined;
 }
 
 export interface CloseOptions {

@@ -37,7 +37,11 @@ function operatorStep(operators: readonly Middleware[], rest: Step, outermost: b
     operators.length === 1
       ? operators[0]!
       : (pipe as (...all: readonly Middleware[]) => Middleware)(...operators);
-  const name = operators.map(middlewareName).join(", ");
+  const named = operators.filter((operator) => operator.name !== "").map(middlewareName);
+  const name =
+    operators.length === 1
+      ? middlewareName(operators[0]!)
+      : `(one of ${[...named, `${operators.length} neighbouring operators`].join(", ")})`;
 
   return replying((delivery) => {
     let forwarded = false;

@@ -10,9 +10,9 @@ import { build } from "./pipeline.js";
  * @example
  * when([DeleteUser, ChangeEmail], around((message, next) => { requireAdmin(); return next(message); }))
  */
-export function when<M extends object>(
-  types: MessageType<M> | readonly MessageType<M>[],
-  middleware: Middleware<M, never>,
+export function when<T extends MessageType>(
+  types: T | readonly T[],
+  middleware: Middleware<InstanceType<T>>,
 ): Middleware {
   const list = (Array.isArray(types) ? types : [types]) as readonly MessageType[];
   if (list.length === 0 || list.some((type) => typeof type !== "function"))

@@ -21,11 +21,11 @@ export type About<T, M> = T extends Envelope
  * @example
  * commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled()).subscribe(({ envelope }) => console.log(envelope.payload.email));
  */
-export function ofType<T extends Envelope | Delivery | Outcome, M extends object>(
-  ...types: MessageType<M>[]
-): OperatorFunction<T, About<T, M>> {
+export function ofType<T extends Envelope | Delivery | Outcome, C extends readonly MessageType[]>(
+  ...types: C
+): OperatorFunction<T, About<T, InstanceType<C[number]>>> {
   const matches = matcher(types);
-  return filter((item: T): item is T & About<T, M> => matches(messageOf(item)));
+  return filter((item: T): item is T & About<T, InstanceType<C[number]>> => matches(messageOf(item)));
 }
 
 function messageOf(item: Envelope | Delivery | Outcome): object {
