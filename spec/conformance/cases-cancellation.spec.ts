@@ -172,8 +172,8 @@ describe("cancellation", () => {
       });
       eventBus.register(Work, (_, { signal }) => {
         signals.push(signal);
-        return new Promise((_resolve, reject) =>
-          signal.addEventListener("abort", () => reject(signal.reason)),
+        return new Promise<void>((_resolve, reject) =>
+          signal.addEventListener("abort", () => void reject(signal.reason)),
         );
       });
       const controller = new AbortController();
@@ -181,7 +181,7 @@ describe("cancellation", () => {
       expect(signals).toHaveLength(3);
       const reason = new Error("stop");
       controller.abort(reason);
-      expect(signals.map((signal) => signal.reason)).toEqual([reason, reason, reason]);
+      expect(signals.map((signal) => signal.reason as unknown)).toEqual([reason, reason, reason]);
       expect([commandBus.inFlight, queryBus.inFlight, eventBus.inFlight]).toEqual([0, 0, 0]);
       await microtasks();
       expect(sent.reason).toBe(reason);

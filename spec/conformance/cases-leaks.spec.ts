@@ -98,7 +98,9 @@ describe("leaks", () => {
         middleware: [
           counted(mergeMap((delivery) => of(delivery))),
           shared(mergeMap((delivery) => of(delivery))),
-          counted(mergeMap((delivery) => new Observable((subscriber) => subscriber.next(delivery)))),
+          counted(
+            mergeMap((delivery) => new Observable<Delivery>((subscriber) => subscriber.next(delivery))),
+          ),
         ],
       });
       bus.register(Work, () => new Observable(() => (open++, () => void open--)).pipe(mergeMap(() => NEVER)));

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { CommandBus, DispatchDepthExceededError, EventBus, QueryBus, type Fault } from "cqrx";
 import fc from "fast-check";
-import { map, mergeMap, ReplaySubject, Subscriber, type Subscription } from "rxjs";
+import { map, mergeMap, ReplaySubject, Subscriber, type Observable, type Subscription } from "rxjs";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { deferred, reasonOf, watch } from "./support.js";
 
@@ -16,6 +16,9 @@ class Ping {
 const raise = (): never => {
   throw new Error("observer");
 };
+
+/** An async observer is not what `subscribe` is typed for, yet what people write. */
+const asynchronous = (observer: () => Promise<unknown>): (() => void) => observer;
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -85,8 +88,8 @@ describe("observers", () => {
       bus.register(Ping, () => undefined);
       const faults: Fault[] = [];
       bus.faults$.subscribe((fault) => faults.push(fault));
-      bus.messages$.subscribe(async () => raise());
-      bus.outcomes$.subscribe({ next: async () => Promise.reject(new Error("outcome")) as never });
+      bus.messages$.subscribe(asynchronous(async () => raise()));
+      bus.outcomes$.subscribe({ next: asynchronous(() => Promise.reject(new Error("outcome"))) });
       await bus.dispatch(new Ping());
       await macrotask();
       expect(faults.map(({ source }) => source).sort()).toEqual(["messages$", "outcomes$"]);
@@ -100,11 +103,13 @@ describe("observers", () => {
       bus.register(Ping, () => void handled++);
       const gate = deferred();
       let [started, finished] = [0, 0];
-      bus.messages$.subscribe(async () => {
-        started++;
-        await gate.promise;
-        finished++;
-      });
+      bus.messages$.subscribe(
+        asynchronous(async () => {
+          started++;
+          await gate.promise;
+          finished++;
+        }),
+      );
       for (let n = 1; n <= 1_000; n++) {
         bus.dispatch(new Ping());
         expect(handled).toBe(n);
@@ -124,7 +129,9 @@ describe("observers", () => {
         let handled = 0;
         bus.register(Ping, () => void handled++);
         const refused: unknown[] = [];
-        bus[stream].subscribe(() => void bus.dispatch(new Ping()).catch((error) => refused.push(error)));
+        (bus[stream] as Observable<unknown>).subscribe(
+          () => void bus.dispatch(new Ping()).catch((error) => refused.push(error)),
+        );
         await bus.dispatch(new Ping());
         await macrotask();
         expect(handled).toBeGreaterThan(16);
@@ -240,7 +247,7 @@ describe("observers", () => {
         if (n % 3 === 0) throw boom;
         return n % 3 === 1 ? n : Promise.resolve(n);
       });
-      const outcomes = new ReplaySubject<unknown>();
+      const outcomes = new ReplaySubject<unknown>(20);
       const recording = bus.outcomes$.subscribe(outcomes);
       const settled = await Promise.allSettled(Array.from({ length: 9 }, (_, n) => bus.ask(new Ping(n))));
       recording.unsubscribe();

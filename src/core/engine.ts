@@ -88,8 +88,8 @@ export class Engine implements Owner {
       throw new InvalidMiddlewareError(
         `${this.name} has handled messages; add middleware before the first one.`,
       );
-    checkMiddleware(middleware as unknown as readonly Middleware[]);
-    this.#middleware = [...this.#middleware, ...(middleware as unknown as readonly Middleware[])];
+    checkMiddleware(middleware);
+    this.#middleware = [...this.#middleware, ...(middleware)];
     for (const part of this.#parts) part.stop();
     this.#run = build(this.#middleware, this.#toHandler, {
       owner: this,

@@ -50,12 +50,17 @@ export function withForm<M, R>(operator: Middleware<M, R>, name: string, form: F
   return Object.defineProperties(operator, { name: { value: name }, [FORM]: { value: form } });
 }
 
-/** A middleware that is written as a form, with a plain operator made of it for where it is composed with others or tested with marbles. */
-export function fromForm<M, R>(name: string, form: Form): Middleware<M, R> {
-  return withForm(asOperator(name, form), name, form) as unknown as Middleware<M, R>;
+/**
+ * A middleware that is written as a form, with a plain operator made of it for where it is composed with others or tested with marbles.
+ *
+ * @param answers - the form only ever runs deliveries with the rest, and does not look at what the rest returns: its operator then needs neither
+ * forks nor promises, and works in virtual time
+ */
+export function fromForm<M, R>(name: string, form: Form, answers = false): Middleware<M, R> {
+  return withForm(asOperator(name, form, answers), name, form) as unknown as Middleware<M, R>;
 }
 
-function asOperator(name: string, form: Form): Middleware {
+function asOperator(name: string, form: Form, answers: boolean): Middleware {
   return (source) =>
     new Observable((subscriber) => {
       let running = 1;
@@ -74,8 +79,8 @@ function asOperator(name: string, form: Form): Middleware {
           if (!(delivery instanceof LiveDelivery)) return subscriber.error(notADelivery(name));
           running++;
           step ??= form(
-            replying((fork) => subscriber.next(fork), false),
-            { owner: delivery.owner, outermost: false, attach },
+            replying((out) => subscriber.next(out), answers),
+            { owner: delivery.owner, outermost: answers, attach },
           );
           delivery.run(step);
           delivery.whenSettled(ended);

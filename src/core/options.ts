@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.js";
 import type { Cause } from "./delivery.js";
-import type { Envelope, Headers } from "./envelope.js";
+import type { Headers } from "./envelope.js";
 import type { MessageKind } from "./message.js";
 import type { Middleware } from "./middleware.js";
 import type { HandlerFunction, HandlerRegistry } from "./registry.js";

@@ -36,7 +36,7 @@ export function shared<M extends object = object, R = unknown>(
     (source) => operator(source),
     name,
     (rest, { owner, outermost, attach }) => {
-      const stage = new SharedStage(operator as unknown as Middleware, name, holdTimeoutMs, rest, owner);
+      const stage = new SharedStage(operator, name, holdTimeoutMs, rest, owner);
       attach(stage);
       return replying((delivery) => stage.push(delivery), outermost);
     },
