@@ -8,9 +8,11 @@ export type { StandardIssue, StandardResult, StandardSchema } from "./core/stand
 
 // Buses
 export { CommandBus } from "./core/command-bus.js";
-export type { CommandInput } from "./core/command-bus.js";
+export type { CommandBusOptions, CommandInput } from "./core/command-bus.js";
+export type { BackgroundOptions, BackgroundRetryOptions } from "./core/background.js";
 export { QueryBus } from "./core/query-bus.js";
 export type { QueryResult } from "./core/query-bus.js";
+export type { LiveQuery, RefreshOptions, WatchOptions } from "./core/live-query.js";
 export { EventBus } from "./core/event-bus.js";
 export type { EventBusOptions } from "./core/event-bus.js";
 export type { Bus } from "./core/bus.js";

@@ -7,6 +7,7 @@ import {
   EventBus,
   QueryBus,
   shared,
+  type AroundFunction,
   type Delivery,
   type Fault,
   type HandlerContext,
@@ -313,6 +314,38 @@ describe("cancellation", () => {
       });
       expect(stuck.reason).toMatchObject({ code: "BUS_CLOSED", messageType: "Work" });
     }));
+
+  it.each<[string, AroundFunction, "fulfilled" | "rejected"]>([
+    ["async, next() not awaited", async (_message, next) => void next(), "fulfilled"],
+    ["next() not returned", (_message, next) => void next(), "fulfilled"],
+    [
+      "throws after next()",
+      (_message, next) => {
+        void next();
+        throw new Error("after");
+      },
+      "rejected",
+    ],
+    ["gives up waiting", (_message, next) => Promise.race([next(), Promise.resolve("answer")]), "fulfilled"],
+  ])("49 what around() did not wait for fails later, and escapes nobody: %s", (_, call, status) =>
+    withTraps(async () => {
+      for (const below of [[], [concatMap((delivery: Delivery) => [delivery])]]) {
+        const gate = deferred();
+        const bus = new CommandBus({ middleware: [around(call), ...below] });
+        const faults: Fault[] = [];
+        bus.faults$.subscribe((fault) => faults.push(fault));
+        bus.register(Work, () => gate.promise);
+        const sent = watch(bus.dispatch(new Work()));
+        await microtasks();
+        expect(sent.status).toBe(status);
+        gate.reject(new Error("below"));
+        await macrotask();
+        expect(sent.settlements).toBe(1);
+        expect(faults.map(({ kind }) => kind)).toEqual(["late"]);
+        expect(bus.inFlight).toBe(0);
+      }
+    }),
+  );
 
   it("49 a handler that rejects long after the abort escapes nobody", () =>
     withTraps(async () => {

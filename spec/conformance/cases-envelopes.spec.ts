@@ -197,28 +197,12 @@ describe("envelopes and bad input", () => {
     expect(error).toMatchObject({ path: "payload", cause: boom });
   });
 
-  it.each<[string, new () => object]>([
-    [
-      "Map",
-      class extends Map {
-        constructor() {
-          super();
-          this.set("a", 1);
-        }
-      },
-    ],
-    [
-      "Set",
-      class extends Set {
-        constructor() {
-          super();
-          this.add(1);
-        }
-      },
-    ],
-    ["Uint8Array", class extends Uint8Array<ArrayBuffer> {}],
-  ])("107 a message that is a %s itself is refused, as its contents would be lost", (_, Type) => {
-    refusal(() => JSON.stringify(Envelope.of(new Type())));
+  it("107 a message that is itself a collection is refused, as its contents would be lost", () => {
+    class Tags extends Set<string> {}
+    class Prices extends Map<string, number> {}
+    class Photo extends Uint8Array {}
+    for (const message of [new Tags(["a"]), new Prices([["a", 1]]), new Photo(2)])
+      refusal(() => JSON.stringify(Envelope.of(message)));
   });
 
   it("108 what was written is read as an equal value, or refused; never changed in silence", () => {

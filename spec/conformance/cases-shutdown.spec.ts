@@ -187,6 +187,17 @@ describe("shutdown", () => {
       expect(bus.inFlight).toBe(0);
     }));
 
+  it.each([NaN, -1])("51 a timeoutMs of %s does not make close wait for ever", (timeoutMs) =>
+    withTraps(async () => {
+      const bus = new CommandBus();
+      bus.register(Work, never);
+      const sent = watch(bus.dispatch(new Work()));
+      const closing = watch(bus.close({ timeoutMs }));
+      for (let turn = 0; turn < 5; turn++) await macrotask();
+      expect([sent.status, closing.status === "pending"]).toEqual(["rejected", false]);
+    }),
+  );
+
   it("54 closing twice, during a close and after it is one shutdown with one report", () =>
     withTraps(async () => {
       const bus = new CommandBus();

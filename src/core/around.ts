@@ -1,6 +1,6 @@
 import type { Delivery, LiveDelivery } from "./delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError, MiddlewareCrashedError } from "./errors.js";
-import { fromForm, type Middleware } from "./middleware.js";
+import { fromForm, type Middleware, type Step } from "./middleware.js";
 import { asPromise, isThenable } from "./thenable.js";
 
 /**
@@ -37,31 +37,44 @@ export function around<M extends object = object, R = unknown>(call: AroundFunct
   return fromForm(call.name || "around", (rest) => (delivery) => callAround(untyped, delivery, rest));
 }
 
-function callAround(
-  call: AroundFunction,
-  delivery: LiveDelivery,
-  rest: (delivery: LiveDelivery) => unknown,
-): unknown {
+function callAround(call: AroundFunction, delivery: LiveDelivery, rest: Step): unknown {
   let below: unknown;
-  const result = call(
-    delivery.message,
-    (message?: object) => {
-      if (!delivery.pending)
-        throw new MiddlewareCrashedError(
-          `${call.name || "around"} called next() after ${delivery.typeName} had been settled; call it before.`,
-        );
-      if (message === null)
-        throw new InvalidMessageError(
-          `${call.name || "around"} called next(null); pass a message, or nothing for the current one.`,
-        );
-      return (below = rest(
-        message === undefined || message === delivery.message ? delivery : delivery.with(message),
-      ));
-    },
-    delivery,
+  let returned = false;
+  const next = (message?: object): unknown => {
+    if (!delivery.pending) throw afterTheEnd(call, delivery);
+    if (message === null) throw nextOfNull(call);
+    // Called once more: the earlier result may have been forgotten.
+    if (below !== undefined) minded(below, delivery);
+    below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
+    if (returned) minded(below, delivery);
+    return below;
+  };
+  let result: unknown;
+  try {
+    return (result = call(delivery.message, next, delivery));
+  } finally {
+    returned = true;
+    if (below !== result) minded(below, delivery);
+  }
+}
+
+/** What a middleware may have forgotten to await: the rest goes on, and what it fails with after the end must neither be lost nor end the process. */
+function minded(below: unknown, delivery: LiveDelivery): void {
+  if (!isThenable(below)) return;
+  asPromise(below).then(undefined, (error: unknown) => {
+    if (!delivery.pending) delivery.lateFailure(error);
+  });
+}
+
+function afterTheEnd({ name }: AroundFunction, { typeName }: LiveDelivery): MiddlewareCrashedError {
+  return new MiddlewareCrashedError(
+    `${name || "around"} called next() after ${typeName} had been settled; call it before.`,
+    { messageType: typeName },
   );
-  // Forgotten, not awaited: the rest goes on, and what it fails with must not be lost.
-  if (isThenable(below) && !isThenable(result))
-    asPromise(below).then(undefined, (error: unknown) => delivery.lateFailure(error));
-  return result;
+}
+
+function nextOfNull({ name }: AroundFunction): InvalidMessageError {
+  return new InvalidMessageError(
+    `${name || "around"} called next(null); pass a message, or nothing for the current one.`,
+  );
 }

@@ -2,7 +2,10 @@
 export type ContextRunner = (run: () => void) => void;
 
 interface AsyncHooks {
-  readonly AsyncResource: { bind(fn: ContextRunner): ContextRunner };
+  readonly AsyncResource: new (
+    type: string,
+    options: { readonly requireManualDestroy: boolean },
+  ) => { runInAsyncScope(run: () => void): void };
 }
 
 // Not an import: the core also runs where there is no Node.
@@ -14,5 +17,8 @@ const runHere: ContextRunner = (run) => run();
 
 /** Captures the async context (`AsyncLocalStorage`) of now, for a message that has to wait: what releases it runs in somebody else's. */
 export function captureContext(): ContextRunner {
-  return hooks === undefined ? runHere : hooks.AsyncResource.bind(runHere);
+  if (hooks === undefined) return runHere;
+  // Not AsyncResource.bind() or AsyncLocalStorage.snapshot(): on Node 20 they take 18 µs, this one a tenth of one.
+  const resource = new hooks.AsyncResource("cqrx", { requireManualDestroy: true });
+  return (run) => resource.runInAsyncScope(run);
 }

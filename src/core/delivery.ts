@@ -1,10 +1,10 @@
 import { Observable } from "rxjs";
 import { abortOn, checkSignal, isAbortError, type Abortable } from "./cancellation.js";
-import { monotonicNow, type Clock } from "./clock.js";
-import { Envelope, isEnvelope, NO_HEADERS, plainMeta, type Headers, type MessageMeta } from "./envelope.js";
+import { monotonicNow, wallTime, type Clock } from "./clock.js";
+import { Envelope, isEnvelope, NO_HEADERS, type Headers, type MessageMeta } from "./envelope.js";
 import { asError } from "./errors.js";
 import { refuse } from "./json.js";
-import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
+import { nameOf, typeOf, versionOf } from "./message.js";
 import type { Fault } from "./outcome.js";
 import type { Part } from "./middleware.js";
 import type { Registration } from "./registry.js";
@@ -57,29 +57,15 @@ export interface Owner {
   readonly returnsValue: boolean;
 }
 
-/** A value that is made when it is first read: a random id costs more than a whole dispatch. */
-export class Lazy {
-  #value: string | (() => string);
-
-  constructor(value: string | (() => string)) {
-    this.#value = value;
-  }
-
-  get value(): string {
-    return typeof this.#value === "function" ? (this.#value = this.#value()) : this.#value;
-  }
-}
-
 /** What few deliveries need; apart, so that the others stay small. */
 class Extras {
   controller: AbortController | undefined;
   aborts: Set<Abortable> | undefined;
   whenSettled: (() => void)[] | undefined;
-  id: Lazy | undefined;
-  correlationId: Lazy | undefined;
-  causationId: Lazy | undefined;
+  id: string | undefined;
+  correlationId: string | undefined;
+  causationId: string | undefined;
   headers: Headers | undefined;
-  envelope: Envelope | undefined;
   /** Under `ask$` a stream is a result like any other and travels up to whoever asked, through the middleware. */
   streaming = false;
   /** The delivery that was dispatched, of which this one is a fork. */
@@ -87,6 +73,7 @@ class Extras {
   /** What this is an effect of, as long as both are in flight; then forgotten, or a chain of causes would keep its whole past alive. */
   cause: LiveDelivery | undefined;
   attempt: number | undefined;
+  lateFailure: unknown = LATER;
   /** There, takes every value of it. */
   values: Take | undefined;
 }
@@ -125,6 +112,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   // Neighbours in the bus's list of messages in flight.
   declare previous: LiveDelivery | undefined;
   declare following: LiveDelivery | undefined;
+  /** The envelope, once somebody has looked. */
+  declare seen: Envelope | undefined;
   declare private more: Extras | undefined;
   declare private fulfilPromise: ((value: unknown) => void) | undefined;
   declare private rejectPromise: ((reason: unknown) => void) | undefined;
@@ -141,6 +130,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     this.startedMs = undefined;
     this.previous = undefined;
     this.following = undefined;
+    this.seen = undefined;
     this.more = undefined;
     this.fulfilPromise = undefined;
     this.rejectPromise = undefined;
@@ -264,7 +254,11 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   /** What work failed with that nobody waits for. */
   lateFailure(reason: unknown): void {
-    if (reason !== this.reply.result && !isAbortError(reason)) this.late(asError(reason, this.typeName));
+    const { extras } = this.origin;
+    // Once: an error that goes up through several functions is late at each of them.
+    if (reason === this.reply.result || reason === extras.lateFailure || isAbortError(reason)) return;
+    extras.lateFailure = reason;
+    this.late(asError(reason, this.typeName));
   }
 
   /** The promise of the reply, made when it is asked for: what is settled by then needs no resolver. */
@@ -355,9 +349,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
       : (cause as Partial<Cause & HandlerContext> | null)?.envelope;
     if (!isEnvelope(envelope)) refuse("options.causedBy", "is neither a handler's context nor an envelope");
     if ("signal" in cause && cause.signal !== undefined) checkSignal(cause.signal, "options.causedBy.signal");
-    // Read now: a chain of causes must not keep its whole past alive.
-    extras.causationId = new Lazy(envelope.meta.id);
-    extras.correlationId = new Lazy(envelope.meta.correlationId);
+    extras.causationId = envelope.meta.id;
+    extras.correlationId = envelope.meta.correlationId;
   }
 
   /** Is cancelled together with the cause, as long as both are in flight. */
@@ -380,6 +373,11 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   get attempt(): number {
     return this.reply.more?.attempt ?? 1;
+  }
+
+  /** Whether a stream is handed up as it is: under `ask$`. */
+  get streaming(): boolean {
+    return this.reply.more?.streaming === true;
   }
 
   /** The delivery that was dispatched, of which this one is a fork or a change. */
@@ -414,13 +412,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     );
     const { extras } = fork;
     extras.origin = this.origin;
-    extras.id = this.id;
-    extras.correlationId = this.correlationId;
-    extras.causationId = this.reply.extras.causationId;
-    extras.headers = this.reply.extras.headers;
     extras.streaming = this.reply.extras.streaming;
     extras.attempt = this.reply.extras.attempt;
-    fork.startedMs = this.reply.startedMs;
     return fork;
   }
 
@@ -435,15 +428,16 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   get envelope(): Envelope<M> {
-    return (this.extras.envelope ??= new Envelope(this.message, () => this.meta())) as Envelope<M>;
+    return (this.seen ??= new Envelope(this.message, this)) as Envelope<M>;
   }
 
-  get id(): Lazy {
-    return (this.reply.extras.id ??= new Lazy(this.owner.ids));
+  get id(): string {
+    const { origin } = this;
+    return (origin.extras.id ??= this.owner.ids());
   }
 
-  get correlationId(): Lazy {
-    return (this.reply.extras.correlationId ??= this.id);
+  get correlationId(): string {
+    return this.origin.more?.correlationId ?? this.id;
   }
 
   /** Monotonic milliseconds since acceptance, or since the first look; `NaN` if nobody ever looked before. */
@@ -451,56 +445,14 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     return monotonicNow(this.owner.clock) - (this.reply.startedMs ?? NaN);
   }
 
-  private meta(): MessageMeta {
-    return Object.freeze(new LazyMeta(this));
-  }
-}
-
-/** Metadata of a message in flight: each field is made when it is read. Holds no delivery, which would keep all that a message caused alive. */
-class LazyMeta implements MessageMeta {
-  readonly #type: MessageType | undefined;
-  readonly #owner: Owner;
-  readonly #startedMs: number;
-  readonly #id: Lazy;
-  readonly #correlationId: Lazy;
-  readonly #causationId: Lazy | undefined;
-  readonly #headers: Headers;
-  #time: number | undefined;
-
-  constructor(delivery: LiveDelivery) {
-    const { owner, reply } = delivery;
-    this.#type = typeOf(delivery.message);
-    this.#owner = owner;
-    this.#startedMs = reply.startedMs ??= monotonicNow(owner.clock);
-    this.#id = delivery.id;
-    this.#correlationId = delivery.correlationId;
-    this.#causationId = reply.extras.causationId;
-    this.#headers = reply.extras.headers ?? NO_HEADERS;
-  }
-
-  get id(): string {
-    return this.#id.value;
-  }
-  get name(): string {
-    return nameOf(this.#type);
-  }
-  get version(): number {
-    return versionOf(this.#type);
-  }
-  get time(): number {
-    const { clock } = this.#owner;
-    return (this.#time ??= clock.now() - (monotonicNow(clock) - this.#startedMs));
-  }
-  get correlationId(): string {
-    return this.#correlationId.value;
-  }
-  get causationId(): string | undefined {
-    return this.#causationId?.value;
-  }
-  get headers(): Headers {
-    return this.#headers;
-  }
-  toJSON(): MessageMeta {
-    return plainMeta(this);
+  /** @internal Called by the envelope, for its first reader. */
+  meta(): MessageMeta {
+    const { origin, owner, id, correlationId } = this;
+    const type = typeOf(this.message);
+    const [name, version] = [nameOf(type), versionOf(type)];
+    const startedMs = (origin.startedMs ??= monotonicNow(owner.clock));
+    const time = wallTime(owner.clock, startedMs);
+    const { causationId, headers = NO_HEADERS } = origin.extras;
+    return Object.freeze({ id, name, version, time, correlationId, causationId, headers });
   }
 }

@@ -1,6 +1,6 @@
 import { checkSignal } from "./cancellation.js";
-import { LONGEST_TIMEOUT_MS, monotonicNow, randomId, systemClock, type Clock } from "./clock.js";
-import { FULFILLED, Lazy, LiveDelivery, type Owner } from "./delivery.js";
+import { LONGEST_TIMEOUT_MS, monotonicNow, uniqueId, systemClock, type Clock } from "./clock.js";
+import { FULFILLED, LiveDelivery, type Owner } from "./delivery.js";
 import { checkedHeaders, isEnvelope, type Envelope } from "./envelope.js";
 import {
   BusClosedError,
@@ -29,6 +29,9 @@ export interface Kind {
   readonly handle?: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
 }
 
+/** Takes a delivery that has been accepted, instead of the pipeline, which it may run later. */
+export type Keep = (delivery: LiveDelivery, run: Step) => unknown;
+
 type State = "open" | "closing" | "closed";
 
 /** What all buses are underneath: admission, the pipeline, the messages in flight, the observers, closing. */
@@ -53,6 +56,7 @@ export class Engine implements Owner {
   #state: State = "open";
   #endedWhileClosing = 0;
   #drained: (() => void) | undefined = undefined;
+  #giveUpAfter: ((timeoutMs: number) => void) | undefined = undefined;
   #closing: Promise<CloseReport> | undefined = undefined;
 
   constructor(kind: Kind, options: BusOptions, name: string) {
@@ -61,7 +65,7 @@ export class Engine implements Owner {
       fallback,
       maxDepth = 256,
       clock = systemClock,
-      ids = randomId,
+      ids = uniqueId,
     } = options;
     if (!(maxDepth >= 1))
       throw new InvalidMessageError(`maxDepth must be at least 1; received ${String(maxDepth)}.`);
@@ -89,7 +93,7 @@ export class Engine implements Owner {
         `${this.name} has handled messages; add middleware before the first one.`,
       );
     checkMiddleware(middleware);
-    this.#middleware = [...this.#middleware, ...(middleware)];
+    this.#middleware = [...this.#middleware, ...middleware];
     for (const part of this.#parts) part.stop();
     this.#run = build(this.#middleware, this.#toHandler, {
       owner: this,
@@ -106,11 +110,12 @@ export class Engine implements Owner {
   // One message ----------------------------------------------------------------------------------------------------
 
   /** Runs a message up to its first suspension. Never throws: the delivery is rejected instead. */
-  send(message: object, options?: DispatchOptions, values?: Take): LiveDelivery {
+  send(message: object, options?: DispatchOptions, values?: Take, keep?: Keep): LiveDelivery {
     let handlers: readonly Registration[] | undefined;
     try {
       handlers = message == null ? undefined : this.registry.find(message);
-      if (handlers === undefined && isEnvelope(message)) return this.#sendEnvelope(message, options, values);
+      if (handlers === undefined && isEnvelope(message))
+        return this.#sendEnvelope(message, options, values, keep);
     } catch (error) {
       // A message that cannot even be looked at.
       return refused(new LiveDelivery(this, message), error);
@@ -120,10 +125,11 @@ export class Engine implements Owner {
       handlers === undefined ||
       options !== undefined ||
       values !== undefined ||
+      keep !== undefined ||
       this.#state !== "open" ||
       nesting.depth >= this.#maxDepth
     ) {
-      return this.#sendChecked(delivery, options, values);
+      return this.#sendChecked(delivery, options, values, keep);
     }
     this.#process(delivery);
     return delivery;
@@ -134,22 +140,24 @@ export class Engine implements Owner {
     envelope: Envelope,
     options: DispatchOptions | undefined,
     values: Take | undefined,
+    keep: Keep | undefined,
   ): LiveDelivery {
     const delivery = new LiveDelivery(this, envelope.payload, this.registry.find(envelope.payload));
     const { extras } = delivery;
     const { id, correlationId, causationId, headers } = envelope.meta;
-    extras.envelope = envelope;
-    extras.id = new Lazy(id);
-    extras.correlationId = new Lazy(correlationId);
-    extras.causationId = causationId === undefined ? undefined : new Lazy(causationId);
+    delivery.seen = envelope;
+    extras.id = id;
+    extras.correlationId = correlationId;
+    extras.causationId = causationId;
     extras.headers = headers;
-    return this.#sendChecked(delivery, options, values);
+    return this.#sendChecked(delivery, options, values, keep);
   }
 
   #sendChecked(
     delivery: LiveDelivery,
     options: DispatchOptions | undefined,
     values: Take | undefined,
+    keep: Keep | undefined,
   ): LiveDelivery {
     try {
       const { headers, causedBy, signal } = options ?? {};
@@ -161,7 +169,7 @@ export class Engine implements Owner {
       }
       if (signal !== undefined) checkSignal(signal, "options.signal");
       if (causedBy !== undefined) delivery.inherit(causedBy);
-      this.#process(delivery, signal, causedBy);
+      this.#process(delivery, signal, causedBy, keep);
       return delivery;
     } catch (error) {
       return refused(delivery, error);
@@ -187,7 +195,12 @@ export class Engine implements Owner {
     }
   }
 
-  #process(delivery: LiveDelivery, signal?: AbortSignal, causedBy?: DispatchOptions["causedBy"]): void {
+  #process(
+    delivery: LiveDelivery,
+    signal?: AbortSignal,
+    causedBy?: DispatchOptions["causedBy"],
+    keep?: Keep,
+  ): void {
     const depth = nesting.depth;
     delivery.depth = nesting.depth = depth + 1;
     this.#inFlight.count++;
@@ -203,7 +216,7 @@ export class Engine implements Owner {
       // Accepted by now: what is cancelled before it begins has an outcome, too.
       if (causedBy !== undefined) delivery.follow(causedBy);
       if (signal !== undefined) delivery.abortOn(signal);
-      delivery.run(this.#run);
+      delivery.run(keep === undefined ? this.#run : () => keep(delivery, this.#run));
     } catch (error) {
       // Only the stack can overflow here: everything that others wrote is called by those who catch what it throws.
       delivery.fail(error);
@@ -253,18 +266,25 @@ export class Engine implements Owner {
     return this.#inFlight.count;
   }
 
+  /** Called again, the shorter of the deadlines holds. */
   close(timeoutMs: number): Promise<CloseReport> {
-    return (this.#closing ??= this.#close(timeoutMs));
+    this.#closing ??= this.#close();
+    this.#giveUpAfter?.(timeoutMs);
+    return this.#closing;
   }
 
-  async #close(timeoutMs: number): Promise<CloseReport> {
+  async #close(): Promise<CloseReport> {
     this.#state = "closing";
     for (const part of this.#parts) part.flush?.();
     if (this.#inFlight.count > 0) {
       await new Promise<void>((resolve) => {
-        const timer = timeoutMs <= LONGEST_TIMEOUT_MS ? setTimeout(resolve, timeoutMs) : undefined;
+        const timers: ReturnType<typeof setTimeout>[] = [];
+        this.#giveUpAfter = (timeoutMs) => {
+          if (!(timeoutMs > LONGEST_TIMEOUT_MS)) timers.push(setTimeout(this.#drained!, timeoutMs));
+        };
         this.#drained = () => {
-          clearTimeout(timer);
+          timers.forEach(clearTimeout);
+          this.#giveUpAfter = undefined;
           resolve();
         };
       });
@@ -274,7 +294,7 @@ export class Engine implements Owner {
     const work = left.map(({ result }) => result);
     this.stop();
     const working = await stillWorking(work);
-    const ids = (deliveries: readonly LiveDelivery[]): string[] => deliveries.map(({ id }) => id.value);
+    const ids = (deliveries: readonly LiveDelivery[]): string[] => deliveries.map(({ id }) => id);
     return { finished, aborted: ids(left), abandoned: ids(left.filter((_, index) => working[index])) };
   }
 

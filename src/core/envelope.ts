@@ -1,4 +1,4 @@
-import { randomId, systemClock } from "./clock.js";
+import { uniqueId, systemClock } from "./clock.js";
 import { InvalidMessageError } from "./errors.js";
 import { attempt, fromJson, limits, parseJson, refuse, toJson } from "./json.js";
 import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
@@ -8,7 +8,7 @@ import { isThenable } from "./thenable.js";
 /** String headers travel with a message: names are HTTP tokens, values printable ASCII. */
 export type Headers = { readonly [name: string]: string };
 
-/** What can be written down about a message besides its payload. Frozen; each field is made when it is first read. */
+/** What can be written down about a message besides its payload. Plain and frozen, and made when somebody first looks. */
 export interface MessageMeta {
   readonly id: string;
   /** `static messageName` of the class, or its name. */
@@ -34,6 +34,11 @@ interface ReadableStatics {
   upcast?(payload: unknown, version: number): unknown;
 }
 
+/** Makes metadata when it is asked for. */
+interface MetaSource {
+  meta(): MessageMeta;
+}
+
 const BRAND = Symbol.for("cqrx.envelope");
 /** @internal */
 export const NO_HEADERS: Headers = Object.freeze({});
@@ -51,11 +56,13 @@ export class Envelope<M = object> {
   declare readonly "~kind": "envelope";
 
   readonly #payload: M;
-  #meta: MessageMeta | (() => MessageMeta);
+  #meta: MessageMeta | undefined;
+  #source: MetaSource | undefined;
 
   /** @internal Use {@link Envelope.of}. */
-  constructor(payload: M, meta: MessageMeta | (() => MessageMeta)) {
+  constructor(payload: M, source: MetaSource | undefined, meta?: MessageMeta) {
     this.#payload = payload;
+    this.#source = source;
     this.#meta = meta;
   }
 
@@ -64,12 +71,16 @@ export class Envelope<M = object> {
   }
 
   get meta(): MessageMeta {
-    return typeof this.#meta === "function" ? (this.#meta = this.#meta()) : this.#meta;
+    if (this.#meta === undefined) {
+      this.#meta = this.#source!.meta();
+      this.#source = undefined;
+    }
+    return this.#meta;
   }
 
   /** How Node shows it. */
   get [Symbol.for("nodejs.util.inspect.custom")](): () => unknown {
-    return () => ({ meta: plainMeta(this.meta), payload: this.#payload });
+    return () => ({ meta: this.meta, payload: this.#payload });
   }
 
   get [BRAND](): true {
@@ -77,16 +88,17 @@ export class Envelope<M = object> {
   }
 
   /**
-   * An envelope around a message, with what is not given made up: a random id, the time, name and version of the class.
+   * An envelope around a message, with what is not given made up: a unique id, the time, name and version of the class.
    *
    * @throws InvalidMessageError when the payload is no object or a field of `meta` is not as {@link MessageMeta} says.
    */
   static of<M extends object>(payload: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
     const type = typeOf(payload);
     if (typeof payload !== "object" || type === undefined) refuse("payload", "is not an object of a class");
-    const id = meta.id ?? randomId();
+    const id = meta.id ?? uniqueId();
     return new Envelope(
       payload,
+      undefined,
       checkedMeta({
         id,
         name: meta.name ?? nameOf(type),
@@ -109,7 +121,7 @@ export class Envelope<M = object> {
     const data = attempt("payload", "could not be written by its toJSON()", () =>
       typeof payload.toJSON === "function" ? payload.toJSON() : payload,
     );
-    return { meta: checkedMeta(plainMeta(this.meta)), payload: toJson(data, "payload") };
+    return { meta: checkedMeta(this.meta), payload: toJson(data, "payload") };
   }
 
   /**
@@ -159,27 +171,6 @@ export function checkedHeaders(headers: Headers): Headers {
   return entries.length === 0 ? NO_HEADERS : Object.freeze(Object.fromEntries(entries));
 }
 
-/** @internal Metadata as plain data, whatever makes it. */
-export function plainMeta({
-  id,
-  name,
-  version,
-  time,
-  correlationId,
-  causationId,
-  headers,
-}: MessageMeta): MessageMeta {
-  return {
-    id,
-    name,
-    version,
-    time,
-    correlationId,
-    ...(causationId === undefined ? {} : { causationId }),
-    headers,
-  };
-}
-
 function checkedMeta(meta: MessageMeta): MessageMeta {
   const text = (field: "id" | "name" | "correlationId" | "causationId", max: number): void => {
     const value: unknown = meta[field];
@@ -202,7 +193,7 @@ function read<M extends object>(json: unknown, type: MessageType<M>): Envelope<M
   const { meta: given = {}, payload } = json as { meta?: unknown; payload?: unknown };
   if (typeof given !== "object" || given === null || Array.isArray(given)) refuse("meta", "is not an object");
   const meta = given as Partial<MessageMeta>;
-  const { name = nameOf(type), version = 1, id = randomId() } = meta;
+  const { name = nameOf(type), version = 1, id = uniqueId() } = meta;
   const checked = checkedMeta({
     id,
     name,
@@ -214,7 +205,7 @@ function read<M extends object>(json: unknown, type: MessageType<M>): Envelope<M
   });
   if (name !== nameOf(type)) refuse("meta.name", `is not ${nameOf(type)}`);
   if (!Number.isSafeInteger(version) || version < 1) refuse("meta.version", "is not a positive integer");
-  return new Envelope(instantiate(lift(payload, version, type), type), checked);
+  return new Envelope(instantiate(lift(payload, version, type), type), undefined, checked);
 }
 
 function lift(payload: unknown, version: number, type: MessageType & ReadableStatics): unknown {

@@ -150,19 +150,19 @@ export class InvalidMiddlewareError extends CqrsError {
   }
 }
 
-/** A middleware filtered the message out. */
+/** A middleware filtered the message out, or what enqueued it failed (`cause`). */
 export class MessageDroppedError extends CqrsError {
   static override readonly code = "MESSAGE_DROPPED";
   override get name(): string {
     return "MessageDroppedError";
   }
 
-  constructor(messageType: string, middleware: string) {
+  constructor(messageType: string, middleware: string | undefined, cause?: unknown) {
     super(
-      `Middleware ${middleware} completed without forwarding ${messageType}; forward it, or settle it with resolve() or reject().`,
-      {
-        messageType,
-      },
+      middleware === undefined
+        ? `${messageType} was enqueued by a message that failed (see cause), and has not been run; enqueue it without causedBy to run it all the same.`
+        : `Middleware ${middleware} completed without forwarding ${messageType}; forward it, or settle it with resolve() or reject().`,
+      cause === undefined ? { messageType } : { messageType, cause },
     );
   }
 }

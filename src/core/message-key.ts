@@ -12,13 +12,17 @@ function identity(object: object): number {
 }
 
 /**
- * A text that two messages share exactly when they are equal: of the same class, with equal fields in whatever order.
- * `1` and `"1"`, `null` and `undefined`, `0` and `-0` differ; `NaN` equals itself; Dates, bigints, bytes, Maps, Sets, arrays and nested objects are
- * compared by content and class, functions, symbols in fields and weak things by identity. The key holds for this process only.
+ * A text that two messages share exactly when they are equal: of the same class, with equal enumerable fields in whatever order.
+ * `1` and `"1"`, `null` and `undefined`, `0` and `-0` differ; `NaN` equals itself. Dates, bigints, bytes, Maps, Sets, arrays and nested objects are
+ * compared by content and class; functions, and nested objects without fields of their own, by identity. `#private` fields are not seen.
+ * The key holds for this process only.
  *
  * @throws InvalidMessageError for cycles and for what cannot be read.
  */
 export function messageKey(message: object): string {
+  const refuse = (problem: string): never => {
+    throw new InvalidMessageError(`${nameOf(typeOf(message))} has no key: it holds ${problem}.`);
+  };
   const write = (value: unknown, depth: number): string => {
     switch (typeof value) {
       case "string":
@@ -28,7 +32,7 @@ export function messageKey(message: object): string {
       case "bigint":
         return `${value}n`;
       case "symbol":
-        return `@${symbolKey(value)}`;
+        return `@${JSON.stringify(Symbol.keyFor(value) ?? refuse("a symbol of its own"))}`;
       case "function":
         return `f${identity(value)}`;
       case "object":
@@ -41,27 +45,18 @@ export function messageKey(message: object): string {
     Array.from(values, (value) => write(value, depth));
 
   const writeObject = (value: object, depth: number): string => {
-    if (depth > limits.depth)
-      throw new InvalidMessageError(
-        `${nameOf(typeOf(message))} has no key: it is nested deeper than ${limits.depth}, or contains itself.`,
-      );
+    if (depth > limits.depth) refuse(`more than ${limits.depth} levels, or itself`);
     const next = depth + 1;
     if (Array.isArray(value)) return `[${writeAll(value, next).join()}]`;
     const type = typeOf(value);
-    const prefix = type === Object || type === undefined ? "" : `c${identity(type)}`;
-    let inside = "";
-    if (value instanceof Date) inside = String(value.getTime());
-    else if (ArrayBuffer.isView(value))
-      return `${prefix}(${new Uint8Array(value.buffer, value.byteOffset, value.byteLength).join()})`;
-    else if (value instanceof Map) inside = writeAll(value, next).sort().join();
-    else if (value instanceof Set) inside = writeAll(value, next).sort().join();
-    else if (value instanceof RegExp || value instanceof URL) inside = JSON.stringify(String(value));
-    else if (value instanceof ArrayBuffer || value instanceof Promise || value instanceof WeakMap)
-      inside = String(identity(value));
-    const fields = Object.keys(value)
+    const fields = (ArrayBuffer.isView(value) ? [] : Object.keys(value))
       .sort()
       .map((key) => `${JSON.stringify(key)}:${write((value as Record<string, unknown>)[key], next)}`);
-    return `${prefix}${inside && `(${inside})`}{${fields.join()}}`;
+    if (type === Object || type === undefined) return `{${fields.join()}}`;
+    let content = contentOf(value, (items) => writeAll(items, next));
+    // Nothing to compare: whatever it holds is out of sight. A message is taken to hold nothing.
+    if (content === undefined) content = fields.length > 0 || depth === 0 ? "" : String(identity(value));
+    return `c${identity(type)}(${content}){${fields.join()}}`;
   };
 
   try {
@@ -74,13 +69,15 @@ export function messageKey(message: object): string {
   }
 }
 
-const symbols = new Map<symbol, number>();
-
-/** Registered symbols by name. Others by identity, of which a program has few. */
-function symbolKey(symbol: symbol): string {
-  const name = Symbol.keyFor(symbol);
-  if (name !== undefined) return JSON.stringify(name);
-  let id = symbols.get(symbol);
-  if (id === undefined) symbols.set(symbol, (id = ++lastId));
-  return String(id);
+/** What a class of the platform keeps outside its fields. */
+function contentOf(value: object, writeAll: (items: Iterable<unknown>) => string[]): string | undefined {
+  if (value instanceof Date) return String(value.getTime());
+  if (value instanceof RegExp || value instanceof URL) return JSON.stringify(String(value));
+  if (value instanceof Map || value instanceof Set)
+    return writeAll(value as Iterable<unknown>)
+      .sort()
+      .join();
+  if (ArrayBuffer.isView(value))
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).join();
+  return undefined;
 }

@@ -19,7 +19,7 @@ export interface BusOptions {
   readonly maxDepth?: number;
   /** @defaultValue the system's */
   readonly clock?: Clock;
-  /** Makes message ids. @defaultValue random UUIDs */
+  /** Makes message ids. @defaultValue unique ones: a random UUID of this process and a counter */
   readonly ids?: () => string;
 }
 

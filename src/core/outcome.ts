@@ -3,7 +3,7 @@ import type { Envelope } from "./envelope.js";
 interface OutcomeOf<M> {
   /** The message as it was accepted. */
   readonly envelope: Envelope<M>;
-  /** From acceptance to settlement, in milliseconds. */
+  /** From acceptance to settlement, in milliseconds; `NaN` if nobody had looked at the message before it was settled. */
   readonly durationMs: number;
 }
 
@@ -24,10 +24,13 @@ export type Outcome<M = object, R = unknown> = FulfilledOutcome<M, R> | Rejected
  * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler
  * - `handler`: a stream handler ended with messages unsettled
  * - `middleware`: a shared middleware crashed, or one forwarded a message twice
+ * - `refresh`: what tells a live query to ask again failed
+ * - `saga`: one failed, emitted what is no command, or emitted one that was rejected
+ * - `background`: an enqueued command was rejected while nobody watched `outcomes$`
  * - `late`: work went on after its message had been settled, and this is how it ended
  */
 export interface Fault {
-  readonly kind: "observer" | "handler" | "middleware" | "late";
+  readonly kind: "observer" | "handler" | "middleware" | "refresh" | "saga" | "background" | "late";
   /** Who: the name of a bus stream, handler or middleware. */
   readonly source: string;
   readonly error: unknown;

@@ -3,6 +3,13 @@ import { Bus } from "./bus.js";
 import type { Delivery } from "./delivery.js";
 import type { Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
+import {
+  checkRefreshOn,
+  liveQuery,
+  type LiveQuery,
+  type RefreshOptions,
+  type WatchOptions,
+} from "./live-query.js";
 import type { MessageOf, MessageType, ResultOf } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 import type { Handler } from "./registry.js";
@@ -27,16 +34,19 @@ export class QueryBus<Unmarked = unknown> extends Bus {
   }
 
   /**
-   * Makes `handler` the handler of a type; unsubscribing unregisters it.
+   * Makes `handler` the handler of a type; unsubscribing unregisters it. With `refreshOn`, every {@link watch} of the type is asked again
+   * when that emits, or only those queries that the emission `affects`.
    *
    * @throws HandlerAlreadyRegisteredError when the type has one; the first stays.
    * @throws InvalidHandlerError for what cannot be called, and for generators.
    */
-  register<Q extends MessageOf<"query">>(
+  register<Q extends MessageOf<"query">, E = unknown>(
     type: MessageType<Q>,
     handler: Handler<Q, QueryResult<ResultOf<Q, Unmarked>>>,
+    refresh?: RefreshOptions<Q, E>,
   ): Subscription {
-    return this.handle(type, handler);
+    checkRefreshOn(refresh?.refreshOn);
+    return this.engine.registry.register(type, handler, refresh as RefreshOptions<Q, never> | undefined);
   }
 
   /** The queries of a type as a stream: whoever subscribes is their handler, and settles each of them. */
@@ -64,5 +74,24 @@ export class QueryBus<Unmarked = unknown> extends Bus {
     options?: DispatchOptions,
   ): Observable<ResultOf<Q, Unmarked>> {
     return this.cold(query, options) as Observable<ResultOf<Q, Unmarked>>;
+  }
+
+  /**
+   * The results of a query, now and whenever `refreshOn` says that they may have changed.
+   *
+   * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries share each run, and see the latest
+   * result at once when they come later; the last one to leave aborts the run. There is one run at a time: refreshes that come meanwhile
+   * are answered by one more after it. A handler that returned a stream and has emitted is unsubscribed from, and asked again.
+   * A failure errors the watchers that have no `onError`; the others stay, and the next refresh tries again. Closing the bus completes them.
+   *
+   * @example
+   * const created$ = commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled());
+   * queryBus.watch(new CountUsers(), { refreshOn: created$ }).subscribe((count) => console.log(count));
+   */
+  watch<Q extends MessageOf<"query">>(
+    query: Q,
+    options: WatchOptions<ResultOf<Q, Unmarked>> = {},
+  ): LiveQuery<ResultOf<Q, Unmarked>> {
+    return liveQuery(this.engine, query, options) as LiveQuery<ResultOf<Q, Unmarked>>;
   }
 }

@@ -6,9 +6,10 @@ import {
   InvalidHandlerError,
   InvalidMessageError,
 } from "./errors.js";
+import type { RefreshOptions } from "./live-query.js";
 import { kindOf, nameOf, typeOf, type MessageKind, type MessageType } from "./message.js";
 import { isStream } from "./results.js";
-import { isThenable } from "./thenable.js";
+import { asPromise, isThenable } from "./thenable.js";
 
 /** A function of the message and its context. Async functions and Observables are awaited; generators are refused. */
 export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => R;
@@ -22,6 +23,8 @@ export interface Registration {
   /** As it was given to `register`. */
   readonly handler: unknown;
   readonly name: string;
+  /** When the results of a query change. */
+  readonly refresh?: RefreshOptions<never, never>;
   /** Returns a value, a promise, or a stream under `ask$`; or throws. */
   run(delivery: LiveDelivery): unknown;
 }
@@ -41,8 +44,13 @@ export class HandlerRegistry {
   #kind: MessageKind | undefined;
 
   /** @throws HandlerAlreadyRegisteredError for a second handler of a type, unless the registry belongs to event buses. */
-  register<M extends object>(type: MessageType<M>, handler: Handler<M>): Subscription {
-    return this.add(type, functionRegistration(type, handler));
+  register<M extends object>(
+    type: MessageType<M>,
+    handler: Handler<M>,
+    refresh?: RefreshOptions<M, never>,
+  ): Subscription {
+    const registration = functionRegistration(type, handler);
+    return this.add(type, refresh === undefined ? registration : { ...registration, refresh });
   }
 
   /** The handler of a type, as it was registered; for events the first. @throws HandlerNotFoundError */
@@ -163,7 +171,9 @@ export function functionRegistration<M extends object>(
         : (handler.constructor as { name?: string } | undefined)?.name) || "(anonymous)",
     run(delivery) {
       const result = call(delivery.message as M, delivery as unknown as HandlerContext<M>);
-      return !isThenable(result) && isStream(result) ? delivery.handled(result) : result;
+      // Whatever looks at it from here on may count on a promise: thenables may run again at each look.
+      if (isThenable(result)) return asPromise(result);
+      return isStream(result) ? delivery.handled(result) : result;
     },
   };
 }

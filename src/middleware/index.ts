@@ -1,2 +1,37 @@
 // Ready-made middleware, one file each.
-export {};
+export { overlap } from "./overlap.js";
+export type { OverlapOptions } from "./overlap.js";
+export { timeLimit } from "./time-limit.js";
+export type { TimeLimitOptions } from "./time-limit.js";
+export { mayGetBetter, retrying } from "./retrying.js";
+export type { RetryingOptions } from "./retrying.js";
+export { validation } from "./validation.js";
+export type { ValidationOptions } from "./validation.js";
+export { authorization } from "./authorization.js";
+export type { AuthorizationCheck } from "./authorization.js";
+export { idempotency } from "./idempotency.js";
+export type { IdempotencyOptions, IdempotencyRecord } from "./idempotency.js";
+
+// For queries
+export { caching } from "./caching.js";
+export type { CacheEntry, CachingOptions } from "./caching.js";
+export { coalescing } from "./coalescing.js";
+export type { CoalescingOptions } from "./coalescing.js";
+export { batching } from "./batching.js";
+export type { BatchingOptions } from "./batching.js";
+export { messageKey } from "./key.js";
+export type { KeyFunction } from "./key.js";
+export type { Store, StoreOptions, StoreSetOptions } from "./store.js";
+
+// Errors
+export {
+  BatchResultError,
+  BusyError,
+  IdempotencyConflictError,
+  QueueFullError,
+  SelfDeadlockError,
+  StoreFailedError,
+  SupersededError,
+  TimeLimitError,
+  UnauthorizedError,
+} from "./errors.js";

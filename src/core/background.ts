@@ -1,0 +1,151 @@
+import { captureContext, type ContextRunner } from "./async-context.js";
+import { LONGEST_TIMEOUT_MS } from "./clock.js";
+import { FULFILLED, LATER, LiveDelivery, REJECTED, type Cause } from "./delivery.js";
+import { InvalidMessageError, MessageDroppedError } from "./errors.js";
+import type { Step } from "./middleware.js";
+import { Soon } from "./soon.js";
+
+export interface BackgroundOptions {
+  /** How many enqueued commands run at a time. @defaultValue 10 */
+  readonly concurrency?: number;
+  /** Whether, and how, those that fail are run again. @defaultValue they are not */
+  readonly retry?: BackgroundRetryOptions;
+}
+
+export interface BackgroundRetryOptions {
+  /** How often to try again after the first attempt. */
+  readonly count: number;
+  /** The wait before the first retry, doubled from retry to retry. It takes up none of the concurrency. @defaultValue 0 */
+  readonly delayMs?: number;
+  /** What no wait exceeds. @defaultValue 30_000 */
+  readonly maxDelayMs?: number;
+  /** Whether an error may be gone at the next attempt. @defaultValue always */
+  readonly retryIf?: (error: unknown, command: object) => boolean;
+}
+
+/** The wait before a retry, from 1. */
+export function backoffMs(retry: number, delayMs: number, maxDelayMs: number): number {
+  return Math.min(delayMs * 2 ** (retry - 1), maxDelayMs, LONGEST_TIMEOUT_MS);
+}
+
+interface Job {
+  readonly delivery: LiveDelivery;
+  readonly run: Step;
+  readonly enter: ContextRunner;
+  attempts: number;
+  retryTimer?: ReturnType<typeof setTimeout>;
+}
+
+/** Commands that were accepted and run later, each when what caused it has succeeded and there is room. */
+export class Background {
+  readonly #concurrency: number;
+  readonly #retry: Required<BackgroundRetryOptions>;
+  /** What may run as soon as there is room, oldest first. */
+  readonly #ready = new Set<Job>();
+  readonly #fill = new Soon(() => this.#start());
+  #running = 0;
+  #unsettled = 0;
+  #drained: (() => void)[] = [];
+
+  constructor({ concurrency = 10, retry }: BackgroundOptions = {}) {
+    const { count = 0, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = retry ?? {};
+    if (!(concurrency >= 1) || !(count >= 0) || !(delayMs >= 0) || !(maxDelayMs >= 0))
+      throw new InvalidMessageError(
+        "background takes a concurrency of at least 1, and a retry count and delays of at least 0.",
+      );
+    this.#concurrency = concurrency;
+    this.#retry = { count, delayMs, maxDelayMs, retryIf };
+  }
+
+  /** Takes an accepted delivery, and the pipeline that will run it. */
+  keep(delivery: LiveDelivery, run: Step, causedBy: Cause | undefined): unknown {
+    const job: Job = { delivery, run, enter: captureContext(), attempts: 0 };
+    this.#unsettled++;
+    const forget =
+      causedBy instanceof LiveDelivery
+        ? whenSucceeded(
+            causedBy,
+            () => this.#makeReady(job),
+            (reason) => delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason)),
+          )
+        : this.#makeReady(job);
+    delivery.whenSettled(() => {
+      forget?.();
+      clearTimeout(job.retryTimer);
+      this.#ready.delete(job);
+      const { owner, status, result, envelope } = delivery;
+      if (status === REJECTED && owner.watchingOutcomes === false)
+        owner.report({ kind: "background", source: delivery.typeName, error: result, envelope });
+      if (--this.#unsettled > 0) return;
+      const drained = this.#drained;
+      this.#drained = [];
+      for (const resolve of drained) resolve();
+    });
+    return LATER;
+  }
+
+  drain(): Promise<void> {
+    return this.#unsettled === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => void this.#drained.push(resolve));
+  }
+
+  #makeReady(job: Job): undefined {
+    if (!job.delivery.pending) return;
+    this.#ready.add(job);
+    this.#fill.ask();
+  }
+
+  #start(): void {
+    for (const job of this.#ready) {
+      if (this.#running >= this.#concurrency) return;
+      this.#ready.delete(job);
+      this.#attempt(job);
+    }
+  }
+
+  #attempt(job: Job): void {
+    this.#running++;
+    const attempt = job.delivery.fork();
+    attempt.extras.attempt = ++job.attempts;
+    attempt.whenSettled(() => {
+      this.#running--;
+      if (this.#ready.size > 0) this.#fill.ask();
+      if (attempt.status === FULFILLED) job.delivery.resolve();
+      else if (job.delivery.pending) this.#failed(job, attempt.result);
+    });
+    job.enter(() => attempt.run(job.run));
+  }
+
+  #failed(job: Job, error: unknown): void {
+    const { count, delayMs, maxDelayMs, retryIf } = this.#retry;
+    try {
+      if (job.attempts > count || !retryIf(error, job.delivery.message)) return job.delivery.fail(error);
+    } catch (failure) {
+      return job.delivery.fail(failure);
+    }
+    const waitMs = backoffMs(job.attempts, delayMs, maxDelayMs);
+    if (waitMs === 0) this.#makeReady(job);
+    else job.retryTimer = setTimeout(() => this.#makeReady(job), waitMs);
+  }
+}
+
+/** Tells how a cause ended, at once if it has: the handler's own reply, which middleware may have asked for again, and then the whole dispatch. */
+function whenSucceeded(
+  cause: LiveDelivery,
+  succeeded: () => void,
+  failed: (reason: unknown) => void,
+): () => void {
+  const { reply, origin } = cause;
+  let forgetOrigin: (() => void) | undefined;
+  const forgetReply = reply.whenSettled(() => {
+    if (reply.status !== FULFILLED) return failed(reply.result);
+    forgetOrigin = origin.whenSettled(() =>
+      origin.status === FULFILLED ? succeeded() : failed(origin.result),
+    );
+  });
+  return () => {
+    forgetReply();
+    forgetOrigin?.();
+  };
+}

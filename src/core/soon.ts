@@ -1,0 +1,37 @@
+/** How many runs in a row may be microtasks; what causes itself for ever would otherwise let no timer fire. */
+const MICROTASKS_IN_A_ROW = 256;
+
+/** Runs a function once after the present turn, however often that is asked for meanwhile. */
+export class Soon {
+  readonly #run: () => void;
+  #asked: object | undefined;
+  #runs = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(run: () => void) {
+    this.#run = run;
+  }
+
+  get pending(): boolean {
+    return this.#asked !== undefined;
+  }
+
+  /** @param delayMs - 0 for a microtask */
+  ask(delayMs = 0): void {
+    if (this.#asked !== undefined) return;
+    const asked = (this.#asked = {});
+    const run = (): void => {
+      // Taken back meanwhile.
+      if (this.#asked !== asked) return;
+      this.#asked = undefined;
+      this.#run();
+    };
+    if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) queueMicrotask(run);
+    else this.#timer = setTimeout(run, delayMs);
+  }
+
+  cancel(): void {
+    this.#asked = undefined;
+    clearTimeout(this.#timer);
+  }
+}

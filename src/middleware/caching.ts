@@ -1,0 +1,223 @@
+import type { Observable } from "rxjs";
+import { randomId } from "../core/clock.js";
+import { abortError } from "../core/cancellation.js";
+import { FULFILLED, type LiveDelivery, type Owner } from "../core/delivery.js";
+import { asError, InvalidMiddlewareError } from "../core/errors.js";
+import { typeOf } from "../core/message.js";
+import { fromForm, type Middleware, type Part, type Step } from "../core/middleware.js";
+import { isStream } from "../core/results.js";
+import { asPromise, isThenable } from "../core/thenable.js";
+import { goOn } from "./authorization.js";
+import { checkedKey, typeKey, type KeyFunction } from "./key.js";
+import { checkMs, CheckedStore, reportFault, type StoreOptions } from "./store.js";
+
+export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
+  /**
+   * Under what the result is kept. The context is given, too: a key that leaves out a header by which the handler decides, such as a tenant,
+   * shares results between tenants. @defaultValue {@link messageKey}
+   */
+  readonly key?: KeyFunction<Q>;
+  /** How long a result is good, in milliseconds of the bus's clock. @defaultValue Infinity */
+  readonly ttlMs?: number;
+  /** Whatever it emits, no result is good any more whose run had begun before. Subscribed to until the bus is closed. @defaultValue none */
+  readonly refreshOn?: Observable<E>;
+  /** For how long after `ttlMs` the old result is still given, in milliseconds, while a new one is fetched behind it. @defaultValue 0 */
+  readonly staleWhileRevalidate?: number;
+}
+
+/** What the store keeps: a result, `undefined` and `null` included, and what tells whether it is good. Plain data if the result is. */
+export interface CacheEntry {
+  readonly value: unknown;
+  /** Of the query. Two types that get one key from a `key` option do not take each other's results. */
+  readonly type: string;
+  /** Milliseconds since the epoch. */
+  readonly storedMs: number;
+  /** Which cache stored it, and how often that had been refreshed. */
+  readonly epoch: string;
+}
+
+/**
+ * Keeps results of queries in a store, and answers from there.
+ *
+ * Guarantees: a run that fails keeps nothing. A hit is synchronous if the store is. A store that throws, rejects, or does not answer within
+ * `storeTimeoutMs` is passed by, with one report on `faults$` until it works again. After `refreshOn` has emitted, no result of a run that began before
+ * is given or kept; should `refreshOn` fail, the cache is passed by from then on, because nobody knows any more what is good.
+ * A refresh in the background that fails is reported on `faults$`, and ends with the bus.
+ *
+ * Those who get a result from the store share it: do not change it. Equal queries that miss at the same time each run; put `coalescing` around it.
+ * `ask$` passes by.
+ *
+ * @example
+ * const userChanged$ = commandBus.outcomes$.pipe(ofType(RenameUser), fulfilled());
+ * new QueryBus({
+ *   middleware: [when(GetUser, caching({ store: new LRUCache({ max: 1_000 }), ttlMs: 60_000, refreshOn: userChanged$ }))],
+ * });
+ */
+export function caching<Q extends object = object, R = unknown>(
+  options: CachingOptions<Q>,
+): Middleware<Q, R> {
+  const policy = checked(options as unknown as CachingOptions);
+  return fromForm("caching", (rest, { owner, attach }) => {
+    const cache = new Cache(policy, rest, owner);
+    attach(cache);
+    return (delivery) => (delivery.streaming ? rest(delivery) : cache.answer(delivery));
+  });
+}
+
+type Policy = Required<Pick<CachingOptions, "key" | "ttlMs" | "staleWhileRevalidate">> &
+  Pick<CachingOptions, "refreshOn" | "store" | "storeTimeoutMs">;
+
+class Cache implements Part {
+  readonly #policy: Policy;
+  readonly #rest: Step;
+  readonly #owner: Owner;
+  readonly #store: CheckedStore;
+  readonly #id = randomId();
+  readonly #refreshing = new Map<unknown, LiveDelivery>();
+  readonly #unsubscribe: () => void;
+  #refreshes = 0;
+  #refreshedMs = -Infinity;
+  #blind = false;
+  #stopped = false;
+
+  constructor(policy: Policy, rest: Step, owner: Owner) {
+    this.#policy = policy;
+    this.#rest = rest;
+    this.#owner = owner;
+    this.#store = new CheckedStore("caching", policy);
+    const subscription = policy.refreshOn?.subscribe({
+      next: () => {
+        this.#refreshes++;
+        this.#refreshedMs = owner.clock.now();
+      },
+      error: (error: unknown) => {
+        this.#blind = true;
+        owner.report({ kind: "middleware", source: "refreshOn of caching", error });
+      },
+    });
+    this.#unsubscribe = () => subscription?.unsubscribe();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#unsubscribe();
+    for (const run of this.#refreshing.values()) run.abort(abortError("The bus is closed."));
+  }
+
+  answer(delivery: LiveDelivery): unknown {
+    if (this.#blind) return this.#rest(delivery);
+    const key = this.#policy.key(delivery.message, delivery);
+    let found: unknown;
+    try {
+      found = this.#store.get(key);
+    } catch (error) {
+      return this.#passBy(delivery, error);
+    }
+    return isThenable(found)
+      ? asPromise(found).then(
+          (found) => this.#answerWith(found, key, delivery),
+          (error: unknown) => this.#passBy(delivery, error),
+        )
+      : this.#answerWith(found, key, delivery);
+  }
+
+  #passBy(delivery: LiveDelivery, error: unknown): unknown {
+    this.#store.report(error, delivery);
+    return goOn(delivery, this.#rest);
+  }
+
+  #answerWith(found: unknown, key: unknown, delivery: LiveDelivery): unknown {
+    if (isEntry(found) && this.#isValid(found, delivery)) {
+      const ageMs = this.#owner.clock.now() - found.storedMs;
+      const { ttlMs, staleWhileRevalidate } = this.#policy;
+      if (ageMs < ttlMs) return found.value;
+      if (ageMs < ttlMs + staleWhileRevalidate) {
+        this.#refresh(key, delivery);
+        return found.value;
+      }
+    }
+    const epoch = this.#epoch;
+    const result = goOn(delivery, this.#rest);
+    if (isThenable(result)) return asPromise(result).then((value) => this.#keep(key, value, epoch, delivery));
+    return this.#keep(key, result, epoch, delivery);
+  }
+
+  get #epoch(): string {
+    return `${this.#id}.${this.#refreshes}`;
+  }
+
+  /** What another cache stored in a store that is shared is judged by its time. */
+  #isValid({ type, epoch, storedMs }: CacheEntry, { message }: LiveDelivery): boolean {
+    if (type !== typeKey(typeOf(message))) return false;
+    return epoch === this.#epoch || (!epoch.startsWith(this.#id) && storedMs > this.#refreshedMs);
+  }
+
+  #keep(key: unknown, value: unknown, epoch: string, delivery: LiveDelivery): unknown {
+    // A stream that a middleware made is consumed further out.
+    if (epoch !== this.#epoch || this.#blind || this.#stopped || isStream(value)) return value;
+    const { ttlMs, staleWhileRevalidate } = this.#policy;
+    const entry: CacheEntry = {
+      value,
+      type: typeKey(typeOf(delivery.message)),
+      storedMs: this.#owner.clock.now(),
+      epoch,
+    };
+    try {
+      const kept = this.#store.set(key, entry, ttlMs + staleWhileRevalidate);
+      // The caller does not wait for the store.
+      if (isThenable(kept)) kept.then(undefined, (error: unknown) => this.#store.report(error, delivery));
+    } catch (error) {
+      this.#store.report(error, delivery);
+    }
+    return value;
+  }
+
+  /** Runs the query again behind an old result, one run per key. */
+  #refresh(key: unknown, delivery: LiveDelivery): void {
+    if (this.#refreshing.has(key) || this.#stopped) return;
+    const epoch = this.#epoch;
+    const run = delivery.detached();
+    this.#refreshing.set(key, run);
+    run.whenSettled(() => {
+      this.#refreshing.delete(key);
+      if (run.status === FULFILLED) this.#keep(key, run.result, epoch, delivery);
+      else if (!this.#stopped) reportFault("caching", run.result, delivery);
+    });
+    // After the caller has its answer, also where the handler is synchronous.
+    queueMicrotask(() => run.run(this.#rest));
+  }
+}
+
+function isEntry(found: unknown): found is CacheEntry {
+  return (
+    typeof found === "object" &&
+    found !== null &&
+    typeof (found as Partial<CacheEntry>).epoch === "string" &&
+    typeof (found as Partial<CacheEntry>).storedMs === "number"
+  );
+}
+
+function checked(options: CachingOptions): Policy {
+  const { store, storeTimeoutMs, ttlMs = Infinity, refreshOn, staleWhileRevalidate = 0 } = options;
+  // eslint-disable-next-line no-new
+  new CheckedStore("caching", options);
+  checkMs("caching", "ttlMs", ttlMs);
+  if (staleWhileRevalidate !== 0) checkMs("caching", "staleWhileRevalidate", staleWhileRevalidate);
+  if (staleWhileRevalidate !== 0 && ttlMs === Infinity)
+    throw new InvalidMiddlewareError(
+      "caching(): staleWhileRevalidate needs a ttlMs, after which a result is stale.",
+    );
+  if (
+    refreshOn !== undefined &&
+    typeof (refreshOn as Partial<typeof refreshOn> | null)?.subscribe !== "function"
+  )
+    throw new InvalidMiddlewareError("caching(): refreshOn is an Observable.");
+  return {
+    store,
+    ...(storeTimeoutMs !== undefined && { storeTimeoutMs }),
+    key: checkedKey("caching", options.key),
+    ttlMs,
+    ...(refreshOn !== undefined && { refreshOn }),
+    staleWhileRevalidate,
+  };
+}

@@ -1,0 +1,55 @@
+import type { LiveDelivery } from "../core/delivery.js";
+import { typeOf } from "../core/message.js";
+import { fromForm, replying, type Middleware } from "../core/middleware.js";
+import { checkedKey, type KeyFunction } from "./key.js";
+import { SharedRun } from "./shared-run.js";
+
+export interface CoalescingOptions<Q = object> {
+  /**
+   * Queries of one type with the same key share a run; compared as keys of a `Map` are. The context is given, too: a key that leaves out a header
+   * by which the handler decides, such as a tenant, shares results between tenants. @defaultValue {@link messageKey}
+   */
+  readonly key?: KeyFunction<Q>;
+}
+
+/**
+ * Equal queries that are asked while one of them runs share its run.
+ *
+ * Guarantees: a caller that is aborted hurts no other, and the last one to leave aborts the run. An error reaches all who wait; the next ask
+ * runs again. Synchronous when everything below is. A query that would wait for a run that it was `causedBy` is rejected with `SelfDeadlockError`.
+ *
+ * Who joins a run gets what that run began to read before: for what must not be older than the ask, leave the type out by `when`.
+ * The run has the envelope and async context of the one that started it. `ask$` passes by.
+ *
+ * @example
+ * new QueryBus({ middleware: [when(GetUser, coalescing())] });
+ */
+export function coalescing<Q extends object = object, R = unknown>(
+  options: CoalescingOptions<Q> = {},
+): Middleware<Q, R> {
+  const keyOf = checkedKey("coalescing", options.key);
+  return fromForm(
+    "coalescing",
+    (rest, { outermost }) => {
+      const runsOf = new WeakMap<object, Map<unknown, SharedRun>>();
+
+      const join = (delivery: LiveDelivery): void => {
+        const key = keyOf(delivery.message, delivery);
+        const type = typeOf(delivery.message) ?? Object;
+        let runs = runsOf.get(type);
+        if (runs === undefined) runsOf.set(type, (runs = new Map<unknown, SharedRun>()));
+        const running = runs.get(key);
+        if (running !== undefined) return running.join(delivery);
+        const run = new SharedRun(delivery);
+        runs.set(key, run);
+        // Before anybody learns of the result, and may ask again.
+        run.delivery.whenSettled(() => runs.delete(key));
+        run.start(rest);
+      };
+
+      const joined = replying(join, outermost);
+      return (delivery) => (delivery.streaming ? rest(delivery) : joined(delivery));
+    },
+    true,
+  );
+}

@@ -1,0 +1,136 @@
+import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
+import type { LiveDelivery } from "../core/delivery.js";
+import { InvalidMiddlewareError } from "../core/errors.js";
+import { asPromise, isThenable } from "../core/thenable.js";
+import { StoreFailedError } from "./errors.js";
+import { startTimer } from "./timer.js";
+
+/**
+ * Where middleware keeps things: a `Map`, an `LRUCache` of lru-cache, or an object around a database. Methods may be synchronous or return promises.
+ * What is kept is plain data as far as results are, so that it may be written as JSON.
+ */
+export interface Store {
+  /** What was set, or `undefined` or `null`. */
+  get(key: unknown): unknown;
+  /** @param options - how long to keep it, in milliseconds, for stores that can forget by themselves */
+  set(key: unknown, value: unknown, options?: StoreSetOptions): unknown;
+  delete(key: unknown): unknown;
+}
+
+export interface StoreSetOptions {
+  readonly ttl?: number;
+}
+
+export interface StoreOptions {
+  readonly store: Store;
+  /** How long an asynchronous store may take to answer before it counts as failed; `Infinity` for ever. @defaultValue 1_000 */
+  readonly storeTimeoutMs?: number;
+}
+
+type Operation = "get" | "set" | "delete";
+
+/** A store whose failures are all of one kind, and that does not hang. */
+export class CheckedStore {
+  readonly #store: Store;
+  readonly #timeoutMs: number;
+  readonly #middleware: string;
+  /** What failed when it was last tried. */
+  readonly #failing = new Set<Operation>();
+
+  constructor(middleware: string, { store, storeTimeoutMs = 1_000 }: StoreOptions) {
+    const candidate = store as Partial<Store> | null | undefined;
+    if (
+      typeof candidate?.get !== "function" ||
+      typeof candidate.set !== "function" ||
+      typeof candidate.delete !== "function"
+    )
+      throw new InvalidMiddlewareError(`${middleware}(): store is an object with get, set and delete.`);
+    checkMs(middleware, "storeTimeoutMs", storeTimeoutMs);
+    this.#middleware = middleware;
+    this.#store = store;
+    this.#timeoutMs = storeTimeoutMs;
+  }
+
+  /** The value, or a promise of it. @throws StoreFailedError */
+  get(key: unknown): unknown {
+    return this.#call("get", () => this.#store.get(key));
+  }
+
+  /** @throws StoreFailedError */
+  set(key: unknown, value: unknown, ttlMs: number): unknown {
+    return this.#call("set", () =>
+      ttlMs === Infinity
+        ? this.#store.set(key, value)
+        : this.#store.set(key, value, { ttl: Math.ceil(ttlMs) }),
+    );
+  }
+
+  /** @throws StoreFailedError */
+  delete(key: unknown): unknown {
+    return this.#call("delete", () => this.#store.delete(key));
+  }
+
+  #call(operation: Operation, call: () => unknown): unknown {
+    let result: unknown;
+    try {
+      result = call();
+    } catch (cause) {
+      throw this.#failed(operation, "failed", cause);
+    }
+    if (!isThenable(result)) {
+      this.#failing.delete(operation);
+      return result;
+    }
+    return this.#inTime(operation, result);
+  }
+
+  #inTime(operation: Operation, result: PromiseLike<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const stopTimer =
+        this.#timeoutMs > LONGEST_TIMEOUT_MS
+          ? undefined
+          : startTimer(
+              this.#timeoutMs,
+              () => reject(this.#failed(operation, `did not answer within ${this.#timeoutMs} ms`)),
+              { keepAlive: true },
+            );
+      asPromise(result).then(
+        (value) => {
+          stopTimer?.();
+          this.#failing.delete(operation);
+          resolve(value);
+        },
+        (cause: unknown) => {
+          stopTimer?.();
+          reject(this.#failed(operation, "failed", cause));
+        },
+      );
+    });
+  }
+
+  #failed(operation: Operation, problem: string, ...cause: [cause?: unknown]): StoreFailedError {
+    return new StoreFailedError(this.#middleware, operation, problem, ...cause);
+  }
+
+  /** On `faults$`, once until the operation works again: a store that is down fails for each message. */
+  report(error: unknown, delivery: LiveDelivery): void {
+    const operation = (error as StoreFailedError).operation as Operation;
+    if (this.#failing.has(operation)) return;
+    this.#failing.add(operation);
+    reportFault(this.#middleware, error, delivery);
+  }
+}
+
+/** Tells `faults$` of what no promise carries. */
+export function reportFault(source: string, error: unknown, delivery: LiveDelivery): void {
+  delivery.owner.report({ kind: "middleware", source, error, envelope: delivery.origin.envelope });
+}
+
+/** @throws InvalidMiddlewareError */
+export function checkMs(middleware: string, option: string, ms: number): number {
+  if (typeof ms !== "number" || !(ms > 0))
+    throw new InvalidMiddlewareError(
+      `${middleware}(): ${option} is a number of milliseconds above 0; received ${String(ms)}.`,
+    );
+  return ms;
+}
