@@ -7,7 +7,7 @@ import { asError, EventHandlersFailedError } from "./errors.js";
 import type { MessageOf, MessageType } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 import type { Handler, Registration } from "./registry.js";
-import { asPromise, isThenable } from "./thenable.js";
+import { isThenable } from "./thenable.js";
 
 export interface EventBusOptions extends BusOptions {
   /**
@@ -60,57 +60,56 @@ const PARALLEL: Kind = { ...EVENTS, handle: callAll };
 const SEQUENTIAL: Kind = { ...EVENTS, handle: callInTurn };
 
 function callAll(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  const failures = new Failures(handlers, delivery);
-  let waiting: PromiseLike<unknown>[] | undefined;
-  for (const [index, handler] of handlers.entries()) {
-    const running = failures.catching(index, () => handler.run(delivery));
-    if (running !== undefined) (waiting ??= []).push(running);
+  const errors: unknown[] = [];
+  let running = 0;
+  let allEnded: (() => void) | undefined;
+  const ended = (): void => {
+    if (--running === 0) allEnded!();
+  };
+  for (let place = 0; place < handlers.length; place++) {
+    try {
+      const result = handlers[place]!.run(delivery);
+      if (!isThenable(result)) continue;
+      running++;
+      result.then(ended, (error: unknown) => {
+        errors[place] = error;
+        ended();
+      });
+    } catch (error) {
+      errors[place] = error;
+    }
   }
-  return waiting === undefined ? failures.raise() : Promise.all(waiting).then(() => failures.raise());
+  if (running === 0) return raise(errors, handlers, delivery);
+  return new Promise<void>((resolve) => (allEnded = resolve)).then(() => raise(errors, handlers, delivery));
 }
 
 function callInTurn(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  const failures = new Failures(handlers, delivery);
+  const errors: unknown[] = [];
   const callFrom = (start: number): unknown => {
-    for (let index = start; index < handlers.length; index++) {
+    for (let place = start; place < handlers.length; place++) {
       // An event that was aborted is not taken any further.
       if (!delivery.pending) return undefined;
-      const running = failures.catching(index, () => handlers[index]!.run(delivery));
-      if (running !== undefined) return running.then(() => callFrom(index + 1));
+      try {
+        const result = handlers[place]!.run(delivery);
+        if (!isThenable(result)) continue;
+        const goOn = (): unknown => callFrom(place + 1);
+        return result.then(goOn, (error: unknown) => {
+          errors[place] = error;
+          return goOn();
+        });
+      } catch (error) {
+        errors[place] = error;
+      }
     }
-    return failures.raise();
+    return raise(errors, handlers, delivery);
   };
   return callFrom(0);
 }
 
-/** What handlers of one event failed with, by their place. */
-class Failures {
-  readonly #handlers: readonly Registration[];
-  readonly #delivery: LiveDelivery;
-  readonly #errors: unknown[] = [];
-
-  constructor(handlers: readonly Registration[], delivery: LiveDelivery) {
-    this.#handlers = handlers;
-    this.#delivery = delivery;
-  }
-
-  /** Runs a handler; what it returns can be waited for and does not reject. */
-  catching(index: number, run: () => unknown): PromiseLike<unknown> | undefined {
-    const failed = (error: unknown): void => {
-      this.#errors[index] = asError(error, this.#delivery.typeName);
-    };
-    try {
-      const result = run();
-      return isThenable(result) ? asPromise(result).then(undefined, failed) : undefined;
-    } catch (error) {
-      failed(error);
-      return undefined;
-    }
-  }
-
-  raise(): void {
-    const errors = Object.values(this.#errors);
-    if (errors.length > 0)
-      throw new EventHandlersFailedError(this.#delivery.typeName, errors, this.#handlers.length);
-  }
+/** Throws what handlers failed with, by their place and not by their time, so that it does not depend on who was faster. */
+function raise(byPlace: readonly unknown[], handlers: readonly Registration[], delivery: LiveDelivery): void {
+  if (byPlace.length === 0) return;
+  const { typeName } = delivery;
+  const errors = Object.values(byPlace).map((error) => asError(error, typeName));
+  throw new EventHandlersFailedError(typeName, errors, handlers.length);
 }
