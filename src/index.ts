@@ -38,8 +38,13 @@ export type { SharedOptions } from "./core/shared.js";
 export { when } from "./core/when.js";
 export type { Middleware } from "./core/middleware.js";
 
+// Reacting
+export { saga } from "./reactive/saga.js";
+export type { SagaFunction, SagaOptions, SagaState, SagaSubscription } from "./reactive/saga.js";
+
 // Observing
 export { fulfilled, ofType, rejected } from "./reactive/of-type.js";
+export type { DiagnosedMessage } from "./core/diagnostics.js";
 export type { Fault, FulfilledOutcome, Outcome, RejectedOutcome } from "./core/outcome.js";
 
 // Default buses and decorators
@@ -58,10 +63,12 @@ export {
   InvalidHandlerError,
   InvalidMessageError,
   InvalidMiddlewareError,
+  LoopDetectedError,
   MessageDroppedError,
   MessageHeldError,
   MiddlewareCrashedError,
   NonErrorThrownError,
   NoResultError,
+  SagaFailedError,
 } from "./core/errors.js";
 export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";

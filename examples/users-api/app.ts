@@ -3,7 +3,7 @@ import { fastify, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { closeBuses, createBuses, type Buses } from "./buses.js";
 import { errorReplies, userRoutes } from "./http.js";
-import { auditRoute } from "./sse.js";
+import { auditRoute, liveRoute } from "./sse.js";
 import type { UserStore } from "./store.js";
 
 export interface UsersApi {
@@ -23,6 +23,7 @@ export function buildApp(logger: Logger, users?: UserStore): UsersApi {
   errorReplies(app);
   userRoutes(app, buses);
   auditRoute(app, buses);
+  liveRoute(app, buses);
   // A connection that is kept alive after its last reply would keep the server from closing.
   let closing = false;
   app.addHook("preClose", async () => void (closing = true));

@@ -1,4 +1,5 @@
 // The business logic. No HTTP here: endpoints, the command line and jobs reach it through the buses.
+import { fulfilled, ofType } from "cqrx";
 import type { Logger } from "pino";
 import type { Buses } from "./buses.js";
 import { UserExistsError, UserNotFoundError } from "./errors.js";
@@ -34,7 +35,10 @@ export function registerHandlers(
     await eventBus.publish(new UserDeleted(userId), { causedBy: context });
   });
 
-  queryBus.register(GetUser, ({ userId }) => users.get(userId));
+  queryBus.register(GetUser, ({ userId }) => users.get(userId), {
+    refreshOn: commandBus.outcomes$.pipe(ofType(CreateUser, ChangeEmail, DeleteUser), fulfilled()),
+    affects: ({ envelope }, query) => envelope.payload.userId === query.userId,
+  });
   queryBus.register(ListUsers, () => users.list());
 
   eventBus.register(UserCreated, ({ userId }) =>

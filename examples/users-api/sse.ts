@@ -1,8 +1,11 @@
-// GET /audit: every outcome of the buses as server-sent events, without payloads. Try it in a browser, or with curl -N.
-import type { FastifyInstance } from "fastify";
-import { merge, Subscription, type Observable } from "rxjs";
+// Server-sent events. Try them in a browser, or with curl -N.
+// GET /audit: every outcome of the buses, without payloads. GET /users/:id/live: a user, now and after each change.
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { map, merge, Subscription, type Observable } from "rxjs";
 import type { Outcome } from "cqrx";
 import type { Buses } from "./buses.js";
+import { UserNotFoundError } from "./errors.js";
+import { GetUser } from "./messages.js";
 
 /** A client that reads too slowly is let go at this much waiting for it; it may come back. */
 const MOST_UNSENT_BYTES = 1_000_000;
@@ -12,12 +15,42 @@ export function auditRoute(
   { commandBus, queryBus }: Pick<Buses, "commandBus" | "queryBus">,
   pingMs = 15_000,
 ): void {
-  const outcomes$ = merge(commandBus.outcomes$, queryBus.outcomes$);
+  const stream = streams(app, pingMs);
+  const events$ = merge(commandBus.outcomes$, queryBus.outcomes$).pipe(map(toEvent));
+  app.get("/audit", { exposeHeadRoute: false }, (_request, reply) => stream(reply, events$));
+}
+
+export function liveRoute(
+  app: FastifyInstance,
+  { queryBus }: Pick<Buses, "queryBus">,
+  pingMs = 15_000,
+): void {
+  const stream = streams(app, pingMs);
+  app.get<{ Params: { id: string } }>(
+    "/users/:id/live",
+    { exposeHeadRoute: false },
+    async (request, reply) => {
+      const query = new GetUser(request.params.id);
+      // While there can still be a reply that says what is wrong.
+      if ((await queryBus.ask(query)) === undefined) throw new UserNotFoundError(query.userId);
+      // All who watch one user share each run of the query.
+      const user$ = queryBus.watch(query, { onError: (error) => request.log.error(error) });
+      stream(reply, user$.pipe(map((user) => `event: user\ndata: ${JSON.stringify(user ?? null)}\n\n`)));
+      return reply;
+    },
+  );
+}
+
+/** Sends texts to clients for as long as both sides last. */
+function streams(
+  app: FastifyInstance,
+  pingMs: number,
+): (reply: FastifyReply, texts$: Observable<string>) => void {
   const clients = new Subscription();
   // An open stream would keep the server from closing.
   app.addHook("preClose", async () => clients.unsubscribe());
 
-  app.get("/audit", { exposeHeadRoute: false }, (_request, reply) => {
+  return (reply, texts$) => {
     reply.hijack();
     const response = reply.raw;
     response.writeHead(200, {
@@ -37,20 +70,12 @@ export function auditRoute(
       clearInterval(ping);
       response.end();
     });
-    client.add(outcomesTo(outcomes$, write, () => client.unsubscribe()));
+    client.add(texts$.subscribe({ next: write, complete: () => client.unsubscribe() }));
     clients.add(client);
     // The response's event: the request's also comes when a request has merely been read to its end.
     response.once("close", () => client.unsubscribe());
     if (response.destroyed) client.unsubscribe();
-  });
-}
-
-function outcomesTo(
-  outcomes$: Observable<Outcome>,
-  write: (text: string) => void,
-  complete: () => void,
-): Subscription {
-  return outcomes$.subscribe({ next: (outcome) => write(toEvent(outcome)), complete });
+  };
 }
 
 /** One event. No field may bring a line break of its own, with which it could forge others. */

@@ -13,7 +13,19 @@ import {
   type WatchOptions,
 } from "cqrx";
 import fc from "fast-check";
-import { BehaviorSubject, concat, finalize, interval, map, NEVER, Observable, of, Subject, take, throwError } from "rxjs";
+import {
+  BehaviorSubject,
+  concat,
+  finalize,
+  interval,
+  map,
+  NEVER,
+  Observable,
+  of,
+  Subject,
+  take,
+  throwError,
+} from "rxjs";
 import { deferred, microtasks, type Deferred } from "../conformance/support.js";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 
@@ -48,7 +60,7 @@ beforeEach(() => {
   bus.outcomes$.subscribe((outcome) => outcomes.push(outcome));
 });
 
-afterEach(() => jest.useRealTimers());
+afterEach(() => void jest.useRealTimers());
 
 /** A handler whose runs end when they are told to. */
 function gated(): { runs: Deferred<number>[]; signals: AbortSignal[] } {
@@ -96,39 +108,46 @@ describe("watch", () => {
   it("94 a change at any moment is in the first result or in a later one, for any order of events", () =>
     withTraps(() =>
       fc.assert(
-        fc.asyncProperty(fc.scheduler(), fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 3 }), async (s, changes, lateAfter) => {
-          const queries = new QueryBus();
-          const changed$ = new Subject<number>();
-          let state = 0;
-          queries.register(Count, async () => {
-            const read = state;
-            await s.schedule(Promise.resolve(), "answer");
-            return read;
-          });
-          const seen: number[][] = [];
-          const subscribe = (): void => {
-            const shown: number[] = [];
-            seen.push(shown);
-            // Each with a source of its own, as calls do that build it with pipe().
-            queries.watch(new Count(), { refreshOn: changed$.pipe(map((n) => n)) }).subscribe((n) => shown.push(n));
-          };
-          s.scheduleSequence(
-            Array.from({ length: changes }, (_, index) => async () => {
-              changed$.next(++state);
-              if (index === lateAfter) subscribe();
-            }),
-          );
-          void s.schedule(Promise.resolve(), "watch").then(subscribe);
-          await s.waitAll();
-          await microtasks();
-          await s.waitAll();
-          for (const shown of seen) {
-            expect(shown.at(-1)).toBe(changes);
-            expect(shown).toEqual([...shown].sort((a, b) => a - b));
-          }
-          expect(queries.inFlight).toBe(0);
-          await canaries(queries);
-        }),
+        fc.asyncProperty(
+          fc.scheduler(),
+          fc.integer({ min: 1, max: 6 }),
+          fc.integer({ min: 0, max: 3 }),
+          async (s, changes, lateAfter) => {
+            const queries = new QueryBus();
+            const changed$ = new Subject<number>();
+            let state = 0;
+            queries.register(Count, async () => {
+              const read = state;
+              await s.schedule(Promise.resolve(), "answer");
+              return read;
+            });
+            const seen: number[][] = [];
+            const subscribe = (): void => {
+              const shown: number[] = [];
+              seen.push(shown);
+              // Each with a source of its own, as calls do that build it with pipe().
+              queries
+                .watch(new Count(), { refreshOn: changed$.pipe(map((n) => n)) })
+                .subscribe((n) => shown.push(n));
+            };
+            s.scheduleSequence(
+              Array.from({ length: changes }, (_, index) => async () => {
+                changed$.next(++state);
+                if (index === lateAfter) subscribe();
+              }),
+            );
+            void s.schedule(Promise.resolve(), "watch").then(subscribe);
+            await s.waitAll();
+            await microtasks();
+            await s.waitAll();
+            for (const shown of seen) {
+              expect(shown.at(-1)).toBe(changes);
+              expect(shown).toEqual([...shown].sort((a, b) => a - b));
+            }
+            expect(queries.inFlight).toBe(0);
+            await canaries(queries);
+          },
+        ),
         { numRuns: 60 },
       ),
     ));
@@ -312,7 +331,9 @@ describe("watch", () => {
 
   it("97 equal queries are one, others are not; nor are those with other headers", () => {
     const asked: string[] = [];
-    bus.register(Count, (query, { envelope }) => asked.push(`${query.of} ${JSON.stringify(envelope.meta.headers)}`));
+    bus.register(Count, (query, { envelope }) =>
+      asked.push(`${query.of} ${JSON.stringify(envelope.meta.headers)}`),
+    );
     for (const of of ["users", "users", "orders"]) bus.watch(new Count(of)).subscribe();
     bus.watch(new Count("users"), { headers: { role: "admin" } }).subscribe();
     bus.watch(new Count("users"), { headers: { role: "admin" } }).subscribe();
@@ -326,7 +347,10 @@ describe("watch", () => {
     const second = shownBy(watch({ refreshOn: other$ }));
     await microtasks();
     // It cannot be known what other$ told before.
-    expect([first.log, second.log]).toEqual([[1, 2], [1, 2]]);
+    expect([first.log, second.log]).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
     other$.next(0);
     refresh$.next(0);
     await microtasks();
@@ -553,14 +577,28 @@ describe("watch over handlers that return streams", () => {
   });
 
   it("tells of a stream that fails", async () => {
-    bus.register(Count, () => concat(of(1), throwError(() => new Error("cut"))));
+    bus.register(Count, () =>
+      concat(
+        of(1),
+        throwError(() => new Error("cut")),
+      ),
+    );
     expect(shownBy(watch()).log).toEqual([1, new Error("cut")]);
     await canaries(bus);
   });
 });
 
 describe("distinct", () => {
-  const results = [{ n: [1] }, { n: [1] }, { n: [2] }, new Map([["a", 1]]), new Map([["a", 1]]), NaN, NaN, null];
+  const results = [
+    { n: [1] },
+    { n: [1] },
+    { n: [2] },
+    new Map([["a", 1]]),
+    new Map([["a", 1]]),
+    NaN,
+    NaN,
+    null,
+  ];
 
   it.each([
     ["by default leaves out equal results", undefined, [0, 2, 3, 5, 7]],
@@ -587,7 +625,10 @@ describe("distinct", () => {
     const second = shownBy(watch());
     refresh$.next(0);
     await microtasks();
-    expect([first.log, second.log]).toEqual([[1, failure], [1, 2]]);
+    expect([first.log, second.log]).toEqual([
+      [1, failure],
+      [1, 2],
+    ]);
     await canaries(bus);
   });
 });
@@ -675,7 +716,10 @@ describe("the ends of a watcher", () => {
       controller.abort(reason);
       refresh$.next(0);
       await microtasks();
-      expect([first.log, second.log]).toEqual([[1, reason], [1, 2]]);
+      expect([first.log, second.log]).toEqual([
+        [1, reason],
+        [1, 2],
+      ]);
       expect(shownBy(watch({ signal: controller.signal })).log).toEqual([reason]);
       await canaries(bus);
     }));
@@ -687,7 +731,11 @@ describe("the ends of a watcher", () => {
       class Idle extends Query<string> {}
       bus.register(Idle, () => "idle");
       bus.register(Ticks, () => concat(of(0), NEVER));
-      const [idle, ticks, busy] = [shownBy(bus.watch(new Idle())), shownBy(bus.watch(new Ticks())), shownBy(watch())];
+      const [idle, ticks, busy] = [
+        shownBy(bus.watch(new Idle())),
+        shownBy(bus.watch(new Ticks())),
+        shownBy(watch()),
+      ];
       await canaries(new QueryBus());
       const closing = bus.close();
       expect([idle.log, ticks.log, busy.log]).toEqual([["idle", "complete"], [0, "complete"], []]);
@@ -709,8 +757,16 @@ describe("the ends of a watcher", () => {
 
   it("options that make no sense error the watcher", () => {
     counting();
-    for (const options of [{ coalesceMs: -1 }, { coalesceMs: NaN }, { refreshOn: 5 }, { signal: {} }, { headers: [] }])
-      expect(shownBy(bus.watch(new Count(), options as never)).log).toMatchObject([{ code: "INVALID_MESSAGE" }]);
+    for (const options of [
+      { coalesceMs: -1 },
+      { coalesceMs: NaN },
+      { refreshOn: 5 },
+      { signal: {} },
+      { headers: [] },
+    ])
+      expect(shownBy(bus.watch(new Count(), options as never)).log).toMatchObject([
+        { code: "INVALID_MESSAGE" },
+      ]);
     expect(shownBy(bus.watch(null as never)).log).toMatchObject([{ code: "INVALID_MESSAGE" }]);
   });
 
@@ -750,7 +806,9 @@ describe("runs of a live query", () => {
     jest.useFakeTimers();
     counting();
     let released = false;
-    const { log, unsubscribe } = shownBy(watch({ refreshOn: interval(10).pipe(finalize(() => (released = true))) }));
+    const { log, unsubscribe } = shownBy(
+      watch({ refreshOn: interval(10).pipe(finalize(() => (released = true))) }),
+    );
     await jest.advanceTimersByTimeAsync(35);
     unsubscribe();
     expect([log, released, jest.getTimerCount()]).toEqual([[1, 2, 3, 4], true, 0]);

@@ -1,6 +1,7 @@
 import { captureContext, type ContextRunner } from "./async-context.js";
 import { LONGEST_TIMEOUT_MS } from "./clock.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED, type Cause } from "./delivery.js";
+import type { Engine } from "./engine.js";
 import { InvalidMessageError, MessageDroppedError } from "./errors.js";
 import type { Step } from "./middleware.js";
 import { Soon } from "./soon.js";
@@ -58,13 +59,13 @@ export class Background {
   }
 
   /** Takes an accepted delivery, and the pipeline that will run it. */
-  keep(delivery: LiveDelivery, run: Step, causedBy: Cause | undefined): unknown {
+  keep(delivery: LiveDelivery, run: Step, causedBy: Cause | undefined, engine: Engine): unknown {
     const job: Job = { delivery, run, enter: captureContext(), attempts: 0 };
     this.#unsettled++;
     const forget =
       causedBy instanceof LiveDelivery
         ? whenSucceeded(
-            causedBy,
+            causedBy as LiveDelivery,
             () => this.#makeReady(job),
             (reason) => delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason)),
           )
@@ -73,9 +74,9 @@ export class Background {
       forget?.();
       clearTimeout(job.retryTimer);
       this.#ready.delete(job);
-      const { owner, status, result, envelope } = delivery;
-      if (status === REJECTED && owner.watchingOutcomes === false)
-        owner.report({ kind: "background", source: delivery.typeName, error: result, envelope });
+      const { status, result, typeName, envelope } = delivery;
+      if (status === REJECTED && !engine.observers.watchingOutcomes)
+        engine.report({ kind: "background", source: typeName, error: result, envelope });
       if (--this.#unsettled > 0) return;
       const drained = this.#drained;
       this.#drained = [];
@@ -97,8 +98,10 @@ export class Background {
   }
 
   #start(): void {
+    // Not those that get ready meanwhile: commands that enqueue themselves would never let go.
+    let count = this.#ready.size;
     for (const job of this.#ready) {
-      if (this.#running >= this.#concurrency) return;
+      if (count-- === 0 || this.#running >= this.#concurrency) return;
       this.#ready.delete(job);
       this.#attempt(job);
     }

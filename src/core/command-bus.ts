@@ -79,7 +79,7 @@ export class CommandBus extends Bus {
    */
   enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: DispatchOptions): Envelope<C> {
     const delivery = this.engine.send(command, options, undefined, (accepted, run) =>
-      this.#background.keep(accepted, run, options?.causedBy),
+      this.#background.keep(accepted, run, options?.causedBy, this.engine),
     );
     // Refused at the door: it has no depth, and will have no outcome.
     if (delivery.depth === 0) throw delivery.result;

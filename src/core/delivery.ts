@@ -214,7 +214,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   adopt(result: unknown): void {
     if (result === LATER) return;
     if (isThenable(result)) {
-      if (this.pending) this.origin.result = result;
+      const { origin } = this;
+      // The innermost counts, which is the handler's: what is awaited further up ends when it is told to.
+      if (origin.status === PENDING && (origin !== this.reply || origin.result === undefined))
+        origin.result = result;
       asPromise(result).then(
         (value) => (this.pending ? this.finish(value) : this.late()),
         (error: unknown) => (this.pending ? this.fail(error) : this.lateFailure(error)),

@@ -1,6 +1,7 @@
 import { checkSignal } from "./cancellation.js";
 import { LONGEST_TIMEOUT_MS, monotonicNow, uniqueId, systemClock, type Clock } from "./clock.js";
 import { FULFILLED, LiveDelivery, type Owner } from "./delivery.js";
+import { channelOf, isWatched, runDiagnosed } from "./diagnostics.js";
 import { checkedHeaders, isEnvelope, type Envelope } from "./envelope.js";
 import {
   BusClosedError,
@@ -47,6 +48,7 @@ export class Engine implements Owner {
   readonly #handle: Kind["handle"];
   readonly #maxDepth: number;
   readonly #fallback: readonly Registration[] | undefined;
+  readonly #diagnostics: ReturnType<typeof channelOf>;
   readonly #inFlight = new InFlight();
   /** What the bus has open besides messages, such as operators that hold some. */
   readonly #parts = new Set<Part>();
@@ -73,6 +75,7 @@ export class Engine implements Owner {
     this.name = options.name ?? name;
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
+    this.#diagnostics = channelOf(kind.kind);
     this.#needsHandler = kind.needsHandler;
     this.#handle = kind.handle;
     this.registry = registry;
@@ -216,7 +219,9 @@ export class Engine implements Owner {
       // Accepted by now: what is cancelled before it begins has an outcome, too.
       if (causedBy !== undefined) delivery.follow(causedBy);
       if (signal !== undefined) delivery.abortOn(signal);
-      delivery.run(keep === undefined ? this.#run : () => keep(delivery, this.#run));
+      const step = keep === undefined ? this.#run : () => keep(delivery, this.#run);
+      if (isWatched(this.#diagnostics)) runDiagnosed(delivery, step, this.#diagnostics);
+      else delivery.run(step);
     } catch (error) {
       // Only the stack can overflow here: everything that others wrote is called by those who catch what it throws.
       delivery.fail(error);

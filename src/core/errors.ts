@@ -15,8 +15,10 @@ export type CqrsErrorCode =
   | "BUS_CLOSED"
   | "DISPATCH_DEPTH_EXCEEDED"
   | "EVENT_HANDLERS_FAILED"
+  | "LOOP_DETECTED"
   | "NO_RESULT"
   | "NON_ERROR_THROWN"
+  | "SAGA_FAILED"
   | (string & {});
 
 export interface CqrsErrorOptions {
@@ -220,6 +222,41 @@ export class DispatchDepthExceededError extends CqrsError {
       `${messageType} was dispatched ${maxDepth} dispatches deep on ${bus}: does its handler, or an observer, cause it again? ` +
         "Break the cycle, or raise maxDepth.",
       { messageType },
+    );
+  }
+}
+
+/** Sagas answered each other, or themselves, more often in a row than they may. */
+export class LoopDetectedError extends CqrsError {
+  static override readonly code = "LOOP_DETECTED";
+  override get name(): string {
+    return "LoopDetectedError";
+  }
+
+  /** The names of the message types that cause each other, the first one again at the end. */
+  readonly cycle: readonly string[];
+
+  constructor(saga: string, messageType: string, maxHops: number, cycle: readonly string[]) {
+    super(
+      `Saga ${saga} was to dispatch ${messageType} after ${maxHops} reactions in a row: ${cycle.join(" → ")}. ` +
+        "Break the cycle, or raise maxHops.",
+      { messageType },
+    );
+    this.cycle = cycle;
+  }
+}
+
+/** A saga failed more often in a row than it is restarted. */
+export class SagaFailedError extends CqrsError {
+  static override readonly code = "SAGA_FAILED";
+  override get name(): string {
+    return "SagaFailedError";
+  }
+
+  constructor(saga: string, failures: number, cause: unknown) {
+    super(
+      `Saga ${saga} failed ${failures} times in a row (see cause) and is not restarted; fix it, or raise restart.count.`,
+      { cause },
     );
   }
 }

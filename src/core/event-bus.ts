@@ -4,6 +4,7 @@ import type { Delivery, LiveDelivery } from "./delivery.js";
 import type { Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
 import { asError, EventHandlersFailedError } from "./errors.js";
+import { tellFollowers } from "./followers.js";
 import type { MessageOf, MessageType } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 import type { Handler, Registration } from "./registry.js";
@@ -79,6 +80,7 @@ function callAll(handlers: readonly Registration[], delivery: LiveDelivery): unk
       errors[place] = error;
     }
   }
+  tellFollowers(delivery);
   if (running === 0) return raise(errors, handlers, delivery);
   return new Promise<void>((resolve) => (allEnded = resolve)).then(() => raise(errors, handlers, delivery));
 }
@@ -101,6 +103,7 @@ function callInTurn(handlers: readonly Registration[], delivery: LiveDelivery): 
         errors[place] = error;
       }
     }
+    tellFollowers(delivery);
     return raise(errors, handlers, delivery);
   };
   return callFrom(0);

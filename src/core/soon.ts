@@ -26,7 +26,8 @@ export class Soon {
       this.#asked = undefined;
       this.#run();
     };
-    if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) queueMicrotask(run);
+    // Not queueMicrotask, which fake timers hold back.
+    if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) void Promise.resolve().then(run);
     else this.#timer = setTimeout(run, delayMs);
   }
 

@@ -36,7 +36,8 @@ export function parsed(schema: StandardSchema, value: unknown, path: string, mes
     const at = path + (issue?.path ?? []).map(pathStep).join("");
     throw new InvalidMessageError(`${at} does not fit the schema: ${issue?.message ?? "no reason given"}`, {
       path: at,
-      issues: result.issues,
+      // Not as they are: some libraries put the input into them, and no error holds a payload.
+      issues: result.issues.map(({ message, path }) => ({ message, path: path?.map(keyOf) })),
       messageType,
     });
   };
@@ -46,8 +47,12 @@ export function parsed(schema: StandardSchema, value: unknown, path: string, mes
 
 /** `.key` or `[0]`. */
 function pathStep(step: PropertyKey | { readonly key: PropertyKey }): string {
-  const key = typeof step === "object" ? step.key : step;
+  const key = keyOf(step);
   return typeof key === "number" ? `[${key}]` : `.${String(key)}`;
+}
+
+function keyOf(step: PropertyKey | { readonly key: PropertyKey }): PropertyKey {
+  return typeof step === "object" ? step.key : step;
 }
 
 /** Data as an instance of a message class, without calling its constructor. */

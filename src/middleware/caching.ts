@@ -1,8 +1,8 @@
 import type { Observable } from "rxjs";
-import { randomId } from "../core/clock.js";
+import { uniqueId } from "../core/clock.js";
 import { abortError } from "../core/cancellation.js";
 import { FULFILLED, type LiveDelivery, type Owner } from "../core/delivery.js";
-import { asError, InvalidMiddlewareError } from "../core/errors.js";
+import { InvalidMiddlewareError } from "../core/errors.js";
 import { typeOf } from "../core/message.js";
 import { fromForm, type Middleware, type Part, type Step } from "../core/middleware.js";
 import { isStream } from "../core/results.js";
@@ -64,15 +64,21 @@ export function caching<Q extends object = object, R = unknown>(
   });
 }
 
-type Policy = Required<Pick<CachingOptions, "key" | "ttlMs" | "staleWhileRevalidate">> &
-  Pick<CachingOptions, "refreshOn" | "store" | "storeTimeoutMs">;
+interface Policy {
+  readonly key: KeyFunction;
+  readonly store: CheckedStore;
+  readonly ttlMs: number;
+  readonly staleWhileRevalidate: number;
+  readonly refreshOn: Observable<unknown> | undefined;
+}
 
 class Cache implements Part {
   readonly #policy: Policy;
   readonly #rest: Step;
   readonly #owner: Owner;
   readonly #store: CheckedStore;
-  readonly #id = randomId();
+  /** Tells what it stored itself from what others did. */
+  readonly #id = `${uniqueId()}.`;
   readonly #refreshing = new Map<unknown, LiveDelivery>();
   readonly #unsubscribe: () => void;
   #refreshes = 0;
@@ -84,7 +90,7 @@ class Cache implements Part {
     this.#policy = policy;
     this.#rest = rest;
     this.#owner = owner;
-    this.#store = new CheckedStore("caching", policy);
+    this.#store = policy.store;
     const subscription = policy.refreshOn?.subscribe({
       next: () => {
         this.#refreshes++;
@@ -143,7 +149,7 @@ class Cache implements Part {
   }
 
   get #epoch(): string {
-    return `${this.#id}.${this.#refreshes}`;
+    return `${this.#id}${this.#refreshes}`;
   }
 
   /** What another cache stored in a store that is shared is judged by its time. */
@@ -198,9 +204,7 @@ function isEntry(found: unknown): found is CacheEntry {
 }
 
 function checked(options: CachingOptions): Policy {
-  const { store, storeTimeoutMs, ttlMs = Infinity, refreshOn, staleWhileRevalidate = 0 } = options;
-  // eslint-disable-next-line no-new
-  new CheckedStore("caching", options);
+  const { ttlMs = Infinity, refreshOn, staleWhileRevalidate = 0 } = options;
   checkMs("caching", "ttlMs", ttlMs);
   if (staleWhileRevalidate !== 0) checkMs("caching", "staleWhileRevalidate", staleWhileRevalidate);
   if (staleWhileRevalidate !== 0 && ttlMs === Infinity)
@@ -213,11 +217,10 @@ function checked(options: CachingOptions): Policy {
   )
     throw new InvalidMiddlewareError("caching(): refreshOn is an Observable.");
   return {
-    store,
-    ...(storeTimeoutMs !== undefined && { storeTimeoutMs }),
     key: checkedKey("caching", options.key),
+    store: new CheckedStore("caching", options),
     ttlMs,
-    ...(refreshOn !== undefined && { refreshOn }),
     staleWhileRevalidate,
+    refreshOn,
   };
 }

@@ -95,7 +95,9 @@ export class UnauthorizedError extends CqrsError {
   }
 
   constructor(messageType: string) {
-    super(`${messageType} was not allowed; send it as somebody who may, or change the check.`, { messageType });
+    super(`${messageType} was not allowed; send it as somebody who may, or change the check.`, {
+      messageType,
+    });
   }
 }
 

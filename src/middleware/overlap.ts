@@ -34,8 +34,9 @@ export interface OverlapOptions<M = object> {
  * used in several places of it.
  *
  * @example
- * new CommandBus({ middleware: [overlap({ strategy: "concat", key: (command) => command.orderId })] }); // one at a time per order
- * new QueryBus({ middleware: [when(Search, overlap({ strategy: "switch" }))] }); // the latest search wins
+ * // One command at a time per order; of searches, the latest wins.
+ * new CommandBus({ middleware: [overlap<OrderCommand>({ strategy: "concat", key: ({ orderId }) => orderId })] });
+ * new QueryBus({ middleware: [when(Search, overlap({ strategy: "switch" }))] });
  */
 export function overlap<M extends object = object, R = unknown>(
   options: OverlapOptions<M>,
@@ -157,8 +158,8 @@ class Lanes {
   /** There is no room: queues the message, makes room for it, or throws what it is refused with. */
   #contend(lane: Lane, turn: Turn): void {
     const { strategy, limit, maxQueued } = this.#policy;
-    const { typeName } = turn.delivery;
-    if (strategy === "exhaust") throw new BusyError(typeName, limit);
+    const { delivery } = turn;
+    if (strategy === "exhaust") throw new BusyError(delivery.typeName, limit);
     refuseSelfDeadlock(lane, turn, limit);
     if (strategy === "switch") {
       const older = [...lane.running];
@@ -168,7 +169,7 @@ class Lanes {
       this.#run(lane, turn);
       return;
     }
-    if (lane.waiting.length >= maxQueued) throw new QueueFullError(typeName, maxQueued);
+    if (lane.waiting.length >= maxQueued) throw new QueueFullError(delivery.typeName, maxQueued);
     turn.enter = captureContext();
     lane.waiting.add(turn);
     this.#leaveWhenSettled(lane, turn);
@@ -218,20 +219,22 @@ class Lanes {
 }
 
 /** Refuses a message that could run only after what it was caused by, which waits for it. */
-function refuseSelfDeadlock({ running }: Lane, turn: Turn, limit: number): void {
+function refuseSelfDeadlock({ running }: Lane, { delivery, rest }: Turn, limit: number): void {
   if (running.length < limit) return;
-  const { origin, typeName } = turn.delivery;
-  const causes = [...turn.delivery.causes()];
+  const { origin } = delivery;
+  // Nearly always: nothing caused it, and a stranger runs.
+  if (origin.extras.cause === undefined && running.first?.delivery.origin !== origin) return;
+  const causes = [...delivery.causes()];
   let furthest = -1;
-  for (const { delivery, rest } of running) {
+  for (let other = running.first; other !== undefined; other = other.following) {
+    const holder = other.delivery.origin;
     // The message itself holds a turn where the same overlap() is used twice, one inside the other.
-    const holder = delivery.origin;
-    if (holder === origin ? rest === turn.rest : !causes.includes(holder)) return;
+    if (holder === origin ? other.rest === rest : !causes.includes(holder)) return;
     furthest = Math.max(furthest, causes.indexOf(holder));
   }
   const chain = [...(furthest < 0 ? [origin] : causes.slice(0, furthest + 1).reverse()), origin];
   throw new SelfDeadlockError(
-    typeName,
+    delivery.typeName,
     chain.map((link) => ({ messageType: link.typeName, id: link.id })),
   );
 }

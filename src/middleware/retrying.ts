@@ -21,7 +21,7 @@ export interface RetryingOptions<M = object> extends TimerOptions {
   readonly jitter?: boolean;
   /** Whether an error may be gone at the next attempt. @defaultValue {@link mayGetBetter} */
   readonly retryIf?: (error: unknown, message: M) => boolean;
-  /** From 0 to below 1, for the jitter. @defaultValue `Math.random` */
+  /** From 0 to 1, for the jitter. @defaultValue `Math.random` */
   readonly random?: () => number;
 }
 
@@ -103,16 +103,12 @@ class Attempts {
     const delivery = this.#delivery;
     if (!delivery.pending) return false;
     try {
-      if (!this.#failedForNow(attempt)) {
-        delivery.run(() => attempt.outcome());
-        return false;
-      }
+      if (!this.#failedForNow(attempt)) delivery.run(() => attempt.outcome());
+      else if (this.#policy.delayMs === 0) return true;
+      else this.#sleep();
     } catch (error) {
       delivery.fail(error);
-      return false;
     }
-    if (this.#policy.delayMs === 0) return true;
-    this.#sleep();
     return false;
   }
 
@@ -127,10 +123,14 @@ class Attempts {
     const enter = (this.#enter ??= captureContext());
     if (this.#stopTimer === undefined) this.#delivery.whenSettled(() => this.#stopTimer?.());
     // Keeps the process alive, as the work would that is still to be done.
-    this.#stopTimer = startTimer(jitter ? longest * random() : longest, () => enter(() => this.run()), {
-      scheduler,
-      keepAlive: true,
-    });
+    this.#stopTimer = startTimer(
+      Math.round(jitter ? longest * random() : longest),
+      () => enter(() => this.run()),
+      {
+        scheduler,
+        keepAlive: true,
+      },
+    );
   }
 }
 

@@ -59,7 +59,7 @@ export class SharedRun {
     const chain = [...causes.slice(0, runner + 1).reverse(), origin];
     throw new SelfDeadlockError(
       origin.typeName,
-      chain.map((link) => ({ messageType: link.typeName, id: link.id.value })),
+      chain.map((link) => ({ messageType: link.typeName, id: link.id })),
     );
   }
 }

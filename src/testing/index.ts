@@ -10,6 +10,12 @@ export type { Recording } from "./recording.js";
 export { manualClock, sequentialIds } from "./deterministic.js";
 export type { ManualClock } from "./deterministic.js";
 
+// Whole scenarios
+export { scenario } from "./scenario.js";
+export type { ExpectedError, Played, Scenario, ScenarioEnd } from "./scenario.js";
+export { settleAll } from "./settle-all.js";
+export type { SettlingBus } from "./settle-all.js";
+
 // Faults
 export { faulty, InjectedFaultError, randomPlan } from "./faulty.js";
 export type { FaultPlan, FaultyHandler, InjectedFault, RandomPlanOptions } from "./faulty.js";

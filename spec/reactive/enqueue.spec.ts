@@ -1,0 +1,404 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import {
+  BusClosedError,
+  CommandBus,
+  Envelope,
+  EventBus,
+  HandlerNotFoundError,
+  MessageDroppedError,
+  type Fault,
+  type HandlerContext,
+  type Outcome,
+} from "cqrx";
+import { retrying } from "cqrx/middleware";
+import { deferred, microtasks, watch, type Deferred } from "../conformance/support.js";
+import { canaries, macrotask, withTraps } from "../support/traps.js";
+
+class PlaceOrder {
+  constructor(readonly fails = false) {}
+}
+class SendMail {
+  constructor(readonly to = "ada") {}
+}
+
+let bus: CommandBus;
+let log: string[];
+let outcomes: Outcome[];
+let faults: Fault[];
+
+function start(options: ConstructorParameters<typeof CommandBus>[0] = {}): void {
+  bus = new CommandBus(options);
+  outcomes = [];
+  faults = [];
+  bus.outcomes$.subscribe((outcome) => outcomes.push(outcome));
+  bus.faults$.subscribe((fault) => faults.push(fault));
+}
+
+const idsOf = (some: readonly Outcome[]): string[] => some.map(({ envelope }) => envelope.meta.id);
+
+beforeEach(() => {
+  log = [];
+  start();
+});
+
+afterEach(() => void jest.useRealTimers());
+
+describe("enqueue", () => {
+  it("accepts now and runs in a microtask; the envelope returned is that of its one outcome", () =>
+    withTraps(async () => {
+      const accepted: Envelope[] = [];
+      bus.messages$.subscribe((envelope) => accepted.push(envelope));
+      bus.register(SendMail, ({ to }, { envelope, attempt }) =>
+        log.push(`${to} ${envelope.meta.id} ${attempt}`),
+      );
+      const envelope = bus.enqueue(new SendMail("bob"), { headers: { a: "b" } });
+      expect(envelope.payload.to).toBe("bob");
+      expect(envelope.meta.headers).toEqual({ a: "b" });
+      expect(accepted).toEqual([envelope]);
+      expect([log, bus.inFlight]).toEqual([[], 1]);
+      await bus.drain();
+      expect(log).toEqual([`bob ${envelope.meta.id} 1`]);
+      expect(outcomes).toMatchObject([{ status: "fulfilled", value: undefined }]);
+      expect(outcomes[0]!.envelope).toBe(envelope);
+      await canaries(bus);
+    }));
+
+  it("runs after the dispatch that caused it has succeeded", () =>
+    withTraps(async () => {
+      const gate = deferred();
+      bus.register(PlaceOrder, async (_, context) => {
+        bus.enqueue(new SendMail(), { causedBy: context });
+        log.push("enqueued");
+        await gate.promise;
+        log.push("placed");
+      });
+      bus.register(SendMail, (_, { envelope: { meta } }) => log.push(`mail for ${meta.causationId}`));
+      const placing = bus.dispatch(new PlaceOrder());
+      await macrotask();
+      expect([log, bus.inFlight]).toEqual([["enqueued"], 2]);
+      gate.resolve();
+      await placing;
+      await bus.drain();
+      expect(log).toEqual(["enqueued", "placed", `mail for ${idsOf(outcomes)[0]}`]);
+      expect(outcomes[1]!.envelope.meta.correlationId).toBe(outcomes[0]!.envelope.meta.correlationId);
+      await canaries(bus);
+    }));
+
+  it("is dropped when what caused it fails, is aborted, or failed before", () =>
+    withTraps(async () => {
+      const envelopes: Envelope[] = [];
+      let context!: HandlerContext;
+      bus.register(PlaceOrder, async ({ fails }, given) => {
+        context = given;
+        envelopes.push(bus.enqueue(new SendMail(), { causedBy: given }));
+        await Promise.resolve();
+        if (fails) throw new Error("out of stock");
+        await new Promise(() => undefined);
+      });
+      bus.register(SendMail, () => log.push("sent"));
+      await bus.dispatch(new PlaceOrder(true)).catch(() => undefined);
+      envelopes.push(bus.enqueue(new SendMail(), { causedBy: context }));
+      const controller = new AbortController();
+      const aborted = bus.dispatch(new PlaceOrder(), { signal: controller.signal });
+      controller.abort(new Error("cancelled"));
+      await aborted.catch(() => undefined);
+      await bus.drain();
+      const dropped = outcomes.filter(({ envelope }) => envelope.payload instanceof SendMail);
+      expect(idsOf(dropped)).toEqual(envelopes.map(({ meta }) => meta.id));
+      for (const outcome of dropped) {
+        expect(outcome).toMatchObject({ status: "rejected", reason: { code: MessageDroppedError.code } });
+      }
+      expect(
+        dropped.map((outcome) => ((outcome as { reason: Error }).reason.cause as Error).message),
+      ).toEqual(["out of stock", "out of stock", "cancelled"]);
+      expect(log).toEqual([]);
+      await canaries(bus);
+    }));
+
+  it("waits for the whole dispatch, and drops what an attempt enqueued that middleware tried again", () =>
+    withTraps(async () => {
+      start({ middleware: [retrying({ count: 1 })] });
+      let attempt = 0;
+      bus.register(PlaceOrder, async (_, context) => {
+        bus.enqueue(new SendMail(`attempt ${++attempt}`), { causedBy: context });
+        await Promise.resolve();
+        if (attempt === 1) throw new Error("first");
+      });
+      bus.register(SendMail, ({ to }) => log.push(to));
+      await bus.dispatch(new PlaceOrder());
+      await bus.drain();
+      expect(log).toEqual(["attempt 2"]);
+      expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
+      await canaries(bus);
+    }));
+
+  it("runs when what caused it succeeded before, and at once for an envelope as cause", () =>
+    withTraps(async () => {
+      let context!: HandlerContext;
+      bus.register(PlaceOrder, (_, given) => void (context = given));
+      bus.register(SendMail, (_, { envelope }) => log.push(String(envelope.meta.causationId)));
+      await bus.dispatch(new PlaceOrder());
+      bus.enqueue(new SendMail(), { causedBy: context });
+      const event = Envelope.of(new PlaceOrder());
+      bus.enqueue(new SendMail(), { causedBy: event });
+      await bus.drain();
+      expect(log).toEqual([context.envelope.meta.id, event.meta.id]);
+      await canaries(bus);
+    }));
+
+  it("can be caused by the handler of an event on another bus", () =>
+    withTraps(async () => {
+      class Placed {}
+      const eventBus = new EventBus();
+      const gate = deferred();
+      eventBus.register(Placed, async (_, context) => {
+        bus.enqueue(new SendMail(), { causedBy: context });
+        await gate.promise;
+      });
+      bus.register(SendMail, () => log.push("sent"));
+      const publishing = eventBus.publish(new Placed());
+      await macrotask();
+      expect(log).toEqual([]);
+      gate.resolve();
+      await publishing;
+      await bus.drain();
+      expect(log).toEqual(["sent"]);
+      await canaries(bus, eventBus);
+    }));
+
+  it("throws at the door what a dispatch would be rejected with, and then has no outcome", () =>
+    withTraps(async () => {
+      bus.register(SendMail, () => undefined);
+      expect(() => bus.enqueue(new PlaceOrder())).toThrow(HandlerNotFoundError);
+      expect(() => bus.enqueue(undefined as never)).toThrow(/undefined/);
+      expect(() => bus.enqueue(new SendMail(), { headers: { "no name": "" } })).toThrow(/header name/);
+      expect(() => bus.enqueue(new SendMail(), { causedBy: {} as never })).toThrow(/causedBy/);
+      await canaries(bus);
+      await bus.close();
+      expect(() => bus.enqueue(new SendMail())).toThrow(BusClosedError);
+      expect(outcomes).toHaveLength(1);
+    }));
+
+  it("takes an envelope, and keeps its id", async () => {
+    bus.register(SendMail, ({ to }) => log.push(to));
+    const envelope = Envelope.of(new SendMail("eve"));
+    expect(bus.enqueue(envelope)).toBe(envelope);
+    await bus.drain();
+    expect([log, idsOf(outcomes)]).toEqual([["eve"], [envelope.meta.id]]);
+  });
+
+  it("a signal takes it out of the queue, or aborts it while it runs", () =>
+    withTraps(async () => {
+      const signals: AbortSignal[] = [];
+      bus.register(SendMail, (_, { signal }) => {
+        signals.push(signal);
+        return new Promise<void>(() => undefined);
+      });
+      const controllers = [new AbortController(), new AbortController(), new AbortController()];
+      const reason = new Error("never mind");
+      controllers[2]!.abort(reason);
+      for (const { signal } of controllers) bus.enqueue(new SendMail(), { signal });
+      controllers[0]!.abort(reason);
+      await microtasks();
+      expect(signals).toHaveLength(1);
+      controllers[1]!.abort(reason);
+      await bus.drain();
+      expect(signals[0]!.aborted).toBe(true);
+      expect(outcomes.map((outcome) => "reason" in outcome && outcome.reason)).toEqual([
+        reason,
+        reason,
+        reason,
+      ]);
+      await canaries(bus);
+    }));
+
+  it("a failure is on outcomes$ and nowhere else; without a subscriber there, on faults$", () =>
+    withTraps(async () => {
+      const failure = new Error("no such address");
+      bus.register(SendMail, async () => Promise.reject(failure));
+      bus.enqueue(new SendMail());
+      await bus.drain();
+      expect(outcomes).toMatchObject([{ status: "rejected", reason: failure }]);
+      expect(faults).toEqual([]);
+      const quiet = new CommandBus();
+      quiet.faults$.subscribe((fault) => faults.push(fault));
+      quiet.register(SendMail, async () => Promise.reject(failure));
+      const envelope = quiet.enqueue(new SendMail());
+      await quiet.drain();
+      expect(faults).toEqual([{ kind: "background", source: "SendMail", error: failure, envelope }]);
+      await canaries(bus, quiet);
+    }));
+
+  it("runs in the async context of whoever enqueued it", () =>
+    withTraps(async () => {
+      start({ background: { concurrency: 1 } });
+      const storage = new AsyncLocalStorage<string>();
+      bus.register(SendMail, async () => {
+        await Promise.resolve();
+        log.push(String(storage.getStore()));
+      });
+      for (const name of ["a", "b", "c"]) storage.run(name, () => bus.enqueue(new SendMail()));
+      await bus.drain();
+      expect(log).toEqual(["a", "b", "c"]);
+      await canaries(bus);
+    }));
+
+  it("commands that enqueue themselves for ever let timers fire, and drain waits for all of them", () =>
+    withTraps(async () => {
+      let runs = 0;
+      let on = true;
+      bus.register(SendMail, () => {
+        runs++;
+        if (on) bus.enqueue(new SendMail());
+      });
+      bus.enqueue(new SendMail());
+      const drained = watch(bus.drain());
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      expect(runs).toBeGreaterThan(100);
+      expect(drained.status).toBe("pending");
+      on = false;
+      await bus.drain();
+      await microtasks();
+      expect(drained.status).toBe("fulfilled");
+      await canaries(bus);
+    }));
+});
+
+describe("background options", () => {
+  let gates: Deferred<void>[];
+  let most: number;
+
+  function gatedMails(): void {
+    gates = [];
+    most = 0;
+    let running = 0;
+    bus.register(SendMail, async ({ to }) => {
+      log.push(to);
+      most = Math.max(most, ++running);
+      const gate = deferred();
+      gates.push(gate);
+      await gate.promise;
+      running--;
+    });
+  }
+
+  it("concurrency limits how many run at a time, in order; every way of ending frees the place", () =>
+    withTraps(async () => {
+      start({ background: { concurrency: 2 } });
+      gatedMails();
+      const controller = new AbortController();
+      for (const to of ["a", "b", "c", "d", "e"])
+        bus.enqueue(new SendMail(to), to === "b" ? { signal: controller.signal } : {});
+      await microtasks();
+      expect(log).toEqual(["a", "b"]);
+      gates[0]!.reject(new Error("bounced"));
+      controller.abort();
+      await microtasks();
+      expect(log).toEqual(["a", "b", "c", "d"]);
+      gates[1]!.resolve();
+      gates[2]!.resolve();
+      await microtasks();
+      gates[3]!.resolve();
+      gates[4]!.resolve();
+      await bus.drain();
+      expect(log).toEqual(["a", "b", "c", "d", "e"]);
+      expect(outcomes.map(({ status }) => status).sort()).toEqual([
+        "fulfilled",
+        "fulfilled",
+        "fulfilled",
+        "rejected",
+        "rejected",
+      ]);
+      await canaries(bus);
+    }));
+
+  it("concurrency is 10 unless told otherwise", async () => {
+    gatedMails();
+    for (let n = 0; n < 25; n++) bus.enqueue(new SendMail());
+    await microtasks();
+    expect(most).toBe(10);
+    await bus.close({ timeoutMs: 0 });
+  });
+
+  it("retry tries again with a growing wait that takes no place, and tells the attempt; one outcome in the end", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      start({ background: { concurrency: 1, retry: { count: 3, delayMs: 100, maxDelayMs: 250 } } });
+      bus.register(SendMail, async (_, { attempt }) => {
+        log.push(`${attempt} at ${Date.now()}`);
+        if (attempt < 4) throw new Error("busy");
+      });
+      bus.register(PlaceOrder, () => log.push("another"));
+      jest.setSystemTime(0);
+      bus.enqueue(new SendMail());
+      bus.enqueue(new PlaceOrder());
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(log).toEqual(["1 at 0", "another", "2 at 100", "3 at 300", "4 at 550"]);
+      expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled"]);
+      expect(jest.getTimerCount()).toBe(0);
+      jest.useRealTimers();
+      await canaries(bus);
+    }));
+
+  it("retry ends with the last error, by its count or by retryIf", () =>
+    withTraps(async () => {
+      start({
+        background: { retry: { count: 2, retryIf: (error) => (error as Error).message !== "fatal" } },
+      });
+      bus.register(SendMail, ({ to }, { attempt }) => {
+        log.push(`${to} ${attempt}`);
+        throw new Error(to);
+      });
+      bus.enqueue(new SendMail("fatal"));
+      bus.enqueue(new SendMail("busy"));
+      await bus.drain();
+      expect(log).toEqual(["fatal 1", "busy 1", "busy 2", "busy 3"]);
+      expect(outcomes).toMatchObject([{ reason: { message: "fatal" } }, { reason: { message: "busy" } }]);
+      await canaries(bus);
+    }));
+
+  it("a retryIf that throws ends the command with its error", () =>
+    withTraps(async () => {
+      start({ background: { retry: { count: 2, retryIf: () => { throw new Error("policy"); } } } }); // prettier-ignore
+      bus.register(SendMail, () => Promise.reject(new Error("busy")));
+      bus.enqueue(new SendMail());
+      await bus.drain();
+      expect(outcomes).toMatchObject([{ reason: { message: "policy" } }]);
+      await canaries(bus);
+    }));
+
+  it("must make sense", () => {
+    for (const background of [{ concurrency: 0 }, { concurrency: NaN }, { retry: { count: -1 } }])
+      expect(() => new CommandBus({ background })).toThrow(/background/);
+  });
+
+  it("close waits for what is queued, and aborts what is left at the deadline, waiting for a retry or not", () =>
+    withTraps(async () => {
+      start({ background: { concurrency: 1 } });
+      gatedMails();
+      for (const to of ["a", "b"]) bus.enqueue(new SendMail(to));
+      const closing = bus.close();
+      await microtasks();
+      gates[0]!.resolve();
+      await microtasks();
+      gates[1]!.resolve();
+      expect(await closing).toEqual({ finished: 2, aborted: [], abandoned: [] });
+
+      jest.useFakeTimers();
+      start({ background: { concurrency: 1, retry: { count: 1, delayMs: 60_000 } } });
+      bus.register(SendMail, ({ to }) =>
+        to === "a" ? Promise.reject(new Error()) : new Promise(() => undefined),
+      );
+      const ids = ["a", "b", "c"].map((to) => bus.enqueue(new SendMail(to)).meta.id);
+      await microtasks();
+      const late = bus.close({ timeoutMs: 10 });
+      await jest.advanceTimersByTimeAsync(20);
+      expect((await late).aborted).toEqual(ids);
+      expect(idsOf(outcomes)).toEqual(ids);
+      for (const outcome of outcomes)
+        expect(outcome).toMatchObject({ reason: { code: BusClosedError.code } });
+      await bus.drain();
+      expect(jest.getTimerCount()).toBe(0);
+    }));
+});

@@ -1,0 +1,604 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import {
+  Command,
+  CommandBus,
+  DomainEvent,
+  EventBus,
+  LoopDetectedError,
+  ofType,
+  saga,
+  SagaFailedError,
+  type Envelope,
+  type Fault,
+  type SagaFunction,
+} from "cqrx";
+import { retrying } from "cqrx/middleware";
+import {
+  concat,
+  concatMap,
+  delay,
+  filter,
+  interval,
+  map,
+  merge,
+  mergeMap,
+  Observable,
+  of,
+  reduce,
+  take,
+  tap,
+  throwError,
+} from "rxjs";
+import { deferred, microtasks } from "../conformance/support.js";
+import { canaries, macrotask, withTraps } from "../support/traps.js";
+
+class Happened extends DomainEvent {
+  constructor(readonly n = 0) {
+    super();
+  }
+}
+class Also extends DomainEvent {
+  constructor(readonly n = 0) {
+    super();
+  }
+}
+class Do extends Command {
+  constructor(readonly n = 0) {
+    super();
+  }
+}
+class Compensate extends Command {}
+
+let eventBus: EventBus;
+let commandBus: CommandBus;
+let faults: Fault[];
+let log: string[];
+
+beforeEach(() => {
+  eventBus = new EventBus();
+  commandBus = new CommandBus();
+  faults = [];
+  log = [];
+  eventBus.faults$.subscribe((fault) => faults.push(fault));
+  commandBus.register(Do, ({ n }) => log.push(`do ${n}`));
+});
+
+afterEach(() => void jest.useRealTimers());
+
+/** Does n for each event with n, and throws for some. */
+const doing =
+  (fails: (n: number) => boolean = () => false, offset = 0): SagaFunction =>
+  (events$) =>
+    events$.pipe(
+      ofType(Happened),
+      map(({ payload: { n } }) => {
+        if (fails(n)) throw new Error(`event ${n}`);
+        return new Do(n + offset);
+      }),
+    );
+
+describe("saga", () => {
+  it("turns events into commands, within the publish where everything is synchronous", () =>
+    withTraps(async () => {
+      const process = saga(eventBus, commandBus, doing());
+      eventBus.publish(new Happened(1));
+      expect(log).toEqual(["do 1"]);
+      expect(process.state).toBe("running");
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("sees an event after its handlers have been called, and what it causes after the cause", () =>
+    withTraps(async () => {
+      commandBus.register(Compensate, (_, context) => eventBus.publish(new Also(), { causedBy: context }));
+      eventBus.register(Happened, async () => {
+        log.push("Happened handled");
+        await Promise.resolve();
+        log.push("Happened handled slowly");
+      });
+      eventBus.register(Also, () => log.push("Also handled"));
+      // Two parts, of which the second must not see the effect of the first before the cause.
+      saga(eventBus, commandBus, (events$) =>
+        merge(
+          events$.pipe(
+            ofType(Happened),
+            map(() => new Compensate()),
+          ),
+          events$.pipe(
+            tap(({ meta }) => log.push(`saga sees ${meta.name}`)),
+            filter(() => false),
+          ),
+        ),
+      );
+      eventBus.messages$.subscribe(({ meta }) => log.push(`message ${meta.name}`));
+      commandBus.messages$.subscribe(({ meta }) => log.push(`message ${meta.name}`));
+      await eventBus.publish(new Happened());
+      expect(log).toEqual([
+        "message Happened",
+        "Happened handled",
+        "message Compensate",
+        "message Also",
+        "Also handled",
+        "saga sees Happened",
+        "saga sees Also",
+        "Happened handled slowly",
+      ]);
+      log = [];
+      commandBus.register(class Other {}, () => undefined);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("sees events in turn with sequential handlers: after all of them have ended", () =>
+    withTraps(async () => {
+      const bus = new EventBus({ strategy: "sequential" });
+      for (const name of ["first", "second"])
+        bus.register(Happened, async () => {
+          await Promise.resolve();
+          log.push(name);
+        });
+      saga(bus, commandBus, doing());
+      await bus.publish(new Happened(7));
+      expect(log).toEqual(["first", "second", "do 7"]);
+      await canaries(bus, commandBus);
+    }));
+
+  it("sees an event whose handlers fail, hang or are asked again once, and none that middleware refuses", () =>
+    withTraps(async () => {
+      const bus = new EventBus({
+        middleware: [retrying({ count: 2 }), filter(({ message }) => (message as Happened).n !== 13)],
+      });
+      bus.register(Happened, ({ n }) => {
+        if (n === 1) throw new Error("handler");
+        return n === 2 ? new Promise(() => undefined) : undefined;
+      });
+      saga(bus, commandBus, doing());
+      const failed = bus.publish(new Happened(1));
+      bus.publish(new Happened(2)).catch(() => undefined);
+      const refused = bus.publish(new Happened(13));
+      await expect(failed).rejects.toThrow(/failed/);
+      await expect(refused).rejects.toThrow(/13|forward/);
+      expect(log).toEqual(["do 1", "do 2"]);
+      await bus.close({ timeoutMs: 0 });
+      await canaries(commandBus);
+    }));
+
+  it("10 an operator that throws is reported by name; the saga goes on with the next events, and others are untouched", () =>
+    withTraps(async () => {
+      const first = saga(
+        eventBus,
+        commandBus,
+        doing((n) => n === 1),
+        { name: "billing" },
+      );
+      saga(eventBus, commandBus, doing(undefined, 100), { name: "shipping" });
+      const states: string[] = [];
+      first.state$.subscribe((state) => states.push(state));
+      await eventBus.publish(new Happened(1));
+      await eventBus.publish(new Happened(2));
+      eventBus.publish(new Happened(3));
+      expect(log).toEqual(["do 101", "do 2", "do 102", "do 3", "do 103"]);
+      expect(faults).toMatchObject([{ kind: "saga", source: "billing", error: { message: "event 1" } }]);
+      expect(states).toEqual(["running", "restarting", "running"]);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("10 events that come while it restarts wait for it", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      const storage = new AsyncLocalStorage<number>();
+      commandBus.register(Compensate, () => log.push(`context ${storage.getStore()}`));
+      const process = saga(eventBus, commandBus, (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          mergeMap(({ payload: { n } }) =>
+            n < 3 ? throwError(() => new Error(`event ${n}`)) : of(new Do(n), new Compensate()),
+          ),
+        ),
+      );
+      for (let n = 1; n <= 4; n++) storage.run(n, () => void eventBus.publish(new Happened(n)));
+      expect([process.state, log]).toEqual(["restarting", []]);
+      await jest.advanceTimersByTimeAsync(200);
+      expect([process.state, log]).toEqual(["running", ["do 3", "context 3", "do 4", "context 4"]]);
+      expect(faults).toHaveLength(2);
+      jest.useRealTimers();
+      await canaries(eventBus, commandBus);
+    }));
+
+  it.each<[string, SagaFunction]>([
+    ["throws at each event", doing(() => true)],
+    [
+      "rejects a moment after each event",
+      (events$) => events$.pipe(mergeMap(() => Promise.reject(new Error("later")))),
+    ],
+    ["throws when it is called", () => { throw new Error("at once"); }], // prettier-ignore
+    ["errors when it is subscribed to", () => throwError(() => new Error("subscribed"))],
+    [
+      "emits and errors without any event",
+      () =>
+        concat(
+          of(new Do()),
+          throwError(() => new Error("again")),
+        ),
+    ],
+    ["returns no Observable", () => "commands" as never],
+  ])("11 one that %s is restarted less and less often, and given up; others work", (_, project) =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      let lives = 0;
+      const process = saga(
+        eventBus,
+        commandBus,
+        (events$) => {
+          lives++;
+          return project(events$);
+        },
+        { name: "poor", restart: { count: 4, delayMs: 100, maxDelayMs: 200 } },
+      );
+      saga(eventBus, commandBus, doing(undefined, 100));
+      const states: string[] = [];
+      process.state$.subscribe((state) => states.push(state));
+      for (let n = 0; n < 200; n++) {
+        eventBus.publish(new Happened(n));
+        await jest.advanceTimersByTimeAsync(10);
+      }
+      expect(lives).toBe(5);
+      expect(process.state).toBe("failed");
+      expect(process.closed).toBe(true);
+      expect(states.slice(-3)).toEqual(["restarting", "running", "failed"].slice(-states.length));
+      expect(faults).toHaveLength(6);
+      expect(faults[5]!.error).toBeInstanceOf(SagaFailedError);
+      expect(faults.every(({ source }) => source === "poor")).toBe(true);
+      expect(log.filter((line) => Number(line.slice(3)) >= 100)).toHaveLength(200);
+      expect(jest.getTimerCount()).toBe(0);
+      const late: string[] = [];
+      process.state$.subscribe({ next: (state) => late.push(state), complete: () => late.push("complete") });
+      expect(late).toEqual(["failed", "complete"]);
+      jest.useRealTimers();
+      await canaries(eventBus, commandBus);
+    }),
+  );
+
+  it("11 one that fails now and then is not given up, if it reacts in between", () =>
+    withTraps(async () => {
+      const process = saga(
+        eventBus,
+        commandBus,
+        doing((n) => n % 2 === 1),
+        { restart: { count: 1 } },
+      );
+      for (let n = 0; n < 100; n++) eventBus.publish(new Happened(n));
+      expect([process.state, log.length, faults.length]).toEqual(["running", 50, 50]);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("12 what is no command is reported, and so are rejected commands; the saga lives", () =>
+    withTraps(async () => {
+      class Unknown {}
+      const failure = new Error("rejected");
+      commandBus.register(Compensate, () => Promise.reject(failure));
+      const emitted: unknown[] = [undefined, null, 42, "text", {}, new Unknown(), new Compensate()];
+      const process = saga(
+        eventBus,
+        commandBus,
+        (events$) =>
+          events$.pipe(
+            ofType(Happened),
+            map(({ payload: { n } }) => (n in emitted ? emitted[n] : new Do(n)) as object),
+          ),
+        { name: "clumsy" },
+      );
+      for (let n = 0; n <= emitted.length; n++) await eventBus.publish(new Happened(n));
+      await macrotask();
+      expect(process.state).toBe("running");
+      expect(log).toEqual(["do 7"]);
+      expect(
+        faults.map(({ source, error }) => `${source} ${(error as { code?: string }).code ?? "rejected"}`),
+      ).toEqual([
+        ...Array<string>(4).fill("clumsy INVALID_MESSAGE"),
+        "clumsy HANDLER_NOT_FOUND",
+        "clumsy HANDLER_NOT_FOUND",
+        "clumsy rejected",
+      ]);
+      expect(faults[6]).toMatchObject({ error: failure, envelope: { payload: emitted[6] } });
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("12 one that throws while it emits is restarted", () =>
+    withTraps(async () => {
+      let fail = true;
+      saga(
+        eventBus,
+        commandBus,
+        (events$) =>
+          new Observable<object>((subscriber) =>
+            events$.pipe(ofType(Happened)).subscribe(({ payload: { n } }) => {
+              subscriber.next(new Do(n));
+              if (fail) subscriber.error(new Error("while emitting"));
+            }),
+          ),
+      );
+      eventBus.publish(new Happened(1));
+      fail = false;
+      eventBus.publish(new Happened(2));
+      expect([log, faults.length]).toEqual([["do 1", "do 2"], 1]);
+      await canaries(eventBus, commandBus);
+    }));
+});
+
+describe("causation", () => {
+  const causes = (): Promise<[string | undefined, string]> =>
+    new Promise((resolve) =>
+      commandBus.messages$
+        .pipe(take(1))
+        .subscribe(({ meta }) => resolve([meta.causationId, meta.correlationId])),
+    );
+
+  it.each<[string, SagaFunction]>([
+    ["synchronous", doing()],
+    [
+      "after a promise",
+      (events$) => events$.pipe(concatMap(async ({ payload }) => new Do((payload as Happened).n))),
+    ],
+    [
+      "after a timer",
+      (events$) =>
+        events$.pipe(
+          delay(1),
+          map(() => new Do()),
+        ),
+    ],
+  ])("of a command is the event that it reacts to: %s", (_, project) =>
+    withTraps(async () => {
+      const events: Envelope[] = [];
+      eventBus.messages$.subscribe((event) => events.push(event));
+      saga(eventBus, commandBus, project);
+      const caused = causes();
+      await eventBus.publish(new Happened(1));
+      expect(await caused).toEqual([events[0]!.meta.id, events[0]!.meta.correlationId]);
+      await canaries(commandBus);
+    }),
+  );
+
+  it("is none for what a saga does by itself", () =>
+    withTraps(async () => {
+      const caused = causes();
+      const process = saga(eventBus, commandBus, () => interval(1).pipe(map((n) => new Do(n))));
+      expect((await caused)[0]).toBeUndefined();
+      process.unsubscribe();
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("does not cancel: a command goes on when the publish that led to it is aborted", () =>
+    withTraps(async () => {
+      const gate = deferred();
+      commandBus.register(Compensate, async (_, { signal }) => {
+        await gate.promise;
+        log.push(`aborted: ${signal.aborted}`);
+      });
+      eventBus.register(Happened, () => new Promise(() => undefined));
+      saga(eventBus, commandBus, (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          map(() => new Compensate()),
+        ),
+      );
+      const controller = new AbortController();
+      const publishing = eventBus.publish(new Happened(), { signal: controller.signal });
+      controller.abort(new Error("gone"));
+      await expect(publishing).rejects.toThrow("gone");
+      gate.resolve();
+      await macrotask();
+      expect(log).toEqual(["aborted: false"]);
+      await canaries(eventBus, commandBus);
+    }));
+});
+
+describe("two sagas that answer each other", () => {
+  class Ping extends Command {}
+  class Pong extends Command {}
+  class Pinged extends DomainEvent {}
+  class Ponged extends DomainEvent {}
+
+  function answering(slow: boolean, causal: boolean, maxHops?: number): { readonly hops: number } {
+    const counted = { hops: 0 };
+    for (const [type, event] of [
+      [Ping, Pinged],
+      [Pong, Ponged],
+    ] as const)
+      // prettier-ignore
+      commandBus.register(type, async (_, context) => {
+        counted.hops++;
+        if (slow) await new Promise((resolve) => setTimeout(resolve, 0));
+        void eventBus.publish(new event(), causal ? { causedBy: context } : {});
+      });
+    const options = maxHops === undefined ? {} : { maxHops };
+    saga(
+      eventBus,
+      commandBus,
+      (events$) =>
+        events$.pipe(
+          ofType(Pinged),
+          map(() => new Pong()),
+        ),
+      { name: "a", ...options },
+    );
+    saga(
+      eventBus,
+      commandBus,
+      (events$) =>
+        events$.pipe(
+          ofType(Ponged),
+          map(() => new Ping()),
+        ),
+      { name: "b", ...options },
+    );
+    return counted;
+  }
+
+  it.each([
+    ["synchronously", false, false],
+    ["with pauses", true, false],
+    ["with pauses and causedBy", true, true],
+  ])(
+    "72 for ever, %s, are stopped by a LoopDetectedError that names the cycle, while timers fire",
+    (_, slow, causal) =>
+      withTraps(async () => {
+        const counted = answering(slow, causal);
+        let ticks = 0;
+        const timer = setInterval(() => ticks++, 10);
+        const ended = new Promise((resolve) => eventBus.faults$.subscribe(resolve));
+        eventBus.publish(new Pinged());
+        await ended;
+        await new Promise((resolve) => setTimeout(resolve, 25));
+        clearInterval(timer);
+        expect(ticks).toBeGreaterThan(0);
+        expect(counted.hops).toBe(64);
+        expect(faults).toHaveLength(1);
+        const { error, kind } = faults[0]!;
+        expect(kind).toBe("saga");
+        expect(error).toBeInstanceOf(LoopDetectedError);
+        expect((error as LoopDetectedError).cycle).toEqual(["Pong", "Ponged", "Ping", "Pinged", "Pong"]);
+        expect((error as Error).message).toContain("Pong → Ponged → Ping → Pinged → Pong");
+        // Neither saga is the worse for it.
+        expect([counted.hops, faults.length]).toEqual([128, 2]);
+        await canaries(eventBus, commandBus);
+      }),
+  );
+
+  it("72 maxHops is theirs to choose; chains that do not lead to each other do not add up", () =>
+    withTraps(async () => {
+      const counted = answering(false, true, 3);
+      eventBus.publish(new Pinged());
+      expect([counted.hops, faults.length]).toEqual([3, 1]);
+      saga(eventBus, commandBus, doing(), { maxHops: 1 });
+      for (let n = 0; n < 10; n++) await eventBus.publish(new Happened(n));
+      expect([log.length, faults.length]).toEqual([10, 1]);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("72 without AsyncLocalStorage the chain is followed synchronously, and through causedBy", () =>
+    withTraps(async () => {
+      const original = process.getBuiltinModule;
+      try {
+        (process as { getBuiltinModule: unknown }).getBuiltinModule = () => undefined;
+        await jest.isolateModulesAsync(async () => {
+          const cqrx = await import("cqrx");
+          for (const slow of [false, true]) {
+            const [events, commands] = [new cqrx.EventBus(), new cqrx.CommandBus()];
+            const reported: Fault[] = [];
+            const ended = new Promise((resolve) =>
+              events.faults$.subscribe((fault) => {
+                reported.push(fault);
+                resolve(undefined);
+              }),
+            );
+            let hops = 0;
+            class Again extends cqrx.DomainEvent {}
+            class GoOn extends cqrx.Command {}
+            commands.register(GoOn, async (_, context) => {
+              hops++;
+              if (slow) await Promise.resolve();
+              await events.publish(new Again(), { causedBy: context });
+            });
+            cqrx.saga(events, commands, (events$) =>
+              events$.pipe(
+                cqrx.ofType(Again),
+                map(() => new GoOn()),
+              ),
+            );
+            void events.publish(new Again());
+            await ended;
+            expect([hops, (reported[0]!.error as LoopDetectedError).cycle]).toEqual([
+              64,
+              ["GoOn", "Again", "GoOn"],
+            ]);
+          }
+        });
+      } finally {
+        process.getBuiltinModule = original;
+      }
+      await canaries(eventBus, commandBus);
+    }));
+});
+
+describe("the end of a saga", () => {
+  it("comes by itself, by unsubscribing, or with the event bus; then it leaves nothing behind", () =>
+    withTraps(async () => {
+      const one = saga(eventBus, commandBus, (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          take(1),
+          map(() => new Do(1)),
+        ),
+      );
+      const two = saga(eventBus, commandBus, doing(undefined, 100));
+      eventBus.publish(new Happened(0));
+      expect([one.state, one.closed, two.state]).toEqual(["stopped", true, "running"]);
+      two.unsubscribe();
+      eventBus.publish(new Happened(1));
+      expect([two.state, log]).toEqual(["stopped", ["do 1", "do 100"]]);
+      // What it kept for the end.
+      const three = saga(eventBus, commandBus, (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          reduce((sum, { payload: { n } }) => sum + n, 0),
+          map((sum) => new Do(sum)),
+        ),
+      );
+      await canaries(eventBus, commandBus);
+      eventBus.publish(new Happened(20));
+      eventBus.publish(new Happened(22));
+      await eventBus.close();
+      expect([three.state, log.at(-1)]).toEqual(["stopped", "do 42"]);
+      expect(faults).toEqual([]);
+    }));
+
+  it("may be caused by what it does, or by whoever hears of its failure", () =>
+    withTraps(async () => {
+      const one = saga(eventBus, commandBus, doing());
+      commandBus.register(Compensate, () => one.unsubscribe());
+      saga(eventBus, commandBus, (events$) =>
+        events$.pipe(
+          ofType(Also),
+          map(() => new Compensate()),
+        ),
+      );
+      eventBus.publish(new Also());
+      eventBus.publish(new Happened());
+      expect([one.state, log]).toEqual(["stopped", []]);
+      const two = saga(
+        eventBus,
+        commandBus,
+        doing(() => true),
+        { name: "two" },
+      );
+      eventBus.faults$.subscribe(({ source }) => void (source === "two" && two.unsubscribe()));
+      eventBus.publish(new Happened());
+      eventBus.publish(new Happened());
+      expect([two.state, faults.length]).toEqual(["stopped", 1]);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("teardowns that throw are reported", () =>
+    withTraps(async () => {
+      const process = saga(eventBus, commandBus, () => new Observable<object>(() => () => { throw new Error("teardown"); })); // prettier-ignore
+      process.unsubscribe();
+      expect(faults).toHaveLength(1);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("takes options that make sense only", () => {
+    for (const options of [{ maxHops: 0 }, { restart: { count: -1 } }, { restart: { delayMs: NaN } }])
+      expect(() => saga(eventBus, commandBus, doing(), options)).toThrow(/saga/i);
+    expect(() => saga(eventBus, commandBus, {} as never)).toThrow(/function/);
+  });
+
+  it("a rejected dispatch at a closed command bus is reported", async () => {
+    saga(eventBus, commandBus, doing());
+    await commandBus.close();
+    await eventBus.publish(new Happened());
+    await microtasks();
+    expect(faults).toMatchObject([{ kind: "saga", source: "saga", error: { code: "BUS_CLOSED" } }]);
+    await canaries(eventBus);
+  });
+});

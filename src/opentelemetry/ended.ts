@@ -1,0 +1,66 @@
+import { FULFILLED, type LiveDelivery } from "../core/delivery.js";
+import { isStream } from "../core/results.js";
+import { isThenable } from "../core/thenable.js";
+
+export type Settled = PromiseSettledResult<unknown>;
+
+/**
+ * Runs the rest of the pipeline and tells once how it ended: when it returned or its promise settled, at a cancellation if that was before, and for a
+ * stream when it has been consumed. Synchronous when the rest is.
+ */
+export function untilEnded(
+  delivery: LiveDelivery,
+  rest: () => unknown,
+  ended: (settled: Settled) => void,
+): unknown {
+  let result: unknown;
+  try {
+    result = rest();
+  } catch (error) {
+    ended({ status: "rejected", reason: error });
+    throw error;
+  }
+  const promised = isThenable(result);
+  if (!promised && !isStream(result)) {
+    ended({ status: "fulfilled", value: result });
+    return result;
+  }
+  let over = false;
+  const end = (settled: Settled): void => {
+    if (over) return;
+    over = true;
+    ended(settled);
+  };
+  const forget = delivery.whenSettled(() => end(settlementOf(delivery)));
+  if (!promised) return result;
+  // Not watched on the side: `then` of a lazy thenable, such as a query builder, runs it, and must be called once.
+  return Promise.resolve(result as PromiseLike<unknown>).then(
+    (value) => {
+      if (isStream(value)) return value;
+      forget();
+      end({ status: "fulfilled", value });
+      return value;
+    },
+    (error: unknown) => {
+      forget();
+      end({ status: "rejected", reason: error });
+      throw error;
+    },
+  );
+}
+
+function settlementOf({ reply: { status, result } }: LiveDelivery): Settled {
+  return status === FULFILLED
+    ? { status: "fulfilled", value: result }
+    : { status: "rejected", reason: result };
+}
+
+/** Telemetry must not change what it looks at: what it fails with is a fault of an observer. */
+export function harmless<T>(delivery: LiveDelivery, source: string, run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    delivery.owner.report({ kind: "observer", source, error, envelope: delivery.envelope });
+    return undefined;
+  }
+}

@@ -1,0 +1,43 @@
+import type { SpanContext } from "@opentelemetry/api";
+import { LiveDelivery } from "../core/delivery.js";
+
+/** How many messages are remembered beyond those in flight: for effects that come later, such as what a saga dispatches. */
+const REMEMBERED = 1_000;
+
+/** The innermost span of each message, while it lasts; by the delivery that was dispatched. */
+const running = new WeakMap<LiveDelivery, SpanContext>();
+/** The last span of each of the newest messages, by message id, oldest first. */
+const newest = new Map<string, SpanContext>();
+
+/** Takes the span of a message; the returned function tells that it has ended. */
+export function begun(delivery: LiveDelivery, span: SpanContext): () => void {
+  const { origin, id } = delivery;
+  const outer = running.get(origin);
+  running.set(origin, span);
+  newest.delete(id);
+  newest.set(id, span);
+  if (newest.size > REMEMBERED) newest.delete(newest.keys().next().value!);
+  return () => {
+    if (running.get(origin) !== span) return;
+    if (outer === undefined) running.delete(origin);
+    else running.set(origin, outer);
+  };
+}
+
+/** The span that a message has now, such as of the same middleware further out. */
+export function runningSpan(delivery: LiveDelivery): SpanContext | undefined {
+  return running.get(delivery.origin);
+}
+
+/** The span of what a message is an effect of. */
+export function causingSpan(delivery: LiveDelivery): SpanContext | undefined {
+  const cause = delivery.causes().next().value;
+  const span = cause === undefined ? undefined : running.get(cause);
+  const { causationId } = delivery.envelope.meta;
+  return span ?? (causationId === undefined ? undefined : newest.get(causationId));
+}
+
+/** The span of a handler's context, or of a message by its id. */
+export function spanOf(context: object, id: string): SpanContext | undefined {
+  return (context instanceof LiveDelivery ? runningSpan(context) : undefined) ?? newest.get(id);
+}

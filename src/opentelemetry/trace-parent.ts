@@ -1,0 +1,36 @@
+import {
+  createTraceState,
+  isSpanContextValid,
+  TraceFlags,
+  type SpanContext,
+  type TraceState,
+} from "@opentelemetry/api";
+
+// https://www.w3.org/TR/trace-context: version, trace id, parent id, flags; later versions may have more.
+const TRACEPARENT = /^(?!ff)([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
+
+/** What a `traceparent` header says; `undefined` for what is none. */
+export function parseTraceParent(traceparent: string, tracestate?: string): SpanContext | undefined {
+  const [, version, traceId = "", spanId = "", flags = "", more] = TRACEPARENT.exec(traceparent.trim()) ?? [];
+  if (version === "00" && more !== undefined) return undefined;
+  const parsed = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+  if (!isSpanContextValid(parsed)) return undefined;
+  return tracestate === undefined ? parsed : { ...parsed, traceState: createTraceState(tracestate) };
+}
+
+export function formatTraceParent({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+}
+
+/** A span that nobody records: of the parent's trace, or the first one of a trace, which whoever comes later may record. */
+export function unrecorded(parent: SpanContext | undefined): SpanContext & { traceState?: TraceState } {
+  const { traceId = randomHex(16), traceFlags = TraceFlags.SAMPLED, traceState } = parent ?? {};
+  const span = { traceId, spanId: randomHex(8), traceFlags };
+  return traceState === undefined ? span : { ...span, traceState };
+}
+
+function randomHex(bytes: number): string {
+  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(bytes)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
