@@ -137,11 +137,11 @@ describe("diagnostics channels", () => {
 
   it("run the handler within the stores that are bound to start", () =>
     withTraps(async () => {
-      const storage = new AsyncLocalStorage<string>();
-      const { start } = tracingChannel<DiagnosedMessage>("cqrx:dispatch");
-      start.bindStore(storage, (message) => `trace of ${(message as DiagnosedMessage).messageType}`);
+      const storage = new AsyncLocalStorage<unknown>();
+      const { start } = tracingChannel<unknown, DiagnosedMessage>("cqrx:dispatch");
+      start.bindStore(storage, (message) => `trace of ${message.messageType}`);
       undo.push(() => void start.unbindStore(storage));
-      const seen: (string | undefined)[] = [];
+      const seen: unknown[] = [];
       const bus = new CommandBus();
       bus.register(Save, async () => {
         seen.push(storage.getStore());

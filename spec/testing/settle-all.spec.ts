@@ -19,7 +19,7 @@ function watched(promise: Promise<void>): { done: boolean } {
   return state;
 }
 
-afterEach(() => jest.useRealTimers());
+afterEach(() => void jest.useRealTimers());
 
 describe("settleAll", () => {
   it("resolves when nothing is in flight, and for no buses", () =>

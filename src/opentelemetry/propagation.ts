@@ -59,10 +59,10 @@ export function traceHeaders(of?: Cause): Headers {
   const headers: { [name: string]: string } = {};
   propagation.inject(from, headers);
   const span = trace.getSpanContext(from);
-  if (span !== undefined && headers["traceparent"] === undefined) {
-    headers["traceparent"] = formatTraceParent(span);
+  if (span !== undefined && headers.traceparent === undefined) {
+    headers.traceparent = formatTraceParent(span);
     const tracestate = span.traceState?.serialize();
-    if (tracestate !== undefined && tracestate !== "") headers["tracestate"] = tracestate;
+    if (tracestate !== undefined && tracestate !== "") headers.tracestate = tracestate;
   }
   return headers;
 }

@@ -1,5 +1,5 @@
 import type { SpanContext } from "@opentelemetry/api";
-import { LiveDelivery } from "../core/delivery.js";
+import { LiveDelivery, type Cause } from "../core/delivery.js";
 
 /** How many messages are remembered beyond those in flight: for effects that come later, such as what a saga dispatches. */
 const REMEMBERED = 1_000;
@@ -31,13 +31,14 @@ export function runningSpan(delivery: LiveDelivery): SpanContext | undefined {
 
 /** The span of what a message is an effect of. */
 export function causingSpan(delivery: LiveDelivery): SpanContext | undefined {
-  const cause = delivery.causes().next().value;
+  const [cause] = delivery.causes();
   const span = cause === undefined ? undefined : running.get(cause);
   const { causationId } = delivery.envelope.meta;
   return span ?? (causationId === undefined ? undefined : newest.get(causationId));
 }
 
 /** The span of a handler's context, or of a message by its id. */
-export function spanOf(context: object, id: string): SpanContext | undefined {
-  return (context instanceof LiveDelivery ? runningSpan(context) : undefined) ?? newest.get(id);
+export function spanOf(context: Cause, id: string): SpanContext | undefined {
+  const live = context instanceof LiveDelivery ? running.get((context as LiveDelivery).origin) : undefined;
+  return live ?? newest.get(id);
 }
