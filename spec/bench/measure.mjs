@@ -5,8 +5,14 @@ import assert from "node:assert/strict";
  *
  * A contender is `send(i)`, which is awaited before the next, or `batch(count)`, which sends as it likes; and `handled()`: how often
  * its handlers have run so far, `handlers` (1) times for each message. A contender that leaves out work is no contender.
+ * Where handlers run less often, by design, `handled()` tells for how many messages all was as it must be.
+ *
+ * `size` is how many messages a batch has, and `warmUp` how many go before: fewer where one takes long.
  */
-export async function measure({ send, batch = oneByOne(send), size, handled, handlers = 1 }, quick) {
+export async function measure(
+  { send, batch = oneByOne(send), size, warmUp = 20_000, handled, handlers = 1 },
+  quick,
+) {
   const [warmUpMs, measureMs, batchMs] = quick ? [150, 250, 10] : [400, 1000, 25];
   let sent = 0;
   const timed = async (count) => {
@@ -18,7 +24,7 @@ export async function measure({ send, batch = oneByOne(send), size, handled, han
 
   // By number, too: on a busy machine time passes without anything getting warm.
   let count = size ?? 100;
-  for (const end = performance.now() + warmUpMs; performance.now() < end || sent < 20_000;) {
+  for (const end = performance.now() + warmUpMs; performance.now() < end || sent < warmUp;) {
     const ms = await timed(count);
     if (size === undefined && ms < batchMs / 2) count *= 2;
   }

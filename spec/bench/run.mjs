@@ -23,9 +23,12 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds ?? (options.quick ? 2 : 5));
 
-// Below node_modules, so that it finds rxjs there, and only there.
+// Below node_modules, so that it finds rxjs there, and only there. Both entry points in one file, as they share one core.
 await build({
-  entryPoints: [here("../../src/index.ts")],
+  stdin: {
+    contents: `export * from "../../src/index.ts"; export * from "../../src/middleware/index.ts";`,
+    resolveDir: here("."),
+  },
   outfile: here("node_modules/.cqrx/index.mjs"),
   bundle: true,
   format: "esm",

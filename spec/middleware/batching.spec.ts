@@ -241,7 +241,7 @@ describe("batching", () => {
       const store = new Map();
       const { bus, loads } = setUp({}, when(GetUser, caching({ store })), coalescing());
       const asked = ask(bus, 1, 1, 2);
-      const streamed = lastValueFrom(bus.ask$(new GetUser(3)).pipe(toArray()));
+      const streamed = lastValueFrom(bus.ask$(new GetUser(3)).pipe(toArray()), { defaultValue: [] });
       await microtasks();
       expect(loads.map(({ ids }) => ids)).toEqual([[1, 2, 3]]);
       loads[0]!.reply.resolve(["a", "b", "c"]);

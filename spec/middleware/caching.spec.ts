@@ -39,7 +39,7 @@ interface SetUp {
 
 function setUp(...middleware: Middleware<GetUser>[]): SetUp {
   const clock = manualClock(1_000);
-  const bus = new QueryBus({ clock, middleware: middleware as Middleware[] });
+  const bus = new QueryBus({ clock, middleware: middleware });
   const state: SetUp = { bus, clock, results: [], runs: 0 };
   const handler = ({ userId }: GetUser): unknown => {
     state.runs++;
@@ -94,7 +94,7 @@ describe("caching", () => {
 
   it("85 runs the handler once for 1,000 equal asks on a miss, with coalescing", () =>
     withTraps(async () => {
-      const s = setUp(coalescing() as Middleware<GetUser>, cached({ store: new Map() }));
+      const s = setUp(coalescing(), cached({ store: new Map() }));
       s.results = [timer(0).pipe(map(() => "Ada"))];
       const asked = Array.from({ length: 1_000 }, () => ask(s));
       expect(new Set(await Promise.all(asked))).toEqual(new Set(["Ada"]));
@@ -106,7 +106,7 @@ describe("caching", () => {
   it("86 a run that fails keeps nothing: all who wait fail, and the next ask runs again", () =>
     withTraps(async () => {
       const store = new Map();
-      const s = setUp(coalescing() as Middleware<GetUser>, cached({ store }));
+      const s = setUp(coalescing(), cached({ store }));
       const boom = new Error("boom");
       s.results = [throwError(() => boom), boom, Promise.reject(boom)];
       for (let time = 0; time < 3; time++) {

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "@jest/globals";
-import { Query, QueryBus } from "cqrx";
+import { Query, QueryBus, type HandlerContext } from "cqrx";
 import { caching, coalescing, messageKey } from "cqrx/middleware";
 import fc from "fast-check";
 import { canaries, withTraps } from "../support/traps.js";
@@ -36,7 +36,7 @@ function reversed(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return value;
-  const copy: object = Object.create(prototype as object | null);
+  const copy: object = Object.create(prototype);
   for (const name of Reflect.ownKeys(value).reverse())
     Object.defineProperty(copy, name, {
       value: reversed((value as never)[name]),
@@ -267,11 +267,9 @@ describe("messageKey", () => {
 
   it("90 equal payloads of two tenants are equal only where the key says so", () =>
     withTraps(async () => {
-      const tenantOf = (context: {
-        envelope: { meta: { headers: Readonly<Record<string, string>> } };
-      }): string => context.envelope.meta.headers["tenant"]!;
+      const tenantOf = (context: HandlerContext): string => context.envelope.meta.headers["tenant"]!;
       const byTenant = {
-        key: (query: object, context: never) => `${tenantOf(context)} ${messageKey(query)}`,
+        key: (query: object, context: HandlerContext) => `${tenantOf(context)} ${messageKey(query)}`,
       };
       const bus = new QueryBus({
         middleware: [coalescing(byTenant), caching({ store: new Map(), ...byTenant })],

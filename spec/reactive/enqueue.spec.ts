@@ -10,6 +10,7 @@ import {
   type Fault,
   type HandlerContext,
   type Outcome,
+  type RejectedOutcome,
 } from "cqrx";
 import { retrying } from "cqrx/middleware";
 import { deferred, microtasks, watch, type Deferred } from "../conformance/support.js";
@@ -205,7 +206,7 @@ describe("enqueue", () => {
       controllers[1]!.abort(reason);
       await bus.drain();
       expect(signals[0]!.aborted).toBe(true);
-      expect(outcomes.map((outcome) => "reason" in outcome && outcome.reason)).toEqual([
+      expect(outcomes.map((outcome): unknown => (outcome as RejectedOutcome).reason)).toEqual([
         reason,
         reason,
         reason,

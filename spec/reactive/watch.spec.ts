@@ -491,16 +491,16 @@ describe("watch", () => {
       await canaries(bus);
     }));
 
-  it("173 20,000 watchers that come and go leave nothing behind", () =>
+  it("173 5,000 watchers that come and go leave nothing behind", () =>
     withTraps(async () => {
       const counted = counting();
-      for (let n = 0; n < 20_000; n++) {
+      for (let n = 0; n < 5_000; n++) {
         const watcher = bus.watch(new Count(String(n % 7)), { refreshOn: refresh$ }).subscribe();
         if (n % 2 === 0) refresh$.next(n);
         watcher.unsubscribe();
       }
       await microtasks();
-      expect([counted.runs, bus.inFlight, refresh$.observed, faults]).toEqual([20_000, 0, false, []]);
+      expect([counted.runs, bus.inFlight, refresh$.observed, faults]).toEqual([5_000, 0, false, []]);
       await canaries(bus);
     }));
 });

@@ -67,13 +67,13 @@ function writeObject(value: object, ancestors: object[]): string {
   const depth = ancestors.indexOf(value);
   if (depth >= 0) return `^${depth}`;
   ancestors.push(value);
-  const prototype: unknown = Object.getPrototypeOf(value);
+  const prototype = Object.getPrototypeOf(value) as object | null;
   const written =
     prototype === Object.prototype
       ? writeFields(value, Object.keys(value), ancestors)
       : prototype === Array.prototype
         ? writeArray(value as unknown[], ancestors)
-        : writeInstance(value, ancestors);
+        : writeInstance(value, prototype, ancestors);
   ancestors.pop();
   return written;
 }
@@ -109,21 +109,46 @@ function writeArray(value: unknown[], ancestors: object[]): string {
   return `[${written}]`;
 }
 
-function writeInstance(value: object, ancestors: object[]): string {
-  const type = typeOf(value);
-  const name = typeKey(type);
+/** What is known of all objects with one prototype. */
+interface Kind {
+  readonly name: string;
+  /** Nothing but fields. */
+  readonly plain: boolean;
+}
+
+const kinds = new WeakMap<object, Kind>();
+
+function kindOf(value: object, prototype: object | null): Kind {
+  let kind = prototype === null ? undefined : kinds.get(prototype);
+  if (kind === undefined) {
+    const type = typeOf(value);
+    const plain =
+      !ArrayBuffer.isView(value) &&
+      !BUILT_INS.some((builtIn) => value instanceof builtIn) &&
+      !(prototype !== null && "toJSON" in prototype) &&
+      !hasPrivateFields(type);
+    kind = { name: typeKey(type), plain };
+    if (prototype !== null) kinds.set(prototype, kind);
+  }
+  return kind;
+}
+
+function writeInstance(value: object, prototype: object | null, ancestors: object[]): string {
+  const { name, plain } = kindOf(value, prototype);
+  const keys = Object.keys(value);
+  // A message without fields says everything by its type; anything else that shows nothing may hold anything.
+  const empty = keys.length === 0 && ancestors.length > 1 && prototype !== null;
+  if (plain) return `${name}${empty ? `#${identityOf(value)}` : ""}${writeFields(value, keys, ancestors)}`;
   if (ArrayBuffer.isView(value)) {
     const { buffer, byteOffset, byteLength } = value;
     return `${name}(${new Uint8Array(buffer, byteOffset, byteLength).join()})`;
   }
   const inside = contentOf(value, ancestors) ?? toJsonOf(value, ancestors);
-  const keys = Object.keys(value);
-  // A message without fields says everything by its type; anything else that shows nothing may hold anything.
-  const hidden =
-    inside === undefined &&
-    ((keys.length === 0 && ancestors.length > 1 && type !== undefined) || hasPrivateFields(type));
-  return `${name}${inside === undefined ? "" : `(${inside})`}${hidden ? `#${identityOf(value)}` : ""}${writeFields(value, keys, ancestors)}`;
+  const shown = inside === undefined ? `#${identityOf(value)}` : `(${inside})`;
+  return `${name}${shown}${writeFields(value, keys, ancestors)}`;
 }
+
+const BUILT_INS = [Date, Map, Set, RegExp, ArrayBuffer, Error];
 
 /** What classes of the platform hold beside their fields. */
 function contentOf(value: object, ancestors: object[]): string | undefined {
@@ -146,19 +171,13 @@ function toJsonOf(value: object, ancestors: object[]): string | undefined {
     : undefined;
 }
 
-const privates = new WeakMap<object, boolean>();
-
 /** Whether a class, or one it extends, declares a field that nothing outside of it can see. */
 function hasPrivateFields(type: object | undefined): boolean {
-  if (typeof type !== "function") return false;
-  let found = privates.get(type);
-  if (found === undefined) {
-    found =
-      /(?<!\bstatic)[{};\s]#[\p{L}_$][\p{L}\p{N}_$]*\s*[=;]/u.test(Function.prototype.toString.call(type)) ||
-      hasPrivateFields(Object.getPrototypeOf(type) as object);
-    privates.set(type, found);
-  }
-  return found;
+  return (
+    typeof type === "function" &&
+    (/(?<!\bstatic)[{};\s]#[\p{L}_$][\p{L}\p{N}_$]*\s*[=;]/u.test(Function.prototype.toString.call(type)) ||
+      hasPrivateFields(Object.getPrototypeOf(type) as object))
+  );
 }
 
 const identities = new WeakMap<object, number>();

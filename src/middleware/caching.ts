@@ -81,6 +81,7 @@ class Cache implements Part {
   readonly #id = `${uniqueId()}.`;
   readonly #refreshing = new Map<unknown, LiveDelivery>();
   readonly #unsubscribe: () => void;
+  #epoch = `${this.#id}0`;
   #refreshes = 0;
   #refreshedMs = -Infinity;
   #blind = false;
@@ -93,7 +94,7 @@ class Cache implements Part {
     this.#store = policy.store;
     const subscription = policy.refreshOn?.subscribe({
       next: () => {
-        this.#refreshes++;
+        this.#epoch = `${this.#id}${++this.#refreshes}`;
         this.#refreshedMs = owner.clock.now();
       },
       error: (error: unknown) => {
@@ -134,8 +135,9 @@ class Cache implements Part {
 
   #answerWith(found: unknown, key: unknown, delivery: LiveDelivery): unknown {
     if (isEntry(found) && this.#isValid(found, delivery)) {
-      const ageMs = this.#owner.clock.now() - found.storedMs;
       const { ttlMs, staleWhileRevalidate } = this.#policy;
+      if (ttlMs === Infinity) return found.value;
+      const ageMs = this.#owner.clock.now() - found.storedMs;
       if (ageMs < ttlMs) return found.value;
       if (ageMs < ttlMs + staleWhileRevalidate) {
         this.#refresh(key, delivery);
@@ -146,10 +148,6 @@ class Cache implements Part {
     const result = goOn(delivery, this.#rest);
     if (isThenable(result)) return asPromise(result).then((value) => this.#keep(key, value, epoch, delivery));
     return this.#keep(key, result, epoch, delivery);
-  }
-
-  get #epoch(): string {
-    return `${this.#id}${this.#refreshes}`;
   }
 
   /** What another cache stored in a store that is shared is judged by its time. */

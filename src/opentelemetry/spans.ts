@@ -6,17 +6,20 @@ const REMEMBERED = 1_000;
 
 /** The innermost span of each message, while it lasts; by the delivery that was dispatched. */
 const running = new WeakMap<LiveDelivery, SpanContext>();
-/** The last span of each of the newest messages, by message id, oldest first. */
-const newest = new Map<string, SpanContext>();
+/** The last span of each of the newest messages, by message id: two generations, because a Map that loses its oldest entry each time gets slow. */
+let newest = new Map<string, SpanContext>();
+let older = newest;
 
 /** Takes the span of a message; the returned function tells that it has ended. */
 export function begun(delivery: LiveDelivery, span: SpanContext): () => void {
   const { origin, id } = delivery;
   const outer = running.get(origin);
   running.set(origin, span);
-  newest.delete(id);
   newest.set(id, span);
-  if (newest.size > REMEMBERED) newest.delete(newest.keys().next().value!);
+  if (newest.size >= REMEMBERED) {
+    older = newest;
+    newest = new Map();
+  }
   return () => {
     if (running.get(origin) !== span) return;
     if (outer === undefined) running.delete(origin);
@@ -34,11 +37,15 @@ export function causingSpan(delivery: LiveDelivery): SpanContext | undefined {
   const [cause] = delivery.causes();
   const span = cause === undefined ? undefined : running.get(cause);
   const { causationId } = delivery.envelope.meta;
-  return span ?? (causationId === undefined ? undefined : newest.get(causationId));
+  return span ?? (causationId === undefined ? undefined : remembered(causationId));
 }
 
 /** The span of a handler's context, or of a message by its id. */
 export function spanOf(context: Cause, id: string): SpanContext | undefined {
   const live = context instanceof LiveDelivery ? running.get((context as LiveDelivery).origin) : undefined;
-  return live ?? newest.get(id);
+  return live ?? remembered(id);
+}
+
+function remembered(id: string): SpanContext | undefined {
+  return newest.get(id) ?? older.get(id);
 }

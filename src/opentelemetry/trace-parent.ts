@@ -29,8 +29,16 @@ export function unrecorded(parent: SpanContext | undefined): SpanContext & { tra
   return traceState === undefined ? span : { ...span, traceState };
 }
 
+// Filled by the thousand: each call for random bytes can cost more than everything else that a span does.
+const pool = new Uint8Array(4_096);
+let used = pool.length;
+
 function randomHex(bytes: number): string {
-  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(bytes)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
+  if (used + bytes > pool.length) {
+    globalThis.crypto.getRandomValues(pool);
+    used = 0;
+  }
+  let hex = "";
+  for (const end = used + bytes; used < end; used++) hex += pool[used]!.toString(16).padStart(2, "0");
+  return hex;
 }

@@ -15,6 +15,9 @@ import { equal } from "./equal.js";
  * and when `run` is asynchronous, because virtual time does not wait for promises. Values are equal when they look the same and are of the
  * same classes; deliveries, Observables and functions only to themselves.
  *
+ * Middleware that waits takes part in virtual time when its options have `scheduler: asyncScheduler`; what it is awaited by does not, so test that with
+ * fake timers, as `settleAll` shows.
+ *
  * @example
  * it("delays", () =>
  *   marbles(({ cold, expectObservable }) => {

@@ -10,3 +10,11 @@ export async function commandBus(handler, options) {
   bus.register(Ping, handler);
   return bus;
 }
+
+/** A query bus with one handler. */
+export async function queryBus(type, handler, options) {
+  const { QueryBus } = await load();
+  const bus = new QueryBus(options);
+  bus.register(type, handler);
+  return bus;
+}

@@ -18,3 +18,10 @@ export function handlers() {
     },
   };
 }
+
+/** A query for what is known by an id. */
+export class Get {
+  constructor(id) {
+    this.id = id;
+  }
+}

@@ -1,5 +1,7 @@
 import { readdirSync } from "node:fs";
 
+const byNumber = new Intl.Collator("en", { numeric: true });
+
 /**
  * The scenarios, in order of their file names. Each exports by default:
  * `title`; `contenders`, name to factory (see ../measure.mjs for what it returns); `subject`, the one of them that is judged;
@@ -8,7 +10,7 @@ import { readdirSync } from "node:fs";
 export async function loadScenarios(only) {
   const files = readdirSync(new URL(".", import.meta.url)).filter((file) => /^\d.*\.mjs$/.test(file));
   const scenarios = [];
-  for (const file of files.sort()) {
+  for (const file of files.sort(byNumber.compare)) {
     const { default: scenario } = await import(new URL(file, import.meta.url));
     if (`${file} ${scenario.title}`.includes(only)) scenarios.push({ file, ...scenario });
   }
