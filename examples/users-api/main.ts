@@ -31,8 +31,8 @@ export async function start(users?: UserStore): Promise<void> {
 Try:
   curl -i -X POST ${url}/users -H 'content-type: application/json' -d '{"userId":"u1","email":"ada@example.com"}'
   curl -i ${url}/users/u1
-  curl -N ${url}/users/u1/live
   curl -i -X DELETE ${url}/users/u1 -H 'x-role: admin'
+In a browser: ${url}/audit shows each outcome, ${url}/users/u1/live the user as it changes.
 `);
 }
 

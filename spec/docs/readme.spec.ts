@@ -17,8 +17,11 @@ describe("the README", () => {
   );
 
   it("shows a first result in at most 12 lines and the first audited outcome in 5 more", () => {
-    const [first, audited] = readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm);
-    const lines = (block: RegExpMatchArray | undefined): number => block![1]!.split("\n").filter((line) => line !== "").length;
+    const [first, audited] = readFileSync(join(root, "README.md"), "utf8").matchAll(
+      /^```ts\n([\s\S]*?)^```$/gm,
+    );
+    const lines = (block: RegExpMatchArray | undefined): number =>
+      block![1]!.split("\n").filter((line) => line !== "").length;
     expect(lines(first)).toBeLessThanOrEqual(12);
     expect(lines(audited)).toBeLessThanOrEqual(5);
   });
@@ -28,29 +31,48 @@ describe("the README", () => {
 
 async function run({ code }: Snippet): Promise<string[]> {
   const { outputText } = ts.transpileModule(code, {
-    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, esModuleInterop: true },
+    compilerOptions: {
+      module: ts.ModuleKind.CommonJS,
+      target: ts.ScriptTarget.ES2022,
+      esModuleInterop: true,
+    },
   });
   const printed: string[] = [];
   const console = { log: (...values: unknown[]) => printed.push(format(...values)), error: () => undefined };
-  const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => (...values: unknown[]) => Promise<void>;
+  const AsyncFunction = (async () => undefined).constructor as new (
+    ...args: string[]
+  ) => (...values: unknown[]) => Promise<void>;
   await new AsyncFunction("require", "exports", "console", outputText)(require, {}, console);
   return printed;
 }
 
 function problemsIn(snippets: readonly Snippet[]): string[] {
-  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as { config: unknown };
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
+    config: unknown;
+  };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  const files = new Map(snippets.map(({ code }, index) => [join(root, `spec/docs/readme-${index + 1}.ts`), code]));
+  const files = new Map(
+    snippets.map(({ code }, index) => [join(root, `spec/docs/readme-${index + 1}.ts`), code]),
+  );
   const host = ts.createCompilerHost({ ...options, noUnusedLocals: false, noUnusedParameters: false });
   const { fileExists, readFile, getSourceFile } = host;
   host.fileExists = (path) => files.has(path) || fileExists.call(host, path);
   host.readFile = (path) => files.get(path) ?? readFile.call(host, path);
   host.getSourceFile = (path, ...rest) => {
     const code = files.get(path);
-    return code === undefined ? getSourceFile.call(host, path, ...rest) : ts.createSourceFile(path, code, rest[0], true);
+    return code === undefined
+      ? getSourceFile.call(host, path, ...rest)
+      : ts.createSourceFile(path, code, rest[0], true);
   };
-  const program = ts.createProgram([...files.keys()], { ...options, noUnusedLocals: false, noUnusedParameters: false }, host);
+  const program = ts.createProgram(
+    [...files.keys()],
+    { ...options, noUnusedLocals: false, noUnusedParameters: false },
+    host,
+  );
   return [...files.keys()]
     .flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)))
-    .map(({ file, messageText }) => `${file?.fileName.split("/").at(-1) ?? ""}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
+    .map(
+      ({ file, messageText }) =>
+        `${file?.fileName.split("/").at(-1) ?? ""}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
+    );
 }

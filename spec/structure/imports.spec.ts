@@ -23,13 +23,17 @@ interface Import {
 }
 
 const imports: readonly Import[] = files.flatMap((file) =>
-  [...readFileSync(join(src, file), "utf8").matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from "([^"]+)";/gms)].map(
-    ([, type, target]) => ({
-      from: file,
-      to: target!.startsWith(".") ? relative(src, join(src, dirname(file), target!)).replace(/\.js$/, ".ts") : target!,
-      typeOnly: type !== undefined,
-    }),
-  ),
+  [
+    ...readFileSync(join(src, file), "utf8").matchAll(
+      /^(?:import|export)\s+(type\s)?[^;]*?from "([^"]+)";/gms,
+    ),
+  ].map(([, type, target]) => ({
+    from: file,
+    to: target!.startsWith(".")
+      ? relative(src, join(src, dirname(file), target!)).replace(/\.js$/, ".ts")
+      : target!,
+    typeOnly: type !== undefined,
+  })),
 );
 
 const folderOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "index");
@@ -62,7 +66,9 @@ describe("imports", () => {
   });
 
   it("make Subjects in few places", () => {
-    const makers = files.filter((file) => /new (Replay|Behavior|Async)?Subject\b/.test(readFileSync(join(src, file), "utf8")));
+    const makers = files.filter((file) =>
+      /new (Replay|Behavior|Async)?Subject\b/.test(readFileSync(join(src, file), "utf8")),
+    );
     expect(makers.length).toBeLessThanOrEqual(6);
   });
 });
