@@ -60,7 +60,7 @@ const reasons: [string, () => unknown][] = [
   ],
 ];
 
-describe.each(reasons)("114. %s with control characters", (_, reason) => {
+describe.each(reasons)("114 %s with control characters", (_, reason) => {
   it("stays one line per record, and no escape is left", async () => {
     const { logger, text, lines } = loggerInMemory();
 

@@ -341,7 +341,7 @@ describe("the payload", () => {
     expect(await logged(new CreateUser("u1"), {})).toBeUndefined();
   });
 
-  it("37. is redacted in the log and nowhere else", async () => {
+  it("37 is redacted in the log and nowhere else", async () => {
     const message = new Pay();
     const before = structuredClone({ ...message });
     const { logger, text, lines } = loggerInMemory();
@@ -385,7 +385,7 @@ describe("the payload", () => {
     expect(lines()[0]?.["payload"]).toEqual({ userId: "u1", password: "[Redacted]" });
   });
 
-  it("117. that refers back to itself fails in that field only", async () => {
+  it("117 that refers back to itself fails in that field only", async () => {
     const message: Record<string, unknown> = { userId: "u1" };
     message["self"] = message;
 
@@ -395,7 +395,7 @@ describe("the payload", () => {
     });
   });
 
-  it("117. whose field cannot be read fails in that field only", async () => {
+  it("117 whose field cannot be read fails in that field only", async () => {
     const message = {
       userId: "u1",
       get secret(): string {
@@ -435,12 +435,12 @@ describe("the payload", () => {
           },
         ),
     ],
-  ])("117. fails as a whole when the projection %s", async (_, payload) => {
+  ])("117 fails as a whole when the projection %s", async (_, payload) => {
     expect(await logged(new CreateUser("u1"), { payload })).toBe("[redaction failed]");
     await settle();
   });
 
-  it("117. that is nested without end fails where it is too deep", async () => {
+  it("117 that is nested without end fails where it is too deep", async () => {
     let deep: object = { secret: "4111" };
     for (let depth = 0; depth < 100_000; depth++) deep = { deep };
 

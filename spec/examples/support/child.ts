@@ -67,8 +67,8 @@ export class Child implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGKILL");
     // What it started itself may still hold its output.
-    this.#process.stdout.destroy();
-    this.#process.stderr.destroy();
+    this.#process.stdout?.destroy();
+    this.#process.stderr?.destroy();
     await this.exited;
   }
 }
