@@ -94,7 +94,7 @@ function capture(resolve: (value: unknown) => void, reject: (reason: unknown) =>
   capturedReject = reject;
 }
 
-/** @internal The one implementation of {@link Delivery}. */
+/** The one implementation of {@link Delivery}. */
 export class LiveDelivery<M extends object = object> implements Delivery<M>, Abortable {
   declare readonly owner: Owner;
   declare readonly message: M;

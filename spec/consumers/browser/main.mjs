@@ -22,7 +22,7 @@ const commandBus = new CommandBus();
 const queryBus = new QueryBus();
 commandBus.register(CreateUser, ({ userId, email }) => void emails.set(userId, email));
 queryBus.register(GetUserEmail, ({ userId }) => emails.get(userId) ?? null);
-commandBus.outcomes$.subscribe(({ status, envelope }) => outcomes.push(`${envelope.name} ${status}`));
+commandBus.outcomes$.subscribe(({ status, envelope }) => outcomes.push(`${envelope.meta.name} ${status}`));
 
 const done = commandBus.dispatch(new CreateUser("u1", "x@y.com"));
 const changedAtOnce = emails.has("u1");

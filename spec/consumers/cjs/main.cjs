@@ -31,7 +31,7 @@ async function main() {
   assert.equal(await done, undefined);
   assert.equal(await queryBus.ask(new GetUserEmail("u1")), "x@y.com");
   assert.deepEqual(
-    outcomes.map(({ status, envelope }) => [status, envelope.name]),
+    outcomes.map(({ status, envelope }) => [status, envelope.meta.name]),
     [["fulfilled", "CreateUser"]],
   );
   await assert.rejects(commandBus.dispatch(new GetUserEmail("u1")), HandlerNotFoundError);

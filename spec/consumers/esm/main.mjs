@@ -31,7 +31,7 @@ assert.equal(await done, undefined);
 assert.equal(await queryBus.ask(new GetUserEmail("u1")), "x@y.com");
 assert.equal(await queryBus.ask(new GetUserEmail("u2")), null);
 assert.deepEqual(
-  outcomes.map(({ status, envelope }) => [status, envelope.name]),
+  outcomes.map(({ status, envelope }) => [status, envelope.meta.name]),
   [["fulfilled", "CreateUser"]],
 );
 await commandBus.close();
