@@ -7,12 +7,13 @@ export type { EnvelopeJson, Headers, MessageMeta } from "./core/envelope.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/standard-schema.js";
 
 // Buses
-export { CommandBus } from "./core/command-bus.js";
-export type { CommandBusOptions, CommandInput } from "./core/command-bus.js";
-export type { BackgroundOptions, BackgroundRetryOptions } from "./core/background.js";
-export { QueryBus } from "./core/query-bus.js";
+export { CommandBus } from "./reactive/command-bus.js";
+export type { CommandBusOptions } from "./reactive/command-bus.js";
+export type { CommandInput } from "./core/command-bus.js";
+export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
+export { QueryBus } from "./reactive/query-bus.js";
 export type { QueryResult } from "./core/query-bus.js";
-export type { LiveQuery, RefreshOptions, WatchOptions } from "./core/live-query.js";
+export type { LiveQuery, WatchOptions } from "./reactive/live-query.js";
 export { EventBus } from "./core/event-bus.js";
 export type { EventBusOptions } from "./core/event-bus.js";
 export type { Bus } from "./core/bus.js";
@@ -27,7 +28,7 @@ export type { Clock } from "./core/clock.js";
 
 // Handlers
 export { HandlerRegistry } from "./core/registry.js";
-export type { Handler, HandlerFunction } from "./core/registry.js";
+export type { Handler, HandlerFunction, RefreshOptions } from "./core/registry.js";
 export type { Cause, Delivery, HandlerContext } from "./core/delivery.js";
 
 // Middleware
@@ -48,8 +49,8 @@ export type { DiagnosedMessage } from "./core/diagnostics.js";
 export type { Fault, FulfilledOutcome, Outcome, RejectedOutcome } from "./core/outcome.js";
 
 // Default buses and decorators
-export { command, event, query } from "./core/decorators.js";
-export { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./core/default-buses.js";
+export { command, event, query } from "./defaults/decorators.js";
+export { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./defaults/default-buses.js";
 
 // Errors
 export {

@@ -9,6 +9,7 @@ const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((fi
 const allowed: { readonly [folder: string]: readonly string[] } = {
   core: ["rxjs"],
   reactive: ["core", "rxjs"],
+  defaults: ["core", "reactive"],
   middleware: ["core", "rxjs"],
   pino: ["core", "rxjs", "pino"],
   testing: ["core", "rxjs", "rxjs/testing"],

@@ -1,7 +1,8 @@
-import type { Delivery, LiveDelivery } from "./delivery.js";
+import type { Delivery } from "./delivery.js";
+import type { LiveDelivery } from "./live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError, MiddlewareCrashedError } from "./errors.js";
 import { fromForm, type Middleware, type Step } from "./middleware.js";
-import { asPromise, isThenable } from "./thenable.js";
+import { isThenable } from "./thenable.js";
 
 /**
  * Runs the rest of the pipeline: later middleware, then the handler. Returns its value, or a promise of it; throws what a synchronous rest throws.
@@ -44,26 +45,31 @@ function callAround(call: AroundFunction, delivery: LiveDelivery, rest: Step): u
     if (!delivery.pending) throw afterTheEnd(call, delivery);
     if (message === null) throw nextOfNull(call);
     // Called once more: the earlier result may have been forgotten.
-    if (below !== undefined) minded(below, delivery);
+    minded(below, delivery);
     below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
     if (returned) minded(below, delivery);
     return below;
   };
   let result: unknown;
   try {
-    return (result = call(delivery.message, next, delivery));
-  } finally {
+    result = call(delivery.message, next, delivery);
+  } catch (error) {
     returned = true;
-    if (below !== result) minded(below, delivery);
+    minded(below, delivery);
+    throw error;
   }
+  returned = true;
+  if (below !== result) minded(below, delivery);
+  return result;
 }
 
 /** What a middleware may have forgotten to await: the rest goes on, and what it fails with after the end must neither be lost nor end the process. */
 function minded(below: unknown, delivery: LiveDelivery): void {
-  if (!isThenable(below)) return;
-  asPromise(below).then(undefined, (error: unknown) => {
-    if (!delivery.pending) delivery.lateFailure(error);
-  });
+  if (below instanceof Promise) {
+    below.then(undefined, (error: unknown) => {
+      if (!delivery.pending) delivery.lateFailure(error);
+    });
+  } else if (isThenable(below)) minded(Promise.resolve(below), delivery);
 }
 
 function afterTheEnd({ name }: AroundFunction, { typeName }: LiveDelivery): MiddlewareCrashedError {

@@ -1,14 +1,13 @@
-import { Observable, type Subscription } from "rxjs";
+import { Observable } from "rxjs";
 import { abortError } from "./cancellation.js";
 import type { Delivery } from "./delivery.js";
-import { FULFILLED } from "./delivery.js";
 import { Engine, type Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
+import { FULFILLED } from "./live-delivery.js";
 import { deliveriesOf } from "./lane.js";
 import type { MessageType } from "./message.js";
 import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
 import type { Fault, Outcome } from "./outcome.js";
-import type { Handler } from "./registry.js";
 
 /** What the three buses have in common; each adds the word for sending its kind of message. */
 export abstract class Bus {
@@ -53,11 +52,6 @@ export abstract class Bus {
   }
 
   /** @internal */
-  protected handle<M extends object>(type: MessageType<M>, handler: Handler<M>): Subscription {
-    return this.#engine.registry.register(type, handler);
-  }
-
-  /** @internal */
   protected lane<M extends object, R>(type: MessageType<M>): Observable<Delivery<M, R>> {
     return deliveriesOf(type, this.#engine.registry, this.#engine);
   }
@@ -66,11 +60,12 @@ export abstract class Bus {
   protected cold(message: object, options: DispatchOptions | undefined): Observable<unknown> {
     return new Observable((subscriber) => {
       let streamed = false;
-      const delivery = this.#engine.send(message, options, (value) => {
+      const take = (value: unknown): boolean => {
         streamed = true;
         subscriber.next(value);
         return !subscriber.closed;
-      });
+      };
+      const delivery = this.#engine.send(message, options, { take });
       subscriber.add(() =>
         delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),
       );

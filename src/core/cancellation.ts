@@ -1,4 +1,4 @@
-import { refuse } from "./json.js";
+import { refuse } from "./errors.js";
 
 /** What can be cancelled: settles at once and cancels what runs for it. */
 export interface Abortable {

@@ -1,4 +1,4 @@
-import { FULFILLED, type LiveDelivery } from "./delivery.js";
+import { FULFILLED, type LiveDelivery } from "./live-delivery.js";
 import type { Envelope } from "./envelope.js";
 import type { MessageKind } from "./message.js";
 import type { Step } from "./middleware.js";

@@ -1,24 +1,25 @@
+import { monotonicNow, systemClock, uniqueId, type Clock } from "./clock.js";
+import { Closing } from "./closing.js";
 import { checkSignal } from "./cancellation.js";
-import { LONGEST_TIMEOUT_MS, monotonicNow, uniqueId, systemClock, type Clock } from "./clock.js";
-import { FULFILLED, LiveDelivery, type Owner } from "./delivery.js";
 import { channelOf, isWatched, runDiagnosed } from "./diagnostics.js";
-import { checkedHeaders, isEnvelope, type Envelope } from "./envelope.js";
+import { checkedHeaders, isEnvelope } from "./envelope.js";
 import {
   BusClosedError,
   DispatchDepthExceededError,
   InvalidMessageError,
   InvalidMiddlewareError,
 } from "./errors.js";
+import { InFlight } from "./in-flight.js";
+import { FULFILLED, LiveDelivery, type Owner } from "./live-delivery.js";
 import { nameOf, typeOf, type MessageKind } from "./message.js";
 import { middlewareName, type Middleware, type Part, type Step } from "./middleware.js";
-import { InFlight } from "./in-flight.js";
-import { nesting, Observers } from "./observers.js";
+import { nesting } from "./nesting.js";
+import { Observers } from "./observers.js";
 import type { BusDescription, BusOptions, CloseReport, DispatchOptions } from "./options.js";
 import type { Fault } from "./outcome.js";
 import { build, checkMiddleware } from "./pipeline.js";
-import { HandlerRegistry, type Registration } from "./registry.js";
-import { type Take } from "./results.js";
-import { isThenable } from "./thenable.js";
+import { callHandler, HandlerRegistry, type Registration } from "./registry.js";
+import type { Take } from "./results.js";
 
 /** In what the three kinds of bus differ. */
 export interface Kind {
@@ -26,14 +27,22 @@ export interface Kind {
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
   readonly needsHandler: boolean;
-  /** For events: calls all handlers. @defaultValue the one handler is called */
-  readonly handle?: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
+  /** What calls the handlers of a message. */
+  readonly handle: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
 }
 
-/** Takes a delivery that has been accepted, instead of the pipeline, which it may run later. */
-export type Keep = (delivery: LiveDelivery, run: Step) => unknown;
+/** Calls the one handler of a command or query. */
+export function callTheOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
+  return callHandler(handlers[0]!, delivery);
+}
 
-type State = "open" | "closing" | "closed";
+/** How a message is sent other than by `dispatch`. */
+export interface Manner {
+  /** Takes the values of a stream one by one. */
+  readonly take?: Take;
+  /** Takes the accepted delivery instead of the pipeline, which it may run later. */
+  readonly keep?: (delivery: LiveDelivery, run: Step) => unknown;
+}
 
 /** What all buses are underneath: admission, the pipeline, the messages in flight, the observers, closing. */
 export class Engine implements Owner {
@@ -44,8 +53,7 @@ export class Engine implements Owner {
   readonly ids: () => string;
   readonly registry: HandlerRegistry;
   readonly observers: Observers;
-  readonly #needsHandler: boolean;
-  readonly #handle: Kind["handle"];
+  readonly #kind: Kind;
   readonly #maxDepth: number;
   readonly #fallback: readonly Registration[] | undefined;
   readonly #diagnostics: ReturnType<typeof channelOf>;
@@ -55,37 +63,24 @@ export class Engine implements Owner {
   #middleware: readonly Middleware[] = [];
   #run!: Step;
   #used = false;
-  #state: State = "open";
-  #endedWhileClosing = 0;
-  #drained: (() => void) | undefined = undefined;
-  #giveUpAfter: ((timeoutMs: number) => void) | undefined = undefined;
-  #closing: Promise<CloseReport> | undefined = undefined;
+  #closing: Closing | undefined = undefined;
 
   constructor(kind: Kind, options: BusOptions, name: string) {
-    const {
-      registry = new HandlerRegistry(),
-      fallback,
-      maxDepth = 256,
-      clock = systemClock,
-      ids = uniqueId,
-    } = options;
+    const { fallback, maxDepth = 256 } = options;
     if (!(maxDepth >= 1))
       throw new InvalidMessageError(`maxDepth must be at least 1; received ${String(maxDepth)}.`);
-    registry.adopt(kind.kind);
-    this.name = options.name ?? name;
+    this.#kind = kind;
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
-    this.#diagnostics = channelOf(kind.kind);
-    this.#needsHandler = kind.needsHandler;
-    this.#handle = kind.handle;
-    this.registry = registry;
-    this.#maxDepth = maxDepth;
-    this.clock = clock;
-    this.ids = ids;
+    this.name = options.name ?? name;
+    this.clock = options.clock ?? systemClock;
+    this.ids = options.ids ?? uniqueId;
+    this.registry = options.registry ?? new HandlerRegistry();
+    this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);
-    this.#fallback = fallback && [
-      { handler: fallback, name: "fallback", run: (delivery) => fallback(delivery.message, delivery) },
-    ];
+    this.#maxDepth = maxDepth;
+    this.#fallback = fallback && [{ handler: fallback, name: "fallback", call: fallback }];
+    this.#diagnostics = channelOf(kind.kind);
     this.use(options.middleware ?? []);
   }
 
@@ -113,70 +108,54 @@ export class Engine implements Owner {
   // One message ----------------------------------------------------------------------------------------------------
 
   /** Runs a message up to its first suspension. Never throws: the delivery is rejected instead. */
-  send(message: object, options?: DispatchOptions, values?: Take, keep?: Keep): LiveDelivery {
+  send(message: object, options?: DispatchOptions, manner?: Manner): LiveDelivery {
     let handlers: readonly Registration[] | undefined;
     try {
-      handlers = message == null ? undefined : this.registry.find(message);
-      if (handlers === undefined && isEnvelope(message))
-        return this.#sendEnvelope(message, options, values, keep);
-    } catch (error) {
-      // A message that cannot even be looked at.
-      return refused(new LiveDelivery(this, message), error);
+      handlers = this.registry.find(message);
+    } catch {
+      // Nothing, or what cannot even be looked at: refused below.
     }
     const delivery = new LiveDelivery(this, message, handlers);
     if (
       handlers === undefined ||
       options !== undefined ||
-      values !== undefined ||
-      keep !== undefined ||
-      this.#state !== "open" ||
+      manner !== undefined ||
+      this.#closing !== undefined ||
       nesting.depth >= this.#maxDepth
-    ) {
-      return this.#sendChecked(delivery, options, values, keep);
-    }
-    this.#process(delivery);
+    )
+      return this.#sendChecked(delivery, options ?? {}, manner);
+    this.#process(delivery, this.#run);
     return delivery;
   }
 
-  /** An envelope, perhaps from elsewhere: its message under its own metadata. */
-  #sendEnvelope(
-    envelope: Envelope,
-    options: DispatchOptions | undefined,
-    values: Take | undefined,
-    keep: Keep | undefined,
-  ): LiveDelivery {
-    const delivery = new LiveDelivery(this, envelope.payload, this.registry.find(envelope.payload));
-    const { extras } = delivery;
-    const { id, correlationId, causationId, headers } = envelope.meta;
-    delivery.seen = envelope;
-    extras.id = id;
-    extras.correlationId = correlationId;
-    extras.causationId = causationId;
-    extras.headers = headers;
-    return this.#sendChecked(delivery, options, values, keep);
-  }
-
-  #sendChecked(
-    delivery: LiveDelivery,
-    options: DispatchOptions | undefined,
-    values: Take | undefined,
-    keep: Keep | undefined,
-  ): LiveDelivery {
+  #sendChecked(delivery: LiveDelivery, options: DispatchOptions, manner: Manner | undefined): LiveDelivery {
+    let headers, causedBy: DispatchOptions["causedBy"], signal: AbortSignal | undefined;
     try {
-      const { headers, causedBy, signal } = options ?? {};
+      ({ headers, causedBy, signal } = options);
+      if (delivery.handlers === undefined && isEnvelope(delivery.message))
+        delivery = LiveDelivery.of(this, delivery.message, this.registry.find(delivery.message.payload));
       this.#admit(delivery, causedBy);
       if (headers !== undefined) delivery.extras.headers = checkedHeaders(headers);
-      if (values !== undefined) {
-        delivery.extras.streaming = true;
-        delivery.extras.values = values;
-      }
       if (signal !== undefined) checkSignal(signal, "options.signal");
       if (causedBy !== undefined) delivery.inherit(causedBy);
-      this.#process(delivery, signal, causedBy, keep);
-      return delivery;
     } catch (error) {
-      return refused(delivery, error);
+      // Not let in: it has no outcome, only its promise.
+      delivery.fail(error);
+      return delivery;
     }
+    const { take, keep } = manner ?? {};
+    if (take !== undefined) {
+      delivery.extras.streaming = true;
+      delivery.extras.values = take;
+    }
+    this.#process(delivery, (delivery) => {
+      // Accepted by now: what is cancelled before it begins has an outcome, too.
+      if (causedBy !== undefined) delivery.follow(causedBy);
+      if (signal !== undefined) delivery.abortOn(signal);
+      if (!delivery.pending) return undefined;
+      return keep === undefined ? this.#run(delivery) : keep(delivery, this.#run);
+    });
+    return delivery;
   }
 
   /** Refuses at the door, before any middleware and any observer. */
@@ -186,40 +165,33 @@ export class Engine implements Owner {
       throw new InvalidMessageError(
         `${this.name} was given ${String(message)} for a message; pass an instance of a registered class.`,
       );
-    const messageType = delivery.typeName;
+    const { typeName } = delivery;
     // While closing, what is in flight may still cause what it needs to finish.
-    const partOfWork = this.#state === "closing" && causedBy instanceof LiveDelivery && causedBy.pending;
-    if (this.#state !== "open" && !partOfWork) throw new BusClosedError(this.name, messageType);
+    const partOfWork = this.#closing?.over === false && causedBy instanceof LiveDelivery && causedBy.pending;
+    if (this.#closing !== undefined && !partOfWork) throw new BusClosedError(this.name, typeName);
     if (nesting.depth >= this.#maxDepth)
-      throw new DispatchDepthExceededError(this.name, messageType, this.#maxDepth);
-    if (delivery.handler === undefined) {
-      delivery.handler = this.#fallback ?? (this.#needsHandler ? undefined : []);
-      if (delivery.handler === undefined) throw this.registry.notFound(typeOf(message));
-    }
+      throw new DispatchDepthExceededError(this.name, typeName, this.#maxDepth);
+    delivery.handlers ??= this.#handlersOf(message);
   }
 
-  #process(
-    delivery: LiveDelivery,
-    signal?: AbortSignal,
-    causedBy?: DispatchOptions["causedBy"],
-    keep?: Keep,
-  ): void {
-    const depth = nesting.depth;
+  #handlersOf(message: object): readonly Registration[] {
+    const handlers = this.registry.find(message) ?? this.#fallback;
+    if (handlers !== undefined) return handlers;
+    if (this.#kind.needsHandler) throw this.registry.notFound(typeOf(message));
+    return [];
+  }
+
+  #process(delivery: LiveDelivery, step: Step): void {
+    const { depth } = nesting;
     delivery.depth = nesting.depth = depth + 1;
     this.#inFlight.count++;
     this.#used = true;
     const { observers } = this;
     try {
-      if (observers.watchingMessages) {
+      if (observers.watching) {
         delivery.startedMs = monotonicNow(this.clock);
-        observers.message(delivery.envelope);
-      } else if (observers.watchingOutcomes) {
-        delivery.startedMs = monotonicNow(this.clock);
+        if (observers.watchingMessages) observers.message(delivery.envelope);
       }
-      // Accepted by now: what is cancelled before it begins has an outcome, too.
-      if (causedBy !== undefined) delivery.follow(causedBy);
-      if (signal !== undefined) delivery.abortOn(signal);
-      const step = keep === undefined ? this.#run : () => keep(delivery, this.#run);
       if (isWatched(this.#diagnostics)) runDiagnosed(delivery, step, this.#diagnostics);
       else delivery.run(step);
     } catch (error) {
@@ -231,34 +203,27 @@ export class Engine implements Owner {
   }
 
   /** The end of the pipeline. A middleware may have changed the type, or reached a type that nobody handles. */
-  readonly #toHandler = (delivery: LiveDelivery): unknown => {
-    let handlers = delivery.handler ?? this.registry.find(delivery.message) ?? this.#fallback;
-    if (handlers === undefined) {
-      if (this.#needsHandler) throw this.registry.notFound(typeOf(delivery.message));
-      handlers = [];
-    }
-    return this.#handle === undefined ? handlers[0]!.run(delivery) : this.#handle(handlers, delivery);
-  };
+  readonly #toHandler = (delivery: LiveDelivery): unknown =>
+    this.#kind.handle(delivery.handlers ?? this.#handlersOf(delivery.message), delivery);
 
   ended(delivery: LiveDelivery): void {
     this.#inFlight.leave(delivery);
-    if (this.observers.watchingOutcomes) {
-      const { envelope, status, result } = delivery;
-      const durationMs = delivery.elapsedMs();
-      const depth = nesting.depth;
-      // What an observer of this outcome causes is one deeper, however long the message took.
-      nesting.depth = Math.max(depth, delivery.depth);
-      this.observers.outcome(
-        status === FULFILLED
-          ? { status: "fulfilled", value: result, envelope, durationMs }
-          : { status: "rejected", reason: result, envelope, durationMs },
-      );
-      nesting.depth = depth;
-    }
-    if (this.#state === "closing") {
-      this.#endedWhileClosing++;
-      if (this.#inFlight.count === 0) this.#drained?.();
-    }
+    if (this.observers.watchingOutcomes) this.#tellOutcome(delivery);
+    if (this.#closing !== undefined) this.#closing.ended();
+  }
+
+  #tellOutcome(delivery: LiveDelivery): void {
+    const { envelope, status, result } = delivery;
+    const durationMs = delivery.elapsedMs();
+    const { depth } = nesting;
+    // What an observer of this outcome causes is one deeper, however long the message took.
+    nesting.depth = Math.max(depth, delivery.depth);
+    this.observers.outcome(
+      status === FULFILLED
+        ? { status: "fulfilled", value: result, envelope, durationMs }
+        : { status: "rejected", reason: result, envelope, durationMs },
+    );
+    nesting.depth = depth;
   }
 
   report(fault: Fault): void {
@@ -273,40 +238,18 @@ export class Engine implements Owner {
 
   /** Called again, the shorter of the deadlines holds. */
   close(timeoutMs: number): Promise<CloseReport> {
-    this.#closing ??= this.#close();
-    this.#giveUpAfter?.(timeoutMs);
-    return this.#closing;
-  }
-
-  async #close(): Promise<CloseReport> {
-    this.#state = "closing";
-    for (const part of this.#parts) part.flush?.();
-    if (this.#inFlight.count > 0) {
-      await new Promise<void>((resolve) => {
-        const timers: ReturnType<typeof setTimeout>[] = [];
-        this.#giveUpAfter = (timeoutMs) => {
-          if (!(timeoutMs > LONGEST_TIMEOUT_MS)) timers.push(setTimeout(this.#drained!, timeoutMs));
-        };
-        this.#drained = () => {
-          timers.forEach(clearTimeout);
-          this.#giveUpAfter = undefined;
-          resolve();
-        };
-      });
+    if (this.#closing === undefined) {
+      this.#closing = new Closing(this.#inFlight, () => this.stop());
+      for (const part of this.#parts) part.flush?.();
     }
-    const finished = this.#endedWhileClosing;
-    const left = this.#inFlight.toArray();
-    const work = left.map(({ result }) => result);
-    this.stop();
-    const working = await stillWorking(work);
-    const ids = (deliveries: readonly LiveDelivery[]): string[] => deliveries.map(({ id }) => id);
-    return { finished, aborted: ids(left), abandoned: ids(left.filter((_, index) => working[index])) };
+    this.#closing.endAfter(timeoutMs);
+    return this.#closing.report;
   }
 
   /** Ends everything now: what is in flight is aborted, and the observables complete after the last outcome. */
   stop(): void {
     // First, so that nothing new is let in by what hears of the end.
-    this.#state = "closed";
+    (this.#closing ??= new Closing(this.#inFlight, () => undefined)).over = true;
     for (const delivery of this.#inFlight.toArray())
       delivery.abort(new BusClosedError(this.name, delivery.typeName));
     for (const part of this.#parts) part.stop();
@@ -323,25 +266,7 @@ export class Engine implements Owner {
         handlers: registrations.map(({ name }) => name),
       })),
       inFlight: this.#inFlight.count,
-      closed: this.#state !== "open",
+      closed: this.#closing !== undefined,
     };
   }
-}
-
-/** A delivery that is not let in: it has no outcome, only its promise. */
-function refused(delivery: LiveDelivery, error: unknown): LiveDelivery {
-  delivery.fail(error);
-  return delivery;
-}
-
-/** Which of the promises are still pending a moment later. */
-async function stillWorking(work: readonly unknown[]): Promise<readonly boolean[]> {
-  const working = work.map(isThenable);
-  if (!working.includes(true)) return working;
-  for (const [index, promise] of work.entries()) {
-    const stopped = (): void => void (working[index] = false);
-    if (isThenable(promise)) promise.then(stopped, stopped);
-  }
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  return working;
 }

@@ -1,6 +1,6 @@
 import { uniqueId, systemClock } from "./clock.js";
-import { InvalidMessageError } from "./errors.js";
-import { attempt, fromJson, limits, parseJson, refuse, toJson } from "./json.js";
+import { InvalidMessageError, refuse } from "./errors.js";
+import { attempt, fromJson, limits, parseJson, toJson } from "./json.js";
 import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
 import { asInstance, parsed } from "./standard-schema.js";
 import { isThenable } from "./thenable.js";

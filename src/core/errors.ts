@@ -35,21 +35,22 @@ const BRAND = Symbol.for("cqrx.error");
  * `instanceof` works across two copies of the library (ESM and CommonJS in one process), because it compares `code`.
  */
 export class CqrsError extends Error {
-  /** What `instanceof` compares; subclasses without one of their own are compared by prototype. */
+  /** What `instanceof` compares, and what `name` is made of; subclasses without one of their own are compared by prototype. */
   static readonly code: CqrsErrorCode = "CQRS";
 
   readonly code: CqrsErrorCode;
   readonly messageType: string | undefined;
 
   constructor(text: string, options: CqrsErrorOptions = {}) {
-    super(text, "cause" in options ? { cause: options.cause } : undefined);
+    super(text, options.cause === undefined ? undefined : options);
     this.code = new.target.code;
     this.messageType = options.messageType;
   }
 
-  /** On the prototype, so that the stack, taken while constructing, begins with the right name. */
+  /** `HANDLER_NOT_FOUND` is a `HandlerNotFoundError`. On the prototype, because the stack, taken while constructing, begins with it. */
   override get name(): string {
-    return "CqrsError";
+    const { code } = this.constructor as typeof CqrsError;
+    return `${code.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
   }
 
   get [BRAND](): true {
@@ -71,9 +72,6 @@ export class CqrsError extends Error {
 /** A second handler for a command or query type; the first one stays. */
 export class HandlerAlreadyRegisteredError extends CqrsError {
   static override readonly code = "HANDLER_ALREADY_REGISTERED";
-  override get name(): string {
-    return "HandlerAlreadyRegisteredError";
-  }
 
   constructor(messageType: string) {
     super(
@@ -88,9 +86,6 @@ export class HandlerAlreadyRegisteredError extends CqrsError {
 /** Nothing is registered for the type of a message. */
 export class HandlerNotFoundError extends CqrsError {
   static override readonly code = "HANDLER_NOT_FOUND";
-  override get name(): string {
-    return "HandlerNotFoundError";
-  }
 
   constructor(messageType: string, hint = "") {
     super(`No handler for ${messageType}.${hint} Register one, or give the bus a fallback.`, { messageType });
@@ -100,14 +95,11 @@ export class HandlerNotFoundError extends CqrsError {
 /** A stream handler ended or died before it settled this message. */
 export class HandlerStoppedError extends CqrsError {
   static override readonly code = "HANDLER_STOPPED";
-  override get name(): string {
-    return "HandlerStoppedError";
-  }
 
   constructor(messageType: string, cause?: unknown) {
     super(
       `The stream handling ${messageType} ended before it settled this message; settle each delivery with resolve() or reject().`,
-      cause === undefined ? { messageType } : { messageType, cause },
+      { messageType, cause },
     );
   }
 }
@@ -115,9 +107,6 @@ export class HandlerStoppedError extends CqrsError {
 /** What was registered cannot be a handler. */
 export class InvalidHandlerError extends CqrsError {
   static override readonly code = "INVALID_HANDLER";
-  override get name(): string {
-    return "InvalidHandlerError";
-  }
 }
 
 export interface InvalidMessageErrorOptions extends CqrsErrorOptions {
@@ -128,9 +117,6 @@ export interface InvalidMessageErrorOptions extends CqrsErrorOptions {
 /** Not a message, or not one that can be written or read: the text says what is wrong and `path` where. */
 export class InvalidMessageError extends CqrsError {
   static override readonly code = "INVALID_MESSAGE";
-  override get name(): string {
-    return "InvalidMessageError";
-  }
 
   /** Where in the envelope, such as `payload.items[2].price`. */
   readonly path: string | undefined;
@@ -147,24 +133,18 @@ export class InvalidMessageError extends CqrsError {
 /** What was passed as middleware is none. */
 export class InvalidMiddlewareError extends CqrsError {
   static override readonly code = "INVALID_MIDDLEWARE";
-  override get name(): string {
-    return "InvalidMiddlewareError";
-  }
 }
 
 /** A middleware filtered the message out, or what enqueued it failed (`cause`). */
 export class MessageDroppedError extends CqrsError {
   static override readonly code = "MESSAGE_DROPPED";
-  override get name(): string {
-    return "MessageDroppedError";
-  }
 
   constructor(messageType: string, middleware: string | undefined, cause?: unknown) {
     super(
       middleware === undefined
         ? `${messageType} was enqueued by a message that failed (see cause), and has not been run; enqueue it without causedBy to run it all the same.`
         : `Middleware ${middleware} completed without forwarding ${messageType}; forward it, or settle it with resolve() or reject().`,
-      cause === undefined ? { messageType } : { messageType, cause },
+      { messageType, cause },
     );
   }
 }
@@ -172,9 +152,6 @@ export class MessageDroppedError extends CqrsError {
 /** A shared middleware kept the message longer than its `holdTimeoutMs`. */
 export class MessageHeldError extends CqrsError {
   static override readonly code = "MESSAGE_HELD";
-  override get name(): string {
-    return "MessageHeldError";
-  }
 
   constructor(messageType: string, middleware: string, holdTimeoutMs: number) {
     super(
@@ -188,17 +165,11 @@ export class MessageHeldError extends CqrsError {
 /** A middleware broke its contract, or a shared one died while it held the message. */
 export class MiddlewareCrashedError extends CqrsError {
   static override readonly code = "MIDDLEWARE_CRASHED";
-  override get name(): string {
-    return "MiddlewareCrashedError";
-  }
 }
 
 /** The bus is closing or closed. */
 export class BusClosedError extends CqrsError {
   static override readonly code = "BUS_CLOSED";
-  override get name(): string {
-    return "BusClosedError";
-  }
 
   constructor(bus: string, messageType?: string) {
     super(
@@ -213,9 +184,6 @@ export class BusClosedError extends CqrsError {
 /** Dispatches nested inside each other deeper than `maxDepth`: most often a handler or observer that causes itself. */
 export class DispatchDepthExceededError extends CqrsError {
   static override readonly code = "DISPATCH_DEPTH_EXCEEDED";
-  override get name(): string {
-    return "DispatchDepthExceededError";
-  }
 
   constructor(bus: string, messageType: string, maxDepth: number) {
     super(
@@ -229,9 +197,6 @@ export class DispatchDepthExceededError extends CqrsError {
 /** Sagas answered each other, or themselves, more often in a row than they may. */
 export class LoopDetectedError extends CqrsError {
   static override readonly code = "LOOP_DETECTED";
-  override get name(): string {
-    return "LoopDetectedError";
-  }
 
   /** The names of the message types that cause each other, the first one again at the end. */
   readonly cycle: readonly string[];
@@ -249,9 +214,6 @@ export class LoopDetectedError extends CqrsError {
 /** A saga failed more often in a row than it is restarted. */
 export class SagaFailedError extends CqrsError {
   static override readonly code = "SAGA_FAILED";
-  override get name(): string {
-    return "SagaFailedError";
-  }
 
   constructor(saga: string, failures: number, cause: unknown) {
     super(
@@ -264,9 +226,6 @@ export class SagaFailedError extends CqrsError {
 /** A query's stream completed without a value. */
 export class NoResultError extends CqrsError {
   static override readonly code = "NO_RESULT";
-  override get name(): string {
-    return "NoResultError";
-  }
 
   constructor(messageType: string) {
     super(
@@ -281,9 +240,6 @@ export class NoResultError extends CqrsError {
 /** Something that is no Error was thrown or rejected with; it is the `cause`. */
 export class NonErrorThrownError extends CqrsError {
   static override readonly code = "NON_ERROR_THROWN";
-  override get name(): string {
-    return "NonErrorThrownError";
-  }
 
   constructor(messageType: string, cause: unknown) {
     super(`Handling ${messageType} threw a value that is not an Error (see cause); throw an Error.`, {
@@ -321,8 +277,8 @@ export class EventHandlersFailedError extends AggregateError {
 }
 
 /** An Error as it is, anything else wrapped: what callers catch always has a stack and a `message`. Never throws. */
-export function asError(reason: unknown, messageType: string): unknown {
-  return isError(reason) ? reason : new NonErrorThrownError(messageType, reason);
+export function asError(reason: unknown, { typeName }: { readonly typeName: string }): unknown {
+  return isError(reason) ? reason : new NonErrorThrownError(typeName, reason);
 }
 
 /** Also for errors of another realm, such as Node's own inside Jest. A Proxy whose traps throw is none. */
@@ -335,4 +291,9 @@ function isError(value: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+/** @throws InvalidMessageError that says where something is wrong, and what. */
+export function refuse(path: string, problem: string, cause?: unknown): never {
+  throw new InvalidMessageError(`${path} ${problem}.`, { path, cause });
 }

@@ -1,13 +1,14 @@
 import type { Observable, Subscription } from "rxjs";
 import { Bus } from "./bus.js";
-import type { Delivery, LiveDelivery } from "./delivery.js";
+import type { Delivery } from "./delivery.js";
 import type { Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
 import { asError, EventHandlersFailedError } from "./errors.js";
 import { tellFollowers } from "./followers.js";
+import type { LiveDelivery } from "./live-delivery.js";
 import type { MessageOf, MessageType } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
-import type { Handler, Registration } from "./registry.js";
+import { callHandler, type Handler, type Registration } from "./registry.js";
 import { isThenable } from "./thenable.js";
 
 export interface EventBusOptions extends BusOptions {
@@ -34,7 +35,7 @@ export class EventBus extends Bus {
 
   /** Adds a handler for a type; unsubscribing removes it. @throws InvalidHandlerError for what cannot be called, and for generators. */
   register<E extends MessageOf<"event">>(type: MessageType<E>, handler: Handler<E>): Subscription {
-    return this.handle(type, handler);
+    return this.engine.registry.register(type, handler);
   }
 
   /** The events of a type as a stream: each subscriber is one handler more, and settles each delivery it gets. */
@@ -69,7 +70,7 @@ function callAll(handlers: readonly Registration[], delivery: LiveDelivery): unk
   };
   for (let place = 0; place < handlers.length; place++) {
     try {
-      const result = handlers[place]!.run(delivery);
+      const result = callHandler(handlers[place]!, delivery);
       if (!isThenable(result)) continue;
       running++;
       result.then(ended, (error: unknown) => {
@@ -92,7 +93,7 @@ function callInTurn(handlers: readonly Registration[], delivery: LiveDelivery): 
       // An event that was aborted is not taken any further.
       if (!delivery.pending) return undefined;
       try {
-        const result = handlers[place]!.run(delivery);
+        const result = callHandler(handlers[place]!, delivery);
         if (!isThenable(result)) continue;
         const goOn = (): unknown => callFrom(place + 1);
         return result.then(goOn, (error: unknown) => {
@@ -113,6 +114,6 @@ function callInTurn(handlers: readonly Registration[], delivery: LiveDelivery): 
 function raise(byPlace: readonly unknown[], handlers: readonly Registration[], delivery: LiveDelivery): void {
   if (byPlace.length === 0) return;
   const { typeName } = delivery;
-  const errors = Object.values(byPlace).map((error) => asError(error, typeName));
+  const errors = Object.values(byPlace).map((error) => asError(error, delivery));
   throw new EventHandlersFailedError(typeName, errors, handlers.length);
 }

@@ -1,4 +1,4 @@
-import type { LiveDelivery, Owner } from "./delivery.js";
+import type { LiveDelivery, Owner } from "./live-delivery.js";
 
 /** Takes an event once its handlers have been called. */
 export type Follower = (event: LiveDelivery) => void;

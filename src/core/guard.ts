@@ -23,38 +23,11 @@ class GuardedObservable<T> extends Observable<T> {
   }
 
   override subscribe(...args: unknown[]): ReturnType<Observable<T>["subscribe"]> {
-    const [first, error, complete] = args;
+    const [next, error, complete] = args;
     // Operators subscribe with a Subscriber of their own, and pass errors on.
-    if (first instanceof Subscriber) return super.subscribe(first);
-    const observer = (
-      typeof first === "object" && first !== null ? first : { next: first, error, complete }
-    ) as Partial<Observer<T>>;
-    const report = this.#report;
-    return super.subscribe({
-      next(value) {
-        try {
-          const result: unknown = observer.next?.(value);
-          if (isThenable(result)) result.then(undefined, (error: unknown) => report(error, value));
-        } catch (error) {
-          report(error, value);
-        }
-      },
-      error(error: unknown) {
-        try {
-          if (observer.error == null) report(error);
-          else observer.error(error);
-        } catch (error) {
-          report(error);
-        }
-      },
-      complete() {
-        try {
-          observer.complete?.();
-        } catch (error) {
-          report(error);
-        }
-      },
-    });
+    if (next instanceof Subscriber) return super.subscribe(next);
+    const observer = typeof next === "object" && next !== null ? next : { next, error, complete };
+    return super.subscribe(new GuardedObserver<T>(observer, this.#report));
   }
 
   override pipe(...operators: unknown[]): Observable<never> {
@@ -63,16 +36,38 @@ class GuardedObservable<T> extends Observable<T> {
   }
 }
 
-let complainedAt = -Infinity;
+class GuardedObserver<T> implements Observer<T> {
+  readonly #observer: Partial<Observer<T>>;
+  readonly #report: Report;
 
-/** The last resort for errors that nobody listens to: on the console, at most once a second. */
-export function complain(bus: string, error: unknown): void {
-  const now = performance.now();
-  if (now - complainedAt < 1_000) return;
-  complainedAt = now;
-  // eslint-disable-next-line no-console -- nobody else is left to be told
-  console.error(
-    `${bus}: an error that no promise carries; subscribe to faults$ to handle such errors.`,
-    error,
-  );
+  constructor(observer: Partial<Observer<T>>, report: Report) {
+    this.#observer = observer;
+    this.#report = report;
+  }
+
+  next(value: T): void {
+    try {
+      const result: unknown = this.#observer.next?.(value);
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#report(error, value));
+    } catch (error) {
+      this.#report(error, value);
+    }
+  }
+
+  error(error: unknown): void {
+    try {
+      if (this.#observer.error == null) this.#report(error);
+      else this.#observer.error(error);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  complete(): void {
+    try {
+      this.#observer.complete?.();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
 }

@@ -1,4 +1,4 @@
-import type { LiveDelivery } from "./delivery.js";
+import type { LiveDelivery } from "./live-delivery.js";
 
 /**
  * The messages that a bus has accepted and not settled. Those that were not settled synchronously are neighbours in a list, oldest first:

@@ -1,4 +1,4 @@
-import { InvalidMessageError } from "./errors.js";
+import { InvalidMessageError, refuse } from "./errors.js";
 
 /** Caps on what is written and read, so that a hostile or broken message costs little. Lengths are in UTF-16 code units. */
 export const limits = Object.freeze({
@@ -15,10 +15,6 @@ export const limits = Object.freeze({
 
 /** Refused as keys: they reach a prototype when somebody copies the object carelessly. */
 const FORBIDDEN = /^(__proto__|constructor|prototype)$/;
-
-export function refuse(path: string, problem: string, cause?: unknown): never {
-  throw new InvalidMessageError(`${path} ${problem}.`, cause === undefined ? { path } : { path, cause });
-}
 
 /** JSON has no word for these; each is written as an object with one key that starts with `$`. */
 type Tag = "$undefined" | "$number" | "$bigint" | "$date" | "$bytes" | "$set" | "$map" | "$object";

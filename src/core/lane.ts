@@ -1,7 +1,8 @@
 import { Observable, Subject, type Subscription } from "rxjs";
-import type { Delivery, LiveDelivery, Owner } from "./delivery.js";
+import type { Delivery } from "./delivery.js";
 import { HandlerStoppedError } from "./errors.js";
 import { guard } from "./guard.js";
+import type { LiveDelivery, Owner } from "./live-delivery.js";
 import { nameOf, type MessageType } from "./message.js";
 import type { HandlerRegistry } from "./registry.js";
 
@@ -24,7 +25,8 @@ export function deliveriesOf<M extends object, R>(
       registration = registry.add(type, {
         handler: lane,
         name,
-        run(delivery) {
+        call(_message, context) {
+          const delivery = context as unknown as LiveDelivery;
           // A reply of its own: for an event there may be other handlers, and middleware above waits for the result.
           const mine = delivery.fork();
           unsettled.add(mine);

@@ -1,5 +1,6 @@
 import { Observable } from "rxjs";
-import { LATER, LiveDelivery, type Delivery, type Owner } from "./delivery.js";
+import type { Delivery } from "./delivery.js";
+import { LATER, LiveDelivery, type Owner } from "./live-delivery.js";
 import { MiddlewareCrashedError } from "./errors.js";
 
 /**

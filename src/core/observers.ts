@@ -1,13 +1,15 @@
-import { Subject, type Observable } from "rxjs";
+import type { Observable } from "rxjs";
+import { Broadcast } from "./broadcast.js";
+import { complain } from "./complain.js";
 import type { Envelope } from "./envelope.js";
-import { complain, guard } from "./guard.js";
+import { nesting } from "./nesting.js";
 import type { Fault, Outcome } from "./outcome.js";
 
-/**
- * How deep dispatches are nested right now, over all buses: they run inside each other like function calls.
- * An observer runs at the depth of what it observes, so that one that dispatches for ever gets deeper, too.
- */
-export const nesting = { depth: 0 };
+interface Notification {
+  readonly to: Broadcast<unknown>;
+  readonly value: unknown;
+  readonly depth: number;
+}
 
 /**
  * The observable side of a bus.
@@ -17,24 +19,36 @@ export const nesting = { depth: 0 };
  */
 export class Observers {
   readonly #name: string;
-  readonly #messages = new Subject<Envelope>();
-  readonly #outcomes = new Subject<Outcome>();
-  readonly #faults = new Subject<Fault>();
-  readonly #queue: { deliver: () => void; depth: number }[] = [];
+  readonly #messages: Broadcast<Envelope>;
+  readonly #outcomes: Broadcast<Outcome>;
+  readonly #faults: Broadcast<Fault>;
+  readonly #queue: Notification[] = [];
   #delivering = false;
-
-  readonly messages$: Observable<Envelope>;
-  readonly outcomes$: Observable<Outcome>;
-  readonly faults$: Observable<Fault>;
 
   constructor(name: string) {
     this.#name = name;
-    const guarded = <T>(subject: Subject<T>, stream: string): Observable<T> =>
-      guard(subject, (error) => this.#failed(stream, error));
-    this.messages$ = guarded(this.#messages, "messages$");
-    this.outcomes$ = guarded(this.#outcomes, "outcomes$");
+    const observer = (source: string) => (error: unknown) => this.report({ kind: "observer", source, error });
+    this.#messages = new Broadcast(observer("messages$"));
+    this.#outcomes = new Broadcast(observer("outcomes$"));
     // A failing observer of faults$ cannot be told on faults$.
-    this.faults$ = guard(this.#faults, (error) => complain(this.#name, error));
+    this.#faults = new Broadcast((error) => complain(name, error));
+  }
+
+  get messages$(): Observable<Envelope> {
+    return this.#messages.stream;
+  }
+
+  get outcomes$(): Observable<Outcome> {
+    return this.#outcomes.stream;
+  }
+
+  get faults$(): Observable<Fault> {
+    return this.#faults.stream;
+  }
+
+  /** Whether the time of a message matters. */
+  get watching(): boolean {
+    return this.#messages.observed || this.#outcomes.observed;
   }
 
   get watchingMessages(): boolean {
@@ -59,42 +73,25 @@ export class Observers {
   }
 
   complete(): void {
-    for (const subject of [this.#messages, this.#outcomes, this.#faults]) subject.complete();
+    for (const stream of [this.#messages, this.#outcomes, this.#faults]) stream.complete();
   }
 
-  #failed(stream: string, error: unknown): void {
-    this.report({ kind: "observer", source: stream, error });
-  }
-
-  #deliver<T>(to: Subject<T>, value: T): void {
-    const depth = nesting.depth;
+  #deliver<T>(to: Broadcast<T>, value: T): void {
+    const { depth } = nesting;
     if (this.#delivering) {
-      this.#queue.push({ deliver: () => this.#next(to, value), depth });
+      this.#queue.push({ to: to, value, depth });
       return;
     }
     this.#delivering = true;
-    try {
-      this.#next(to, value);
-      // Not shift(): this may be as long as the dispatches that one observer makes.
-      for (let index = 0; index < this.#queue.length; index++) {
-        const next = this.#queue[index]!;
-        nesting.depth = next.depth;
-        next.deliver();
-      }
-    } finally {
-      if (this.#queue.length > 0) this.#queue.length = 0;
-      nesting.depth = depth;
-      this.#delivering = false;
+    to.next(value);
+    // Not shift(): this may be as long as the dispatches that one observer makes.
+    for (let index = 0; index < this.#queue.length; index++) {
+      const next = this.#queue[index]!;
+      nesting.depth = next.depth;
+      next.to.next(next.value);
     }
-  }
-
-  #next<T>(to: Subject<T>, value: T): void {
-    try {
-      to.next(value);
-    } catch (error) {
-      // Only a Subscriber of the user's own making can throw here; RxJS catches what functions and observers throw.
-      if ((to as unknown) === this.#faults) complain(this.#name, error);
-      else this.#failed("a Subscriber", error);
-    }
+    if (this.#queue.length > 0) this.#queue.length = 0;
+    nesting.depth = depth;
+    this.#delivering = false;
   }
 }

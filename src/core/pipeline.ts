@@ -1,6 +1,7 @@
-import { EMPTY, isObservable, Observable, pipe } from "rxjs";
-import { captureContext, type ContextRunner } from "./async-context.js";
-import { LiveDelivery, type Delivery } from "./delivery.js";
+import { EMPTY, isObservable, Observable, pipe, type Observer } from "rxjs";
+import { captureContext, type AsyncScope } from "./async-context.js";
+import type { Delivery } from "./delivery.js";
+import { LiveDelivery } from "./live-delivery.js";
 import { InvalidMiddlewareError, MessageDroppedError, MiddlewareCrashedError } from "./errors.js";
 import {
   formOf,
@@ -33,56 +34,74 @@ export function build(middleware: readonly Middleware[], rest: Step, place: Plac
 
 /** Runs each message through its own subscription of the operators, so that what one message does to them concerns no other. */
 function operatorStep(operators: readonly Middleware[], rest: Step, outermost: boolean): Step {
-  const operator =
-    operators.length === 1
-      ? operators[0]!
-      : (pipe as (...all: readonly Middleware[]) => Middleware)(...operators);
-  const named = operators.filter((operator) => operator.name !== "").map(middlewareName);
+  const piped = (pipe as (...all: readonly Middleware[]) => Middleware)(...operators);
   const name =
     operators.length === 1
       ? middlewareName(operators[0]!)
-      : `(one of ${[...named, `${operators.length} neighbouring operators`].join(", ")})`;
+      : `(one of ${operators.length} neighbouring operators)`;
 
   return replying((delivery) => {
-    let forwarded = false;
-    let enter: ContextRunner | undefined;
-
-    const forward = (out: Delivery): void => {
-      if (!(out instanceof LiveDelivery)) throw notADelivery(name, delivery.typeName);
-      if (forwarded && out.reply === delivery.reply) {
-        delivery.owner.report({
-          kind: "middleware",
-          source: name,
-          error: new MiddlewareCrashedError(
-            `Middleware ${name} forwarded ${delivery.typeName} twice; forward a fork().`,
-          ),
-        });
-      }
-      forwarded = true;
-      if (enter === undefined) out.run(rest);
-      else enter(() => out.run(rest));
-    };
-
+    const passage = new Passage(delivery, rest, name);
     const source = new Observable<Delivery>((subscriber) => {
       subscriber.next(delivery);
       subscriber.complete();
     });
-    const subscription = operator(source).subscribe({
-      next(out) {
-        try {
-          forward(out);
-        } catch (error) {
-          delivery.fail(error);
-        }
-      },
-      error: (error: unknown) => delivery.fail(error),
-      complete: () => {
-        if (!forwarded && delivery.pending) delivery.fail(new MessageDroppedError(delivery.typeName, name));
-      },
-    });
-    if (!subscription.closed) delivery.whenSettled(() => subscription.unsubscribe());
-    if (!forwarded && delivery.pending) enter = captureContext();
+    const subscription = piped(source).subscribe(passage);
+    if (subscription.closed) return;
+    delivery.whenSettled(() => subscription.unsubscribe());
+    passage.waits();
   }, outermost);
+}
+
+/** A message on its way through operators. */
+class Passage implements Observer<Delivery> {
+  readonly #delivery: LiveDelivery;
+  readonly #rest: Step;
+  readonly #name: string;
+  #forwarded = false;
+  #scope: AsyncScope | undefined;
+
+  constructor(delivery: LiveDelivery, rest: Step, name: string) {
+    this.#delivery = delivery;
+    this.#rest = rest;
+    this.#name = name;
+  }
+
+  next(out: Delivery): void {
+    if (out instanceof LiveDelivery) this.#forward(out as LiveDelivery);
+    else this.#delivery.fail(notADelivery(this.#name, this.#delivery.typeName));
+  }
+
+  error(error: unknown): void {
+    this.#delivery.fail(error);
+  }
+
+  complete(): void {
+    if (!this.#forwarded && this.#delivery.pending)
+      this.#delivery.fail(new MessageDroppedError(this.#delivery.typeName, this.#name));
+  }
+
+  /** It goes on later, in whatever context, and has to find its own again. */
+  waits(): void {
+    if (!this.#forwarded && this.#delivery.pending) this.#scope = captureContext();
+  }
+
+  #forward(out: LiveDelivery): void {
+    if (this.#forwarded && out.reply === this.#delivery.reply) this.#twice();
+    this.#forwarded = true;
+    out.runIn(this.#scope, this.#rest);
+  }
+
+  #twice(): void {
+    const { owner, typeName } = this.#delivery;
+    owner.report({
+      kind: "middleware",
+      source: this.#name,
+      error: new MiddlewareCrashedError(
+        `Middleware ${this.#name} forwarded ${typeName} twice; forward a fork().`,
+      ),
+    });
+  }
 }
 
 /** At construction, and without a message: what can be known to be no middleware should not wait for the first dispatch. */

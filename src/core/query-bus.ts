@@ -1,15 +1,8 @@
 import type { Observable, Subscription } from "rxjs";
 import { Bus } from "./bus.js";
 import type { Delivery } from "./delivery.js";
-import type { Kind } from "./engine.js";
+import { callTheOne, type Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
-import {
-  checkRefreshOn,
-  liveQuery,
-  type LiveQuery,
-  type RefreshOptions,
-  type WatchOptions,
-} from "./live-query.js";
 import type { MessageOf, MessageType, ResultOf } from "./message.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 import type { Handler } from "./registry.js";
@@ -17,7 +10,7 @@ import type { Handler } from "./registry.js";
 /** What a query handler may return for a result of type `R`. */
 export type QueryResult<R> = R | PromiseLike<R> | Observable<R> | AsyncIterable<R>;
 
-const QUERIES: Kind = { kind: "query", returnsValue: true, needsHandler: true };
+const QUERIES: Kind = { kind: "query", returnsValue: true, needsHandler: true, handle: callTheOne };
 
 /**
  * Takes queries to their one handler each and brings back the result.
@@ -29,24 +22,21 @@ const QUERIES: Kind = { kind: "query", returnsValue: true, needsHandler: true };
  * const email = await queryBus.ask(new GetUserEmail("u1")); // string | null
  */
 export class QueryBus<Unmarked = unknown> extends Bus {
-  constructor(options: BusOptions = {}) {
+  constructor(options?: BusOptions) {
     super(QUERIES, options);
   }
 
   /**
-   * Makes `handler` the handler of a type; unsubscribing unregisters it. With `refreshOn`, every {@link watch} of the type is asked again
-   * when that emits, or only those queries that the emission `affects`.
+   * Makes `handler` the handler of a type; unsubscribing unregisters it.
    *
    * @throws HandlerAlreadyRegisteredError when the type has one; the first stays.
    * @throws InvalidHandlerError for what cannot be called, and for generators.
    */
-  register<Q extends MessageOf<"query">, E = unknown>(
+  register<Q extends MessageOf<"query">>(
     type: MessageType<Q>,
     handler: Handler<Q, QueryResult<ResultOf<Q, Unmarked>>>,
-    refresh?: RefreshOptions<Q, E>,
   ): Subscription {
-    checkRefreshOn(refresh?.refreshOn);
-    return this.engine.registry.register(type, handler, refresh as RefreshOptions<Q, never> | undefined);
+    return this.engine.registry.register(type, handler);
   }
 
   /** The queries of a type as a stream: whoever subscribes is their handler, and settles each of them. */
@@ -74,24 +64,5 @@ export class QueryBus<Unmarked = unknown> extends Bus {
     options?: DispatchOptions,
   ): Observable<ResultOf<Q, Unmarked>> {
     return this.cold(query, options) as Observable<ResultOf<Q, Unmarked>>;
-  }
-
-  /**
-   * The results of a query, now and whenever `refreshOn` says that they may have changed.
-   *
-   * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries share each run, and see the latest
-   * result at once when they come later; the last one to leave aborts the run. There is one run at a time: refreshes that come meanwhile
-   * are answered by one more after it. A handler that returned a stream and has emitted is unsubscribed from, and asked again.
-   * A failure errors the watchers that have no `onError`; the others stay, and the next refresh tries again. Closing the bus completes them.
-   *
-   * @example
-   * const created$ = commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled());
-   * queryBus.watch(new CountUsers(), { refreshOn: created$ }).subscribe((count) => console.log(count));
-   */
-  watch<Q extends MessageOf<"query">>(
-    query: Q,
-    options: WatchOptions<ResultOf<Q, Unmarked>> = {},
-  ): LiveQuery<ResultOf<Q, Unmarked>> {
-    return liveQuery(this.engine, query, options) as LiveQuery<ResultOf<Q, Unmarked>>;
   }
 }

@@ -1,15 +1,15 @@
-import { Subscription } from "rxjs";
-import type { HandlerContext, LiveDelivery } from "./delivery.js";
+import { Subscription, type Observable } from "rxjs";
+import type { HandlerContext } from "./delivery.js";
 import {
   HandlerAlreadyRegisteredError,
   HandlerNotFoundError,
   InvalidHandlerError,
   InvalidMessageError,
 } from "./errors.js";
-import type { RefreshOptions } from "./live-query.js";
+import type { LiveDelivery } from "./live-delivery.js";
 import { kindOf, nameOf, typeOf, type MessageKind, type MessageType } from "./message.js";
-import { isStream } from "./results.js";
-import { asPromise, isThenable } from "./thenable.js";
+import { consume, isStream } from "./results.js";
+import { isThenable } from "./thenable.js";
 
 /** A function of the message and its context. Async functions and Observables are awaited; generators are refused. */
 export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => R;
@@ -18,6 +18,14 @@ export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => 
 export type Handler<M = never, R = unknown> =
   HandlerFunction<M, R> | { handle(message: M, context: HandlerContext<M>): R };
 
+/** What a query handler is registered with to keep its watchers up to date. */
+export interface RefreshOptions<Q = object, E = unknown> {
+  /** Whatever it emits, watched queries of the type are asked again. */
+  readonly refreshOn?: Observable<E>;
+  /** Whether an emission concerns a query. @defaultValue every one does */
+  readonly affects?: (emission: E, query: Q) => boolean;
+}
+
 /** A registered handler, ready to run. */
 export interface Registration {
   /** As it was given to `register`. */
@@ -25,8 +33,8 @@ export interface Registration {
   readonly name: string;
   /** When the results of a query change. */
   readonly refresh?: RefreshOptions<never, never>;
-  /** Returns a value, a promise, or a stream under `ask$`; or throws. */
-  run(delivery: LiveDelivery): unknown;
+  /** A function, whichever form the handler has. */
+  readonly call: HandlerFunction<never, unknown>;
 }
 
 /**
@@ -49,7 +57,7 @@ export class HandlerRegistry {
     handler: Handler<M>,
     refresh?: RefreshOptions<M, never>,
   ): Subscription {
-    const registration = functionRegistration(type, handler);
+    const registration = registrationOf(type, handler);
     return this.add(type, refresh === undefined ? registration : { ...registration, refresh });
   }
 
@@ -158,30 +166,22 @@ function checkType(type: MessageType, kind: MessageKind | undefined): void {
   }
 }
 
-export function functionRegistration<M extends object>(
-  type: MessageType<M>,
-  handler: Handler<M>,
-): Registration {
-  const call = checkedHandler(type, handler);
-  return {
-    handler,
-    name:
-      (typeof handler === "function"
-        ? handler.name
-        : (handler.constructor as { name?: string } | undefined)?.name) || "(anonymous)",
-    run(delivery) {
-      const result = call(delivery.message as M, delivery as unknown as HandlerContext<M>);
-      // Whatever looks at it from here on may count on a promise: thenables may run again at each look.
-      if (isThenable(result)) return asPromise(result);
-      return isStream(result) ? delivery.handled(result) : result;
-    },
-  };
+/** Calls a handler. Returns a value, a promise, or a stream under `ask$`; or throws. */
+export function callHandler({ call }: Registration, delivery: LiveDelivery): unknown {
+  const result = call(delivery.message as never, delivery as LiveDelivery<never>);
+  // Whatever looks at it from here on may count on a promise: thenables may run again at each look.
+  if (result instanceof Promise) return result;
+  if (isThenable(result)) return Promise.resolve(result);
+  return isStream(result) && !delivery.streaming ? consume(result, delivery, delivery.take) : result;
 }
 
-function checkedHandler<M extends object>(
-  type: MessageType<M>,
-  handler: Handler<M>,
-): HandlerFunction<M, unknown> {
+function registrationOf(type: MessageType, handler: Handler): Registration {
+  const call = checkedHandler(type, handler);
+  const { name } = typeof handler === "function" ? handler : (handler.constructor ?? {});
+  return { handler, name: name || "(anonymous)", call };
+}
+
+function checkedHandler(type: MessageType, handler: Handler): HandlerFunction<never, unknown> {
   const refuse = (problem: string): never => {
     throw new InvalidHandlerError(`The handler of ${nameOf(type)} ${problem}.`, {
       messageType: nameOf(type),

@@ -1,7 +1,7 @@
 import { from, isObservable, Observable } from "rxjs";
 import { abortError } from "./cancellation.js";
 import { NoResultError } from "./errors.js";
-import type { LiveDelivery } from "./delivery.js";
+import type { LiveDelivery } from "./live-delivery.js";
 
 export type Stream = Observable<unknown> | AsyncIterable<unknown>;
 

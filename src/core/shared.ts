@@ -1,7 +1,8 @@
 import { Subject, Subscription, type OperatorFunction } from "rxjs";
-import { captureContext, type ContextRunner } from "./async-context.js";
+import { captureContext, type AsyncScope } from "./async-context.js";
 import { LONGEST_TIMEOUT_MS } from "./clock.js";
-import { LiveDelivery, type Delivery, type Owner } from "./delivery.js";
+import type { Delivery } from "./delivery.js";
+import { LiveDelivery, type Owner } from "./live-delivery.js";
 import {
   BusClosedError,
   InvalidMiddlewareError,
@@ -46,7 +47,7 @@ export function shared<M extends object = object, R = unknown>(
 interface Held {
   readonly deadlineMs: number;
   readonly instance: Instance;
-  enter?: ContextRunner;
+  scope?: AsyncScope;
 }
 
 /** One life of the operator. */
@@ -87,7 +88,7 @@ class SharedStage implements Part {
     if (this.#closing) this.flush();
     if (this.#held.get(delivery.reply) !== held) return;
     // It waits: whatever lets it go will run in another message's context.
-    held.enter = captureContext();
+    held.scope = captureContext();
     delivery.whenSettled(() => this.#release(delivery.reply));
     this.#arm();
   }
@@ -125,9 +126,7 @@ class SharedStage implements Part {
   }
 
   #forward(out: LiveDelivery): void {
-    const enter = this.#release(out.reply)?.enter;
-    if (enter === undefined) out.run(this.#rest);
-    else enter(() => out.run(this.#rest));
+    out.runIn(this.#release(out.reply)?.scope, this.#rest);
   }
 
   #release(reply: LiveDelivery): Held | undefined {

@@ -1,4 +1,5 @@
-import type { HandlerContext, LiveDelivery } from "../core/delivery.js";
+import type { HandlerContext } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, type Middleware, type Step } from "../core/middleware.js";
 import { asPromise, isThenable } from "../core/thenable.js";

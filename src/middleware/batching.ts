@@ -1,6 +1,6 @@
-import { captureContext } from "../core/async-context.js";
+import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { abortError } from "../core/cancellation.js";
-import type { LiveDelivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Part } from "../core/middleware.js";
 import type { ResultOf } from "../core/message.js";
@@ -54,7 +54,7 @@ type Policy = Required<Omit<BatchingOptions, "scheduler">> & TimerOptions;
 
 interface Batch {
   readonly waiting: Set<LiveDelivery>;
-  readonly enter: (run: () => void) => void;
+  readonly scope: AsyncScope;
   stopTimer: () => void;
 }
 
@@ -86,7 +86,7 @@ class Batches implements Part {
   }
 
   #begin(): Batch {
-    const batch: Batch = { waiting: new Set(), enter: captureContext(), stopTimer: () => undefined };
+    const batch: Batch = { waiting: new Set(), scope: captureContext(), stopTimer: () => undefined };
     const load = (): void => {
       if (this.#gathering === batch) this.#load(batch);
     };
@@ -100,7 +100,7 @@ class Batches implements Part {
     this.#gathering = undefined;
     batch.stopTimer();
     const deliveries = [...batch.waiting];
-    if (deliveries.length > 0) batch.enter(() => load(deliveries, this.#policy));
+    if (deliveries.length > 0) batch.scope.runInAsyncScope(load, undefined, deliveries, this.#policy);
   }
 }
 

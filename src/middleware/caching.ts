@@ -1,7 +1,7 @@
 import type { Observable } from "rxjs";
 import { uniqueId } from "../core/clock.js";
 import { abortError } from "../core/cancellation.js";
-import { FULFILLED, type LiveDelivery, type Owner } from "../core/delivery.js";
+import { FULFILLED, type LiveDelivery, type Owner } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { typeOf } from "../core/message.js";
 import { fromForm, type Middleware, type Part, type Step } from "../core/middleware.js";
@@ -81,6 +81,9 @@ class Cache implements Part {
   readonly #id = `${uniqueId()}.`;
   readonly #refreshing = new Map<unknown, LiveDelivery>();
   readonly #unsubscribe: () => void;
+  /** The type that was asked for last, nearly always the only one, and its key. */
+  #type: object | undefined;
+  #typeKey = "";
   #epoch = `${this.#id}0`;
   #refreshes = 0;
   #refreshedMs = -Infinity;
@@ -150,9 +153,18 @@ class Cache implements Part {
     return this.#keep(key, result, epoch, delivery);
   }
 
+  #keyOfType(message: object): string {
+    // The cheap look first.
+    if (message.constructor !== this.#type || this.#type === undefined) {
+      this.#type = typeOf(message);
+      this.#typeKey = typeKey(this.#type);
+    }
+    return this.#typeKey;
+  }
+
   /** What another cache stored in a store that is shared is judged by its time. */
   #isValid({ type, epoch, storedMs }: CacheEntry, { message }: LiveDelivery): boolean {
-    if (type !== typeKey(typeOf(message))) return false;
+    if (type !== this.#keyOfType(message)) return false;
     return epoch === this.#epoch || (!epoch.startsWith(this.#id) && storedMs > this.#refreshedMs);
   }
 
@@ -162,7 +174,7 @@ class Cache implements Part {
     const { ttlMs, staleWhileRevalidate } = this.#policy;
     const entry: CacheEntry = {
       value,
-      type: typeKey(typeOf(delivery.message)),
+      type: this.#keyOfType(delivery.message),
       storedMs: this.#owner.clock.now(),
       epoch,
     };

@@ -1,4 +1,4 @@
-import type { LiveDelivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import { typeOf } from "../core/message.js";
 import { fromForm, replying, type Middleware } from "../core/middleware.js";
 import { checkedKey, type KeyFunction } from "./key.js";

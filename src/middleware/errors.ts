@@ -3,9 +3,6 @@ import { CqrsError } from "../core/errors.js";
 /** A newer message took the place of this one: `overlap` with `strategy: "switch"`. Its `signal` has been aborted. */
 export class SupersededError extends CqrsError {
   static override readonly code = "SUPERSEDED";
-  override get name(): string {
-    return "SupersededError";
-  }
 
   constructor(messageType: string) {
     super(
@@ -18,9 +15,6 @@ export class SupersededError extends CqrsError {
 /** As many messages as may are running already: `overlap` with `strategy: "exhaust"`. */
 export class BusyError extends CqrsError {
   static override readonly code = "BUSY";
-  override get name(): string {
-    return "BusyError";
-  }
 
   constructor(messageType: string, limit: number) {
     super(
@@ -34,9 +28,6 @@ export class BusyError extends CqrsError {
 /** As many messages as may are waiting already: `overlap` with a `maxQueued`. */
 export class QueueFullError extends CqrsError {
   static override readonly code = "QUEUE_FULL";
-  override get name(): string {
-    return "QueueFullError";
-  }
 
   constructor(messageType: string, maxQueued: number) {
     super(
@@ -51,9 +42,6 @@ export class QueueFullError extends CqrsError {
 /** A message that would have had to wait for the end of what it was caused by, which itself waits for it: `overlap`. */
 export class SelfDeadlockError extends CqrsError {
   static override readonly code = "SELF_DEADLOCK";
-  override get name(): string {
-    return "SelfDeadlockError";
-  }
 
   /** From the message that holds the turn to the one that was refused, each caused by the one before it. */
   readonly chain: readonly { readonly messageType: string; readonly id: string }[];
@@ -72,9 +60,6 @@ export class SelfDeadlockError extends CqrsError {
 /** A message that was not done in time: `timeLimit`. */
 export class TimeLimitError extends CqrsError {
   static override readonly code = "TIME_LIMIT";
-  override get name(): string {
-    return "TimeLimitError";
-  }
 
   readonly limitMs: number;
 
@@ -90,9 +75,6 @@ export class TimeLimitError extends CqrsError {
 /** The check said no: `authorization`. */
 export class UnauthorizedError extends CqrsError {
   static override readonly code = "UNAUTHORIZED";
-  override get name(): string {
-    return "UnauthorizedError";
-  }
 
   constructor(messageType: string) {
     super(`${messageType} was not allowed; send it as somebody who may, or change the check.`, {
@@ -104,9 +86,6 @@ export class UnauthorizedError extends CqrsError {
 /** Another message has the key already: `idempotency`. */
 export class IdempotencyConflictError extends CqrsError {
   static override readonly code = "IDEMPOTENCY_CONFLICT";
-  override get name(): string {
-    return "IdempotencyConflictError";
-  }
 
   constructor(messageType: string) {
     super(
@@ -119,9 +98,6 @@ export class IdempotencyConflictError extends CqrsError {
 /** A store threw, rejected or did not answer: what it did is the `cause`. */
 export class StoreFailedError extends CqrsError {
   static override readonly code = "STORE_FAILED";
-  override get name(): string {
-    return "StoreFailedError";
-  }
 
   /** Which of its methods: `get`, `set` or `delete`. */
   readonly operation: string;
@@ -138,9 +114,6 @@ export class StoreFailedError extends CqrsError {
 /** What `load` returned is not one result for each query: `batching`. */
 export class BatchResultError extends CqrsError {
   static override readonly code = "BATCH_RESULT";
-  override get name(): string {
-    return "BatchResultError";
-  }
 
   constructor(messageType: string, queries: number, results: unknown) {
     const returned = Array.isArray(results) ? `${results.length} results` : "something that is not an array";

@@ -1,8 +1,9 @@
 import { captureContext } from "../core/async-context.js";
-import { FULFILLED, REJECTED, type HandlerContext, type LiveDelivery, type Owner } from "../core/delivery.js";
+import type { HandlerContext } from "../core/delivery.js";
+import { FULFILLED, REJECTED, type LiveDelivery, type Owner } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
-import { LATER } from "../core/delivery.js";
+import { LATER } from "../core/live-delivery.js";
 import { consume, isStream } from "../core/results.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
@@ -94,9 +95,9 @@ class Desk {
     if (entry === undefined) return this.#start(key, fingerprint, delivery);
     if (entry.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
     if (entry.run.delivery.pending) return entry.run.join(delivery);
-    const enter = captureContext();
+    const scope = captureContext();
     entry.next.push(() =>
-      enter(() =>
+      scope.runInAsyncScope(() =>
         delivery.run(() => {
           this.admit(key, delivery);
           return LATER;

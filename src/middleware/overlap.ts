@@ -1,8 +1,8 @@
-import { captureContext, type ContextRunner } from "../core/async-context.js";
-import { FULFILLED, REJECTED, type LiveDelivery, type Owner } from "../core/delivery.js";
+import { captureContext, type AsyncScope } from "../core/async-context.js";
+import { FULFILLED, REJECTED, type LiveDelivery, type Owner } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
-import { nesting } from "../core/observers.js";
+import { nesting } from "../core/nesting.js";
 import { isStream } from "../core/results.js";
 import { isThenable } from "../core/thenable.js";
 import { BusyError, QueueFullError, SelfDeadlockError, SupersededError } from "./errors.js";
@@ -56,17 +56,22 @@ export function overlap<M extends object = object, R = unknown>(
 
 /** A message and its place in the list of those that run or of those that wait. */
 class Turn {
-  readonly delivery: LiveDelivery;
-  readonly rest: Step;
-  line: Line | undefined = undefined;
-  previous: Turn | undefined = undefined;
-  following: Turn | undefined = undefined;
+  declare readonly delivery: LiveDelivery;
+  declare readonly rest: Step;
+  declare line: Line | undefined;
+  declare previous: Turn | undefined;
+  declare following: Turn | undefined;
   /** Of one that waited. */
-  enter: ContextRunner | undefined = undefined;
+  declare scope: AsyncScope | undefined;
 
+  // Declared above and assigned here, because there is one for each message, and fields that are defined first cost more.
   constructor(delivery: LiveDelivery, rest: Step) {
     this.delivery = delivery;
     this.rest = rest;
+    this.line = undefined;
+    this.previous = undefined;
+    this.following = undefined;
+    this.scope = undefined;
   }
 
   /** What is settled when this turn is over: a stream that was handed up is consumed by whoever asked. */
@@ -170,7 +175,7 @@ class Lanes {
       return;
     }
     if (lane.waiting.length >= maxQueued) throw new QueueFullError(delivery.typeName, maxQueued);
-    turn.enter = captureContext();
+    turn.scope = captureContext();
     lane.waiting.add(turn);
     this.#leaveWhenSettled(lane, turn);
   }
@@ -182,10 +187,11 @@ class Lanes {
   }
 
   #leaveWhenSettled(lane: Lane, turn: Turn): void {
-    const { holder } = turn;
-    holder.whenSettled(() => {
-      if (turn.holder.pending) this.#leaveWhenSettled(lane, turn);
-      else this.#leave(lane, turn, holder.status);
+    const { delivery } = turn;
+    delivery.whenSettled(() => {
+      const { holder } = turn;
+      if (holder === delivery.reply) this.#leave(lane, turn, holder.status);
+      else holder.whenSettled(() => this.#leave(lane, turn, holder.status));
     });
   }
 
@@ -208,8 +214,8 @@ class Lanes {
       lane.running.add(next);
       // As deep as when it was sent: messages that cause each other by way of the queue must reach maxDepth, too.
       nesting.depth = Math.max(depth, next.delivery.origin.depth);
-      const { delivery, rest } = next;
-      next.enter!(() => delivery.run(rest));
+      // It leaves as it would have left the queue: it has been told to already.
+      next.delivery.runIn(next.scope, next.rest);
     }
     nesting.depth = depth;
     lane.draining = false;
@@ -223,7 +229,7 @@ function refuseSelfDeadlock({ running }: Lane, { delivery, rest }: Turn, limit: 
   if (running.length < limit) return;
   const { origin } = delivery;
   // Nearly always: nothing caused it, and a stranger runs.
-  if (origin.extras.cause === undefined && running.first?.delivery.origin !== origin) return;
+  if (origin.cause === undefined && running.first?.delivery.origin !== origin) return;
   const causes = [...delivery.causes()];
   let furthest = -1;
   for (let other = running.first; other !== undefined; other = other.following) {

@@ -1,6 +1,6 @@
-import { captureContext, type ContextRunner } from "../core/async-context.js";
+import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { isAbortError } from "../core/cancellation.js";
-import { FULFILLED, type LiveDelivery } from "../core/delivery.js";
+import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
 import { startTimer, type TimerOptions } from "./timer.js";
@@ -73,7 +73,7 @@ class Attempts {
   readonly #rest: Step;
   readonly #policy: Policy;
   #made = 0;
-  #enter: ContextRunner | undefined;
+  #scope: AsyncScope | undefined;
   #stopTimer: (() => void) | undefined;
 
   constructor(delivery: LiveDelivery, rest: Step, policy: Policy) {
@@ -90,8 +90,8 @@ class Attempts {
       attempt.run(this.#rest);
       if (attempt.pending) {
         // Whatever ends it will do so in a context of its own.
-        const enter = (this.#enter ??= captureContext());
-        attempt.whenSettled(() => enter(() => this.#goesOn(attempt) && this.run()));
+        const scope = (this.#scope ??= captureContext());
+        attempt.whenSettled(() => scope.runInAsyncScope(() => this.#goesOn(attempt) && this.run()));
         return;
       }
       if (!this.#goesOn(attempt)) return;
@@ -120,12 +120,12 @@ class Attempts {
   #sleep(): void {
     const { delayMs, maxDelayMs, backoff, jitter, random, scheduler } = this.#policy;
     const longest = Math.min(maxDelayMs, backoff === "constant" ? delayMs : delayMs * 2 ** (this.#made - 1));
-    const enter = (this.#enter ??= captureContext());
+    const scope = (this.#scope ??= captureContext());
     if (this.#stopTimer === undefined) this.#delivery.whenSettled(() => this.#stopTimer?.());
     // Keeps the process alive, as the work would that is still to be done.
     this.#stopTimer = startTimer(
       Math.round(jitter ? longest * random() : longest),
-      () => enter(() => this.run()),
+      () => scope.runInAsyncScope(() => this.run()),
       {
         scheduler,
         keepAlive: true,

@@ -1,5 +1,5 @@
 import { abortError } from "../core/cancellation.js";
-import { FULFILLED, type LiveDelivery } from "../core/delivery.js";
+import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Step } from "../core/middleware.js";
 import { SelfDeadlockError } from "./errors.js";
 

@@ -1,5 +1,5 @@
 import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
-import type { LiveDelivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, type Middleware } from "../core/middleware.js";
 import { TimeLimitError } from "./errors.js";

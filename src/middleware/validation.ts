@@ -1,4 +1,4 @@
-import type { LiveDelivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError } from "../core/errors.js";
 import { nameOf, typeOf, type MessageType } from "../core/message.js";
 import { fromForm, type Middleware, type Step } from "../core/middleware.js";

@@ -1,4 +1,4 @@
-import { FULFILLED, type LiveDelivery } from "../core/delivery.js";
+import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import { isStream } from "../core/results.js";
 import { isThenable } from "../core/thenable.js";
 
@@ -31,18 +31,19 @@ export function untilEnded(
     over = true;
     ended(settled);
   };
-  const forget = delivery.whenSettled(() => end(settlementOf(delivery)));
+  const settled = (): void => end(settlementOf(delivery));
+  delivery.whenSettled(settled);
   if (!promised) return result;
   // Not watched on the side: `then` of a lazy thenable, such as a query builder, runs it, and must be called once.
   return Promise.resolve(result as PromiseLike<unknown>).then(
     (value) => {
       if (isStream(value)) return value;
-      forget();
+      delivery.forget(settled);
       end({ status: "fulfilled", value });
       return value;
     },
     (error: unknown) => {
-      forget();
+      delivery.forget(settled);
       end({ status: "rejected", reason: error });
       throw error;
     },

@@ -1,7 +1,7 @@
 import { metrics, type Counter, type Histogram, type Meter } from "@opentelemetry/api";
 import { around } from "../core/around.js";
 import { monotonicNow } from "../core/clock.js";
-import type { LiveDelivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import type { Middleware } from "../core/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { harmless, untilEnded } from "./ended.js";

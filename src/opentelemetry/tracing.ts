@@ -10,7 +10,7 @@ import {
 } from "@opentelemetry/api";
 import { isObservable, Observable } from "rxjs";
 import { around } from "../core/around.js";
-import type { LiveDelivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import type { Middleware } from "../core/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { harmless, untilEnded, type Settled } from "./ended.js";

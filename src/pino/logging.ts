@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import { around } from "../core/around.js";
 import { monotonicNow } from "../core/clock.js";
-import type { Delivery, LiveDelivery } from "../core/delivery.js";
+import type { Delivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import type { Middleware } from "../core/middleware.js";
 import { isStream } from "../core/results.js";
 import { isThenable } from "../core/thenable.js";

@@ -1,4 +1,4 @@
-import type { LiveDelivery } from "../core/delivery.js";
+import type { LiveDelivery } from "../core/live-delivery.js";
 import type { Envelope } from "../core/envelope.js";
 
 /** How many names are kept of a chain of reactions: enough to see a cycle in. */

@@ -1,8 +1,8 @@
 import { isObservable, ReplaySubject, Subject, Subscription, type Observable } from "rxjs";
-import { captureContext, type ContextRunner } from "../core/async-context.js";
-import { backoffMs } from "../core/background.js";
+import { captureContext, NO_SCOPE, type AsyncScope } from "../core/async-context.js";
+import { backoffMs } from "./background.js";
 import type { CommandBus } from "../core/command-bus.js";
-import { FULFILLED, type LiveDelivery } from "../core/delivery.js";
+import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Engine } from "../core/engine.js";
 import type { Envelope } from "../core/envelope.js";
 import {
@@ -16,7 +16,7 @@ import type { EventBus } from "../core/event-bus.js";
 import { follow } from "../core/followers.js";
 import { guard } from "../core/guard.js";
 import { nameOf, typeOf } from "../core/message.js";
-import { nesting } from "../core/observers.js";
+import { nesting } from "../core/nesting.js";
 import {
   currentReaction,
   cycleIn,
@@ -102,7 +102,7 @@ export function saga(
 interface Arrival {
   readonly reaction: Reaction;
   readonly depth: number;
-  readonly enter: ContextRunner;
+  readonly scope: AsyncScope;
 }
 
 /** One life of the function. */
@@ -125,7 +125,7 @@ class SagaRunner {
   readonly #maxHops: number;
   readonly #states = new ReplaySubject<SagaState>(1);
   /** Where it was made: what it begins by itself belongs to no event. */
-  readonly #enterOwn = captureContext();
+  readonly #ownScope = captureContext();
   readonly #waiting: Arrival[] = [];
   readonly #leave = new Subscription();
   #state: SagaState | undefined;
@@ -177,7 +177,7 @@ class SagaRunner {
     const life = new Life();
     this.#life = life;
     this.#enter("running");
-    this.#enterOwn(() => {
+    this.#ownScope.runInAsyncScope(() => {
       try {
         const commands$: unknown = this.#project(life.events.asObservable());
         if (!isObservable(commands$))
@@ -260,10 +260,10 @@ class SagaRunner {
     const reaction = reactionTo(event, this);
     const { depth } = nesting;
     if (!this.#busy && this.#life !== undefined) {
-      this.#waiting.push({ reaction, depth, enter: (run) => run() });
+      this.#waiting.push({ reaction, depth, scope: NO_SCOPE });
       this.#deal();
     } else if (this.#waiting.length < MOST_WAITING) {
-      this.#waiting.push({ reaction, depth, enter: captureContext() });
+      this.#waiting.push({ reaction, depth, scope: captureContext() });
     } else {
       this.#report(
         new CqrsError(`${MOST_WAITING} events wait for saga ${this.#name}; it misses ${event.typeName}.`, {
@@ -285,7 +285,9 @@ class SagaRunner {
         const arrival = this.#waiting.shift()!;
         life.delivered++;
         nesting.depth = arrival.depth;
-        arrival.enter(() => reacting(arrival.reaction, () => life.events.next(arrival.reaction.event)));
+        arrival.scope.runInAsyncScope(() =>
+          reacting(arrival.reaction, () => life.events.next(arrival.reaction.event)),
+        );
       }
     } finally {
       nesting.depth = depth;

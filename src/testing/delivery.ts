@@ -1,6 +1,7 @@
 import type { Observable } from "rxjs";
 import type { Clock } from "../core/clock.js";
-import { LiveDelivery, type Delivery, type Owner } from "../core/delivery.js";
+import type { Delivery } from "../core/delivery.js";
+import { LiveDelivery, type Owner } from "../core/live-delivery.js";
 import { checkedHeaders, Envelope, type MessageMeta } from "../core/envelope.js";
 import type { ResultOf } from "../core/message.js";
 import type { DispatchOptions } from "../core/options.js";

@@ -33,9 +33,6 @@ export type FaultyHandler<M, R> = HandlerFunction<M, R | Promise<Awaited<R>>> & 
 /** What `"throw"`, `"reject"` and `"throwAfter"` fail with. */
 export class InjectedFaultError extends CqrsError {
   static override readonly code = "INJECTED_FAULT";
-  override get name(): string {
-    return "InjectedFaultError";
-  }
 
   /** Which call of the handler, from 1. */
   readonly call: number;

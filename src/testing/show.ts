@@ -1,5 +1,5 @@
 import { isObservable } from "rxjs";
-import { LiveDelivery } from "../core/delivery.js";
+import { LiveDelivery } from "../core/live-delivery.js";
 import { isEnvelope } from "../core/envelope.js";
 
 const MAX_DEPTH = 4;

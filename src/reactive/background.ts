@@ -1,9 +1,10 @@
-import { captureContext, type ContextRunner } from "./async-context.js";
-import { LONGEST_TIMEOUT_MS } from "./clock.js";
-import { FULFILLED, LATER, LiveDelivery, REJECTED, type Cause } from "./delivery.js";
-import type { Engine } from "./engine.js";
-import { InvalidMessageError, MessageDroppedError } from "./errors.js";
-import type { Step } from "./middleware.js";
+import { captureContext, type AsyncScope } from "../core/async-context.js";
+import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
+import type { Cause } from "../core/delivery.js";
+import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/live-delivery.js";
+import type { Engine } from "../core/engine.js";
+import { InvalidMessageError, MessageDroppedError } from "../core/errors.js";
+import type { Step } from "../core/middleware.js";
 import { Soon } from "./soon.js";
 
 export interface BackgroundOptions {
@@ -32,7 +33,7 @@ export function backoffMs(retry: number, delayMs: number, maxDelayMs: number): n
 interface Job {
   readonly delivery: LiveDelivery;
   readonly run: Step;
-  readonly enter: ContextRunner;
+  readonly scope: AsyncScope;
   attempts: number;
   retryTimer?: ReturnType<typeof setTimeout>;
 }
@@ -60,7 +61,7 @@ export class Background {
 
   /** Takes an accepted delivery, and the pipeline that will run it. */
   keep(delivery: LiveDelivery, run: Step, causedBy: Cause | undefined, engine: Engine): unknown {
-    const job: Job = { delivery, run, enter: captureContext(), attempts: 0 };
+    const job: Job = { delivery, run, scope: captureContext(), attempts: 0 };
     this.#unsettled++;
     const forget =
       causedBy instanceof LiveDelivery
@@ -117,7 +118,7 @@ export class Background {
       if (attempt.status === FULFILLED) job.delivery.resolve();
       else if (job.delivery.pending) this.#failed(job, attempt.result);
     });
-    job.enter(() => attempt.run(job.run));
+    attempt.runIn(job.scope, job.run);
   }
 
   #failed(job: Job, error: unknown): void {
@@ -140,15 +141,11 @@ function whenSucceeded(
   failed: (reason: unknown) => void,
 ): () => void {
   const { reply, origin } = cause;
-  let forgetOrigin: (() => void) | undefined;
-  const forgetReply = reply.whenSettled(() => {
-    if (reply.status !== FULFILLED) return failed(reply.result);
-    forgetOrigin = origin.whenSettled(() =>
-      origin.status === FULFILLED ? succeeded() : failed(origin.result),
-    );
-  });
+  const whole = (): void => (origin.status === FULFILLED ? succeeded() : failed(origin.result));
+  const part = (): void => (reply.status === FULFILLED ? origin.whenSettled(whole) : failed(reply.result));
+  reply.whenSettled(part);
   return () => {
-    forgetReply();
-    forgetOrigin?.();
+    reply.forget(part);
+    origin.forget(whole);
   };
 }

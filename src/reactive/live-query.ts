@@ -1,17 +1,17 @@
 import { Observable, type Subscriber, type Subscription } from "rxjs";
-import { captureContext } from "./async-context.js";
-import { abortError, abortOn, checkSignal } from "./cancellation.js";
-import { LONGEST_TIMEOUT_MS } from "./clock.js";
-import { FULFILLED, type LiveDelivery } from "./delivery.js";
-import type { Engine } from "./engine.js";
-import { checkedHeaders, type Headers } from "./envelope.js";
-import { BusClosedError } from "./errors.js";
-import { guard } from "./guard.js";
-import { refuse } from "./json.js";
+import { captureContext } from "../core/async-context.js";
+import { abortError, abortOn, checkSignal } from "../core/cancellation.js";
+import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
+import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
+import type { Engine } from "../core/engine.js";
+import { checkedHeaders, type Headers } from "../core/envelope.js";
+import { BusClosedError, refuse } from "../core/errors.js";
+import { guard } from "../core/guard.js";
 import { latestOf } from "./latest.js";
-import { nameOf, typeOf } from "./message.js";
-import { messageKey } from "./message-key.js";
-import type { Part } from "./middleware.js";
+import { nameOf, typeOf } from "../core/message.js";
+import { messageKey } from "../core/message-key.js";
+import type { Part } from "../core/middleware.js";
+import type { RefreshOptions } from "../core/registry.js";
 import { same } from "./same.js";
 import { Soon } from "./soon.js";
 
@@ -35,14 +35,6 @@ export interface WatchOptions<R = unknown> {
   readonly onError?: (error: unknown) => void;
   /** Go into the envelope of each run; watchers with other headers do not share it. */
   readonly headers?: Headers | undefined;
-}
-
-/** What a query handler is registered with to keep its watchers up to date. */
-export interface RefreshOptions<Q = object, E = unknown> {
-  /** Whatever it emits, watched queries of the type are asked again. */
-  readonly refreshOn?: Observable<E>;
-  /** Whether an emission concerns a query. @defaultValue every one does */
-  readonly affects?: (emission: E, query: Q) => boolean;
 }
 
 /**
@@ -204,8 +196,8 @@ class SharedQuery implements Part {
     this.#forget = forget;
     this.#detach = engine.attach(this);
     // Later runs belong to whoever began to watch, not to whoever caused a refresh.
-    const enter = captureContext();
-    this.#again = new Soon(() => enter(() => this.#ask()));
+    const scope = captureContext();
+    this.#again = new Soon(() => scope.runInAsyncScope(() => this.#ask()));
   }
 
   join(watcher: Watcher): void {
@@ -317,7 +309,7 @@ class SharedQuery implements Part {
       if (this.#run === run) this.#emitted(run, value);
       return this.#run === run;
     };
-    const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, take);
+    const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, { take });
     run.delivery = delivery;
     if (this.#run !== run) abandon(delivery);
     delivery.whenSettled(() => {
