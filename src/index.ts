@@ -13,7 +13,8 @@ export type { CommandInput } from "./core/command-bus.js";
 export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
 export { QueryBus } from "./reactive/query-bus.js";
 export type { QueryResult } from "./core/query-bus.js";
-export type { LiveQuery, WatchOptions } from "./reactive/live-query.js";
+export type { LiveQuery } from "./reactive/live-query.js";
+export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./core/event-bus.js";
 export type { EventBusOptions } from "./core/event-bus.js";
 export type { Bus } from "./core/bus.js";
@@ -41,7 +42,7 @@ export type { Middleware } from "./core/middleware.js";
 
 // Reacting
 export { saga } from "./reactive/saga.js";
-export type { SagaFunction, SagaOptions, SagaState, SagaSubscription } from "./reactive/saga.js";
+export type { SagaFunction, SagaOptions, SagaState, SagaSubscription } from "./reactive/saga-runner.js";
 
 // Observing
 export { fulfilled, ofType, rejected } from "./reactive/of-type.js";

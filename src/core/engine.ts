@@ -10,7 +10,8 @@ import {
   InvalidMiddlewareError,
 } from "./errors.js";
 import { InFlight } from "./in-flight.js";
-import { FULFILLED, LiveDelivery, type Owner } from "./live-delivery.js";
+import { FULFILLED, LiveDelivery } from "./live-delivery.js";
+import type { Owner } from "./owner.js";
 import { nameOf, typeOf, type MessageKind } from "./message.js";
 import { middlewareName, type Middleware, type Part, type Step } from "./middleware.js";
 import { nesting } from "./nesting.js";

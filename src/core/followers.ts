@@ -1,4 +1,5 @@
-import type { LiveDelivery, Owner } from "./live-delivery.js";
+import type { LiveDelivery } from "./live-delivery.js";
+import type { Owner } from "./owner.js";
 
 /** Takes an event once its handlers have been called. */
 export type Follower = (event: LiveDelivery) => void;

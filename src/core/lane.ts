@@ -2,7 +2,8 @@ import { Observable, Subject, type Subscription } from "rxjs";
 import type { Delivery } from "./delivery.js";
 import { HandlerStoppedError } from "./errors.js";
 import { guard } from "./guard.js";
-import type { LiveDelivery, Owner } from "./live-delivery.js";
+import type { LiveDelivery } from "./live-delivery.js";
+import type { Owner } from "./owner.js";
 import { nameOf, type MessageType } from "./message.js";
 import type { HandlerRegistry } from "./registry.js";
 

@@ -1,54 +1,17 @@
 import { Observable } from "rxjs";
 import type { AsyncScope } from "./async-context.js";
 import { abortOn, checkSignal, isAbortError, type Abortable } from "./cancellation.js";
-import { monotonicNow, wallTime, type Clock } from "./clock.js";
+import { monotonicNow, wallTime } from "./clock.js";
 import type { Cause, Delivery } from "./delivery.js";
-import { Envelope, isEnvelope, NO_HEADERS, type Headers, type MessageMeta } from "./envelope.js";
+import { Envelope, isEnvelope, NO_HEADERS, type MessageMeta } from "./envelope.js";
 import { asError, refuse } from "./errors.js";
+import { Extras } from "./extras.js";
 import { guard } from "./guard.js";
 import { nameOf, typeOf, versionOf } from "./message.js";
-import type { Part } from "./middleware.js";
-import type { Fault } from "./outcome.js";
+import type { Owner } from "./owner.js";
 import type { Registration } from "./registry.js";
 import { consume, isStream, type Take } from "./results.js";
 import { isThenable } from "./thenable.js";
-
-/** What a delivery needs of the bus it runs on. */
-export interface Owner {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly ids: () => string;
-  /** Called once, when a delivery that was accepted has been settled, before anybody else learns of it. */
-  ended(delivery: LiveDelivery): void;
-  report(fault: Fault): void;
-  /** For what has to be ended with the bus; the returned function takes it back. */
-  attach(part: Part): () => void;
-  /** Queries do; what the handler of a command or event returns is dropped. */
-  readonly returnsValue: boolean;
-}
-
-/** What few deliveries need; apart, so that the others stay small. */
-class Extras {
-  controller: AbortController | undefined = undefined;
-  /** What is cancelled together with this delivery. */
-  effects: Set<LiveDelivery> | undefined = undefined;
-  /** The effects of another delivery that this one is among. */
-  among: Set<LiveDelivery> | undefined = undefined;
-  /** The delivery that was dispatched, of which this one is a fork. */
-  origin: LiveDelivery | undefined = undefined;
-  /** What this is an effect of, as long as both are in flight; then forgotten, or a chain of causes would keep its whole past alive. */
-  cause: LiveDelivery | undefined = undefined;
-  id: string | undefined = undefined;
-  correlationId: string | undefined = undefined;
-  causationId: string | undefined = undefined;
-  headers: Headers | undefined = undefined;
-  attempt = 1;
-  /** Under `ask$` a stream is a result like any other and travels up to whoever asked, through the middleware. */
-  streaming = false;
-  /** Takes every value of a stream, under `ask$`. */
-  values: Take | undefined = undefined;
-  lateFailure: unknown = LATER;
-}
 
 const PENDING = 0;
 export const FULFILLED = 1;

@@ -1,6 +1,7 @@
 import { Observable } from "rxjs";
 import type { Delivery } from "./delivery.js";
-import { LATER, LiveDelivery, type Owner } from "./live-delivery.js";
+import { LATER, LiveDelivery } from "./live-delivery.js";
+import type { Owner } from "./owner.js";
 import { MiddlewareCrashedError } from "./errors.js";
 
 /**

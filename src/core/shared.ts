@@ -2,7 +2,8 @@ import { Subject, Subscription, type OperatorFunction } from "rxjs";
 import { captureContext, type AsyncScope } from "./async-context.js";
 import { LONGEST_TIMEOUT_MS } from "./clock.js";
 import type { Delivery } from "./delivery.js";
-import { LiveDelivery, type Owner } from "./live-delivery.js";
+import { LiveDelivery } from "./live-delivery.js";
+import type { Owner } from "./owner.js";
 import {
   BusClosedError,
   InvalidMiddlewareError,

@@ -1,7 +1,8 @@
 import type { Observable } from "rxjs";
 import { uniqueId } from "../core/clock.js";
 import { abortError } from "../core/cancellation.js";
-import { FULFILLED, type LiveDelivery, type Owner } from "../core/live-delivery.js";
+import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
+import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { typeOf } from "../core/message.js";
 import { fromForm, type Middleware, type Part, type Step } from "../core/middleware.js";

@@ -1,6 +1,7 @@
 import { captureContext } from "../core/async-context.js";
 import type { HandlerContext } from "../core/delivery.js";
-import { FULFILLED, REJECTED, type LiveDelivery, type Owner } from "../core/live-delivery.js";
+import { FULFILLED, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
+import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
 import { LATER } from "../core/live-delivery.js";

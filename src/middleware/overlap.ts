@@ -1,5 +1,6 @@
 import { captureContext, type AsyncScope } from "../core/async-context.js";
-import { FULFILLED, REJECTED, type LiveDelivery, type Owner } from "../core/live-delivery.js";
+import { FULFILLED, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
+import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
 import { nesting } from "../core/nesting.js";

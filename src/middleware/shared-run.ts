@@ -53,6 +53,8 @@ export class SharedRun {
   }
 
   #refuseSelfDeadlock({ origin }: LiveDelivery): void {
+    // Nearly always.
+    if (origin.cause === undefined) return;
     const causes = [...origin.causes()];
     const runner = causes.indexOf(this.delivery.origin);
     if (runner < 0) return;

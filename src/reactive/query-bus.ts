@@ -2,7 +2,8 @@ import type { Subscription } from "rxjs";
 import type { MessageOf, MessageType, ResultOf } from "../core/message.js";
 import { QueryBus as CoreQueryBus, type QueryResult } from "../core/query-bus.js";
 import type { Handler, RefreshOptions } from "../core/registry.js";
-import { checkRefreshOn, liveQuery, type LiveQuery, type WatchOptions } from "./live-query.js";
+import { liveQuery, type LiveQuery } from "./live-query.js";
+import { checkRefreshOn, type WatchOptions } from "./watcher.js";
 
 /**
  * Takes queries to their one handler each and brings back the result, once or for as long as somebody watches.

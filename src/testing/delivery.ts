@@ -1,7 +1,8 @@
 import type { Observable } from "rxjs";
 import type { Clock } from "../core/clock.js";
 import type { Delivery } from "../core/delivery.js";
-import { LiveDelivery, type Owner } from "../core/live-delivery.js";
+import { LiveDelivery } from "../core/live-delivery.js";
+import type { Owner } from "../core/owner.js";
 import { checkedHeaders, Envelope, type MessageMeta } from "../core/envelope.js";
 import type { ResultOf } from "../core/message.js";
 import type { DispatchOptions } from "../core/options.js";

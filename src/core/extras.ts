@@ -1,0 +1,30 @@
+import type { Headers } from "./envelope.js";
+import type { LiveDelivery } from "./live-delivery.js";
+import type { Take } from "./results.js";
+
+/** Equal to nothing that can be thrown. */
+const NOTHING = Symbol("nothing");
+
+/** What few deliveries need; apart, so that the others stay small. */
+export class Extras {
+  controller: AbortController | undefined = undefined;
+  /** What is cancelled together with this delivery. */
+  effects: Set<LiveDelivery> | undefined = undefined;
+  /** The effects of another delivery that this one is among. */
+  among: Set<LiveDelivery> | undefined = undefined;
+  /** The delivery that was dispatched, of which this one is a fork. */
+  origin: LiveDelivery | undefined = undefined;
+  /** What this is an effect of, as long as both are in flight; then forgotten, or a chain of causes would keep its whole past alive. */
+  cause: LiveDelivery | undefined = undefined;
+  id: string | undefined = undefined;
+  correlationId: string | undefined = undefined;
+  causationId: string | undefined = undefined;
+  headers: Headers | undefined = undefined;
+  attempt = 1;
+  /** Under `ask$` a stream is a result like any other and travels up to whoever asked, through the middleware. */
+  streaming = false;
+  /** Takes every value of a stream, under `ask$`. */
+  values: Take | undefined = undefined;
+  /** What was last reported of what ran on. */
+  lateFailure: unknown = NOTHING;
+}

@@ -1,0 +1,294 @@
+import { isObservable, ReplaySubject, Subject, Subscription, type Observable } from "rxjs";
+import { captureContext, NO_SCOPE, type AsyncScope } from "../core/async-context.js";
+import { backoffMs } from "./background.js";
+import type { CommandBus } from "../core/command-bus.js";
+import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
+import type { Engine } from "../core/engine.js";
+import type { Envelope } from "../core/envelope.js";
+import {
+  CqrsError,
+  InvalidHandlerError,
+  InvalidMessageError,
+  LoopDetectedError,
+  SagaFailedError,
+} from "../core/errors.js";
+import { follow } from "../core/followers.js";
+import { guard } from "../core/guard.js";
+import { nameOf, typeOf } from "../core/message.js";
+import { nesting } from "../core/nesting.js";
+import {
+  currentReaction,
+  cycleIn,
+  effectOf,
+  reacting,
+  reactionTo,
+  remember,
+  type Reaction,
+} from "./reaction.js";
+
+/** How many events wait for a saga that is being restarted; further ones are reported. */
+const MOST_WAITING = 10_000;
+
+export interface SagaOptions {
+  readonly restart?: {
+    /** How often in a row it is restarted before it is given up; `Infinity` for ever. @defaultValue 10 */
+    readonly count?: number;
+    /** The wait before a restart, doubled from one to the next; none for the first after an event. @defaultValue 100 */
+    readonly delayMs?: number;
+    /** What no wait exceeds. A saga that runs for so long, or reacts, starts counting anew. @defaultValue 30_000 */
+    readonly maxDelayMs?: number;
+  };
+  /**
+   * How many reactions of sagas may lead to each other before the chain is cut with `LoopDetectedError`; `Infinity` for a process that
+   * keeps itself going by timers. @defaultValue 64
+   */
+  readonly maxHops?: number;
+  /** For faults and errors. @defaultValue the name of the function */
+  readonly name?: string;
+}
+
+export type SagaState = "running" | "restarting" | "failed" | "stopped";
+
+/** Unsubscribing stops the saga. */
+export interface SagaSubscription extends Subscription {
+  readonly state: SagaState;
+  /** The state, now and as it changes; completes when the saga has stopped or failed. */
+  readonly state$: Observable<SagaState>;
+}
+
+/** Given the events of a bus, says which commands follow. */
+export type SagaFunction = (events$: Observable<Envelope>) => Observable<object>;
+
+/** An event on its way to a saga. */
+interface Arrival {
+  readonly reaction: Reaction;
+  readonly depth: number;
+  readonly scope: AsyncScope;
+}
+
+/** One life of the function. */
+class Life {
+  // eslint-disable-next-line rxjs-x/no-exposed-subjects -- this class does not leave the file
+  readonly events = new Subject<Envelope>();
+  readonly subscription = new Subscription();
+  readonly startedMs = performance.now();
+  delivered = 0;
+  /** It has emitted after an event, so it is good for something. */
+  reacted = false;
+}
+
+/** Runs a saga, one life after the other. */
+export class SagaRunner {
+  readonly #engine: Engine;
+  readonly #commandBus: CommandBus;
+  readonly #project: SagaFunction;
+  readonly #name: string;
+  readonly #restart: Required<NonNullable<SagaOptions["restart"]>>;
+  readonly #maxHops: number;
+  readonly #states = new ReplaySubject<SagaState>(1);
+  /** Where it was made: what it begins by itself belongs to no event. */
+  readonly #ownScope = captureContext();
+  readonly #waiting: Arrival[] = [];
+  readonly #leave = new Subscription();
+  #state: SagaState | undefined;
+  #life: Life | undefined;
+  #busy = false;
+  #failures = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(engine: Engine, commandBus: CommandBus, project: SagaFunction, options: SagaOptions) {
+    const { restart: { count = 10, delayMs = 100, maxDelayMs = 30_000 } = {}, maxHops = 64, name } = options;
+    if (!(count >= 0) || !(delayMs >= 0) || !(maxDelayMs >= 0) || !(maxHops >= 1))
+      throw new InvalidHandlerError(
+        "A saga takes a restart count and delays of at least 0, and maxHops of at least 1.",
+      );
+    this.#engine = engine;
+    this.#commandBus = commandBus;
+    this.#project = project;
+    this.#name = name ?? (project.name || "saga");
+    this.#restart = { count, delayMs, maxDelayMs };
+    this.#maxHops = maxHops;
+  }
+
+  get state(): SagaState {
+    return this.#state ?? "running";
+  }
+
+  readonly state$ = guard(this.#states, (error) => this.#report(error));
+
+  run(whenEnded: () => void): void {
+    this.#leave.add(follow(this.#engine, (event) => this.#arrived(event)));
+    this.#leave.add(this.#engine.attach({ stop: () => this.#busClosed() }));
+    this.#leave.add(whenEnded);
+    this.#start();
+  }
+
+  stop(): void {
+    this.#end("stopped");
+  }
+
+  /** What it keeps for the end, it may still say. */
+  #busClosed(): void {
+    this.#life?.events.complete();
+    this.stop();
+  }
+
+  // Its lives ------------------------------------------------------------------------------------------------------
+
+  #start(): void {
+    const life = new Life();
+    this.#life = life;
+    this.#enter("running");
+    this.#ownScope.runInAsyncScope(() => {
+      try {
+        const commands$: unknown = this.#project(life.events.asObservable());
+        if (!isObservable(commands$))
+          throw new InvalidHandlerError(
+            `Saga ${this.#name} returned no Observable; return the commands as one.`,
+          );
+        life.subscription.add(
+          commands$.subscribe({
+            next: (command) => this.#emitted(life, command),
+            error: (error: unknown) => this.#failed(life, error),
+            complete: () => this.#life === life && this.stop(),
+          }),
+        );
+      } catch (error) {
+        this.#failed(life, error);
+      }
+    });
+  }
+
+  #failed(life: Life, error: unknown): void {
+    if (this.#life !== life) return;
+    this.#leaveLife();
+    const { count, delayMs, maxDelayMs } = this.#restart;
+    if (life.reacted || performance.now() - life.startedMs >= maxDelayMs) this.#failures = 0;
+    const failures = ++this.#failures;
+    this.#report(error);
+    // Whoever heard of it may have stopped it.
+    if (this.#over) return;
+    if (failures > count) {
+      this.#end("failed");
+      this.#report(new SagaFailedError(this.#name, failures, error));
+      return;
+    }
+    this.#enter("restarting");
+    if (this.#over) return;
+    if (failures === 1 && life.delivered > 0) return this.#start();
+    this.#timer = setTimeout(
+      () => {
+        this.#start();
+        this.#deal();
+      },
+      backoffMs(failures, delayMs, maxDelayMs),
+    );
+    (this.#timer as { unref?(): void }).unref?.();
+  }
+
+  #leaveLife(): void {
+    const life = this.#life;
+    this.#life = undefined;
+    try {
+      life?.subscription.unsubscribe();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #end(state: "failed" | "stopped"): void {
+    if (this.#over) return;
+    this.#enter(state);
+    this.#leaveLife();
+    clearTimeout(this.#timer);
+    this.#waiting.length = 0;
+    this.#states.complete();
+    this.#leave.unsubscribe();
+  }
+
+  get #over(): boolean {
+    return this.#state === "failed" || this.#state === "stopped";
+  }
+
+  #enter(state: SagaState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#states.next(state);
+  }
+
+  // Events ---------------------------------------------------------------------------------------------------------
+
+  #arrived(event: LiveDelivery): void {
+    const reaction = reactionTo(event, this);
+    const { depth } = nesting;
+    if (!this.#busy && this.#life !== undefined) {
+      this.#waiting.push({ reaction, depth, scope: NO_SCOPE });
+      this.#deal();
+    } else if (this.#waiting.length < MOST_WAITING) {
+      this.#waiting.push({ reaction, depth, scope: captureContext() });
+    } else {
+      this.#report(
+        new CqrsError(`${MOST_WAITING} events wait for saga ${this.#name}; it misses ${event.typeName}.`, {
+          messageType: event.typeName,
+        }),
+        reaction.event,
+      );
+    }
+  }
+
+  /** One event at a time: what it causes comes after it, for all parts of the saga. */
+  #deal(): void {
+    if (this.#busy) return;
+    this.#busy = true;
+    const { depth } = nesting;
+    try {
+      while (this.#life !== undefined && this.#waiting.length > 0) {
+        const life: Life = this.#life;
+        const arrival = this.#waiting.shift()!;
+        life.delivered++;
+        nesting.depth = arrival.depth;
+        arrival.scope.runInAsyncScope(() =>
+          reacting(arrival.reaction, () => life.events.next(arrival.reaction.event)),
+        );
+      }
+    } finally {
+      nesting.depth = depth;
+      this.#busy = false;
+    }
+  }
+
+  // Commands -------------------------------------------------------------------------------------------------------
+
+  #emitted(life: Life, command: unknown): void {
+    if (this.#life !== life) return;
+    if (life.delivered > 0) life.reacted = true;
+    const current = currentReaction();
+    const event = current?.saga === this ? current.event : undefined;
+    if (typeof command !== "object" || command === null) {
+      const text = `Saga ${this.#name} emitted ${command === null ? "null" : `a value of type ${typeof command}`}; filter out what is no command.`;
+      return this.#report(new InvalidMessageError(text), event);
+    }
+    if (current === undefined) return this.#dispatch(command, event, undefined);
+    const name = nameOf(typeOf(command));
+    if (current.hops < this.#maxHops) {
+      const effect = effectOf(current, name);
+      return reacting(effect, () => this.#dispatch(command, event, effect));
+    }
+    this.#report(
+      new LoopDetectedError(this.#name, name, this.#maxHops, cycleIn([...current.names, name])),
+      event,
+    );
+  }
+
+  #dispatch(command: object, event: Envelope | undefined, effect: Reaction | undefined): void {
+    const delivery = this.#commandBus.engine.send(command, event && { causedBy: event });
+    if (effect !== undefined && delivery.pending) remember(delivery, effect);
+    delivery.whenSettled(() => {
+      if (delivery.status !== FULFILLED) this.#report(delivery.result, delivery.envelope);
+    });
+  }
+
+  #report(error: unknown, envelope?: Envelope): void {
+    this.#engine.report({ kind: "saga", source: this.#name, error, envelope });
+  }
+}
