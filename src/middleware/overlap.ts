@@ -84,16 +84,22 @@ class Turn {
 
 /** Turns in order. A list, because whoever is aborted leaves from the middle, and a Set is slow to find its first entry when many have left. */
 class Line {
-  length = 0;
-  first: Turn | undefined = undefined;
-  #last: Turn | undefined = undefined;
+  declare length: number;
+  declare first: Turn | undefined;
+  declare private last: Turn | undefined;
+
+  constructor() {
+    this.length = 0;
+    this.first = undefined;
+    this.last = undefined;
+  }
 
   add(turn: Turn): void {
     turn.line = this;
-    turn.previous = this.#last;
-    if (this.#last === undefined) this.first = turn;
-    else this.#last.following = turn;
-    this.#last = turn;
+    turn.previous = this.last;
+    if (this.last === undefined) this.first = turn;
+    else this.last.following = turn;
+    this.last = turn;
     this.length++;
   }
 
@@ -101,7 +107,7 @@ class Line {
     const { previous, following } = turn;
     if (previous === undefined) this.first = following;
     else previous.following = following;
-    if (following === undefined) this.#last = previous;
+    if (following === undefined) this.last = previous;
     else following.previous = previous;
     turn.line = turn.previous = turn.following = undefined;
     this.length--;
@@ -114,13 +120,19 @@ class Line {
 
 /** The messages of one key. */
 class Lane {
-  readonly key: unknown;
-  readonly running = new Line();
-  readonly waiting = new Line();
-  draining = false;
+  declare readonly key: unknown;
+  declare readonly running: Line;
+  declare readonly waiting: Line;
+  declare draining: boolean;
+  /** Another one may have taken its place. */
+  declare forgotten: boolean;
 
   constructor(key: unknown) {
     this.key = key;
+    this.running = new Line();
+    this.waiting = new Line();
+    this.draining = false;
+    this.forgotten = false;
   }
 }
 
@@ -200,8 +212,9 @@ class Lanes {
     const { line } = turn;
     line?.remove(turn);
     if (line !== lane.running) return;
+    if (lane.waiting.length === 0) this.#forgetIfIdle(lane);
     // What aborts one message may be about to abort those that wait for it, too: a signal that they share, or the end of the bus.
-    if (lane.waiting.length === 0 || status === FULFILLED || status === REJECTED) this.#drain(lane);
+    else if (status === FULFILLED || status === REJECTED) this.#drain(lane);
     else void Promise.resolve().then(() => this.#drain(lane));
   }
 
@@ -220,8 +233,14 @@ class Lanes {
     }
     nesting.depth = depth;
     lane.draining = false;
-    if (lane.running.length + lane.waiting.length === 0 && this.#lanes.get(lane.key) === lane)
-      this.#lanes.delete(lane.key);
+    this.#forgetIfIdle(lane);
+  }
+
+  /** Not while it is drained: it would be made anew for a message that is sent by one that runs. */
+  #forgetIfIdle(lane: Lane): void {
+    if (lane.running.length + lane.waiting.length > 0 || lane.draining || lane.forgotten) return;
+    lane.forgotten = true;
+    this.#lanes.delete(lane.key);
   }
 }
 
