@@ -113,10 +113,8 @@ describe("settleAll", () => {
     withTraps(async () => {
       const bus = new CommandBus();
       await settleAll(bus);
-      expect([bus.engine.observers.watchingMessages, bus.engine.observers.watchingOutcomes]).toEqual([
-        false,
-        false,
-      ]);
+      const { messages, outcomes } = bus.engine.observers;
+      expect([messages.observed, outcomes.observed]).toEqual([false, false]);
     }));
 
   it("works under fake timers: what waits for one stays in flight until the test advances it", () =>

@@ -8,6 +8,8 @@ import { guard, type Report } from "./guard.js";
 export class Broadcast<T> {
   #subscribers: readonly Subscriber<T>[] = [];
   #completed = false;
+  /** A field, because it is looked at for each message. */
+  observed = false;
   readonly #report: Report;
   readonly stream: Observable<T>;
 
@@ -16,17 +18,16 @@ export class Broadcast<T> {
     this.stream = guard(
       new Observable((subscriber) => {
         if (this.#completed) return subscriber.complete();
-        this.#subscribers = [...this.#subscribers, subscriber];
-        return () => {
-          this.#subscribers = this.#subscribers.filter((other) => other !== subscriber);
-        };
+        this.#become([...this.#subscribers, subscriber]);
+        return () => this.#become(this.#subscribers.filter((other) => other !== subscriber));
       }),
       report,
     );
   }
 
-  get observed(): boolean {
-    return this.#subscribers.length > 0;
+  #become(subscribers: readonly Subscriber<T>[]): void {
+    this.#subscribers = subscribers;
+    this.observed = subscribers.length > 0;
   }
 
   next(value: T): void {

@@ -22,17 +22,17 @@ export abstract class Bus {
 
   /** Every message, as it was accepted and before anything is done for it. */
   get messages$(): Observable<Envelope> {
-    return this.#engine.observers.messages$;
+    return this.#engine.observers.messages.stream;
   }
 
   /** How every accepted message ended. */
   get outcomes$(): Observable<Outcome> {
-    return this.#engine.observers.outcomes$;
+    return this.#engine.observers.outcomes.stream;
   }
 
   /** What went wrong beside the messages' own results. Without a subscriber, errors go to the console, one a second at most. */
   get faults$(): Observable<Fault> {
-    return this.#engine.observers.faults$;
+    return this.#engine.observers.faults.stream;
   }
 
   /** How many accepted messages have not been settled. */

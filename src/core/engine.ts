@@ -17,7 +17,7 @@ import { middlewareName, type Middleware, type Part, type Step } from "./middlew
 import { nesting } from "./nesting.js";
 import { Observers } from "./observers.js";
 import type { BusDescription, BusOptions, CloseReport, DispatchOptions } from "./options.js";
-import type { Fault } from "./outcome.js";
+import type { Fault, Outcome } from "./outcome.js";
 import { build, checkMiddleware } from "./pipeline.js";
 import { callHandler, HandlerRegistry, type Registration } from "./registry.js";
 import type { Take } from "./results.js";
@@ -187,11 +187,11 @@ export class Engine implements Owner {
     delivery.depth = nesting.depth = depth + 1;
     this.#inFlight.count++;
     this.#used = true;
-    const { observers } = this;
+    const { messages, outcomes } = this.observers;
     try {
-      if (observers.watching) {
+      if (messages.observed || outcomes.observed) {
         delivery.startedMs = monotonicNow(this.clock);
-        if (observers.watchingMessages) observers.message(delivery.envelope);
+        if (messages.observed) this.observers.deliver(messages, delivery.envelope);
       }
       if (isWatched(this.#diagnostics)) runDiagnosed(delivery, step, this.#diagnostics);
       else delivery.run(step);
@@ -209,7 +209,7 @@ export class Engine implements Owner {
 
   ended(delivery: LiveDelivery): void {
     this.#inFlight.leave(delivery);
-    if (this.observers.watchingOutcomes) this.#tellOutcome(delivery);
+    if (this.observers.outcomes.observed) this.#tellOutcome(delivery);
     if (this.#closing !== undefined) this.#closing.ended();
   }
 
@@ -219,7 +219,8 @@ export class Engine implements Owner {
     const { depth } = nesting;
     // What an observer of this outcome causes is one deeper, however long the message took.
     nesting.depth = Math.max(depth, delivery.depth);
-    this.observers.outcome(
+    this.observers.deliver<Outcome>(
+      this.observers.outcomes,
       status === FULFILLED
         ? { status: "fulfilled", value: result, envelope, durationMs }
         : { status: "rejected", reason: result, envelope, durationMs },

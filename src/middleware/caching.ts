@@ -124,6 +124,8 @@ class Cache implements Part {
     } catch (error) {
       return this.#passBy(delivery, error);
     }
+    // Looked at first, because it is what a cache is for.
+    if (isEntry(found)) return this.#answerWith(found, key, delivery);
     return isThenable(found)
       ? asPromise(found).then(
           (found) => this.#answerWith(found, key, delivery),

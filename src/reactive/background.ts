@@ -76,7 +76,7 @@ export class Background {
       clearTimeout(job.retryTimer);
       this.#ready.delete(job);
       const { status, result, typeName, envelope } = delivery;
-      if (status === REJECTED && !engine.observers.watchingOutcomes)
+      if (status === REJECTED && !engine.observers.outcomes.observed)
         engine.report({ kind: "background", source: typeName, error: result, envelope });
       if (--this.#unsettled > 0) return;
       const drained = this.#drained;
