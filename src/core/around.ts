@@ -41,13 +41,16 @@ export function around<M extends object = object, R = unknown>(call: AroundFunct
 function callAround(call: AroundFunction, delivery: LiveDelivery, rest: Step): unknown {
   let below: unknown;
   let returned = false;
+  const late = (error: unknown): void => {
+    if (!delivery.pending) delivery.lateFailure(error);
+  };
   const next = (message?: object): unknown => {
     if (!delivery.pending) throw afterTheEnd(call, delivery);
     if (message === null) throw nextOfNull(call);
     // Called once more: the earlier result may have been forgotten.
-    minded(below, delivery);
+    minded(below, late);
     below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
-    if (returned) minded(below, delivery);
+    if (returned) minded(below, late);
     return below;
   };
   let result: unknown;
@@ -55,21 +58,18 @@ function callAround(call: AroundFunction, delivery: LiveDelivery, rest: Step): u
     result = call(delivery.message, next, delivery);
   } catch (error) {
     returned = true;
-    minded(below, delivery);
+    minded(below, late);
     throw error;
   }
   returned = true;
-  if (below !== result) minded(below, delivery);
+  if (below !== result) minded(below, late);
   return result;
 }
 
 /** What a middleware may have forgotten to await: the rest goes on, and what it fails with after the end must neither be lost nor end the process. */
-function minded(below: unknown, delivery: LiveDelivery): void {
-  if (below instanceof Promise) {
-    below.then(undefined, (error: unknown) => {
-      if (!delivery.pending) delivery.lateFailure(error);
-    });
-  } else if (isThenable(below)) minded(Promise.resolve(below), delivery);
+function minded(below: unknown, late: (error: unknown) => void): void {
+  if (below instanceof Promise) below.then(undefined, late);
+  else if (isThenable(below)) Promise.resolve(below).then(undefined, late);
 }
 
 function afterTheEnd({ name }: AroundFunction, { typeName }: LiveDelivery): MiddlewareCrashedError {
