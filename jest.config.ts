@@ -1,6 +1,18 @@
 /** @jest-config-loader-options {"transpileOnly": true} */
 import type { Config } from "jest";
 
+const tsconfig = {
+  target: "ES2022",
+  lib: ["ES2022", "DOM", "DOM.Iterable", "ESNext.Disposable"],
+  module: "CommonJS",
+  moduleResolution: "Node10",
+  ignoreDeprecations: "6.0",
+  esModuleInterop: true,
+  isolatedModules: true,
+  sourceMap: true,
+  inlineSources: true,
+};
+
 // Specs run as CommonJS and are not type-checked here: `npm run typecheck` does that.
 const config: Config = {
   testEnvironment: "node",
@@ -14,24 +26,14 @@ const config: Config = {
     "^cqrx/(.+)$": "<rootDir>/src/$1/index.ts",
   },
   transform: {
-    "^.+\\.ts$": [
+    "^.+\\.ts$": ["ts-jest", { diagnostics: false, tsconfig }],
+    // arktype is published as ES modules only.
+    "/node_modules/(?:arktype|arkregex|@ark)/.+\\.js$": [
       "ts-jest",
-      {
-        diagnostics: false,
-        tsconfig: {
-          target: "ES2022",
-          lib: ["ES2022", "DOM", "DOM.Iterable", "ESNext.Disposable"],
-          module: "CommonJS",
-          moduleResolution: "Node10",
-          ignoreDeprecations: "6.0",
-          esModuleInterop: true,
-          isolatedModules: true,
-          sourceMap: true,
-          inlineSources: true,
-        },
-      },
+      { diagnostics: false, tsconfig: { ...tsconfig, allowJs: true } },
     ],
   },
+  transformIgnorePatterns: ["/node_modules/(?!(?:arktype|arkregex|@ark)/)"],
 };
 
 export default config;

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { inspect } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import {
@@ -11,6 +10,7 @@ import {
 } from "cqrx";
 import { validation } from "cqrx/middleware";
 import { delivery, marbles } from "cqrx/testing";
+import { type } from "arktype";
 import { map, tap } from "rxjs";
 import * as v from "valibot";
 import { z } from "zod";
@@ -32,27 +32,11 @@ class CreateUser {
   }
 }
 
-/** What arktype makes of `{ email: "string.email", tags: "string.lower[]" }`: a schema that is a function. It cannot be loaded by Jest. */
-const likeArktype: StandardSchema = Object.assign(() => undefined, {
-  "~standard": {
-    version: 1 as const,
-    vendor: "arktype",
-    validate: (value: unknown) => {
-      const { email, tags } = value as CreateUser;
-      const trimmed = typeof email === "string" ? email.trim() : "";
-      if (!trimmed.includes("@"))
-        return { issues: [{ message: "email must be an email address", path: ["email"] }] };
-      const bad = tags.findIndex((tag) => typeof tag !== "string");
-      if (bad >= 0) return { issues: [{ message: `tags[${bad}] must be a string`, path: ["tags", bad] }] };
-      return { value: { email: trimmed, tags } };
-    },
-  },
-});
-
 const libraries: readonly [string, StandardSchema][] = [
   ["zod", z.object({ email: z.string().trim().pipe(z.email()), tags: z.array(z.string()) })],
   ["valibot", v.object({ email: v.pipe(v.string(), v.trim(), v.email()), tags: v.array(v.string()) })],
-  ["a schema that is a function, as arktype's are", likeArktype],
+  // A schema that is a function.
+  ["arktype", type({ email: "string.trim |> string.email", tags: "string[]" })],
 ];
 
 describe.each(libraries)("validation with %s", (_, schema) => {
@@ -93,7 +77,9 @@ describe.each(libraries)("validation with %s", (_, schema) => {
       });
       expect(error.message).toMatch(/^payload\.email does not fit the schema: ./);
       expect(error.issues).toHaveLength(1);
-      expect(error.issues[0]).toEqual({ message: expect.any(String), path: ["email"] });
+      const [issue] = error.issues;
+      expect(issue).toEqual({ message: expect.any(String), path: expect.anything() });
+      expect([...issue!.path!]).toEqual(["email"]);
 
       // valibot's issues hold the input, and so does its text where a type is wrong.
       expect(inspect(error)).not.toContain("tags");
@@ -107,25 +93,6 @@ describe.each(libraries)("validation with %s", (_, schema) => {
 });
 
 describe("validation", () => {
-  it("works with arktype where it is installed", () => {
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      [
-        "--input-type=module",
-        "-e",
-        `const { type } = await import("arktype").catch(() => ({}));
-         const schema = type?.({ email: "string.email", tags: "string[]" })["~standard"];
-         const issues = schema?.validate({ email: "no", tags: [] }).issues;
-         console.log(JSON.stringify(schema && { vendor: schema.vendor, version: schema.version, path: issues[0].path }));`,
-      ],
-      { encoding: "utf8" },
-    );
-    expect(stderr).toBe("");
-    // Not installed, or what the stand-in above stands for.
-    if (stdout.trim() !== "undefined")
-      expect(JSON.parse(stdout)).toEqual({ vendor: "arktype", version: 1, path: ["email"] });
-  });
-
   it("takes the schema of the class, and prefers the map", () =>
     withTraps(async () => {
       class Rename {
