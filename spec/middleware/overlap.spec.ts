@@ -1,9 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, it, jest } from "@jest/globals";
 import {
   around,
@@ -767,28 +762,4 @@ describe("overlap as an operator", () => {
       .subscribe({ error: (reason: unknown) => (error = reason) });
     expect(error).toMatchObject({ code: "MIDDLEWARE_CRASHED" });
   });
-});
-
-describe("leaks", () => {
-  it("170 200,000 keys keep nothing, in a heap of 64 MB", async () => {
-    const built = mkdtempSync(join(tmpdir(), "cqrx-keys-"));
-    const run = promisify(execFile);
-    try {
-      const script = join(built, "keys.mjs");
-      const esbuild = join(process.cwd(), "node_modules/.bin/esbuild");
-      const format = ["--bundle", "--platform=node", "--format=esm", `--outfile=${script}`];
-      await run(esbuild, ["spec/soak/keys.ts", ...format]);
-      const { stdout, stderr } = await run(process.execPath, [
-        "--expose-gc",
-        "--max-old-space-size=64",
-        script,
-      ]);
-      expect(stderr).toBe("");
-      const { slope, growth } = JSON.parse(stdout) as { slope: number; growth: number };
-      expect(slope).toBeLessThan(4);
-      expect(growth).toBeLessThan(2 ** 20);
-    } finally {
-      rmSync(built, { recursive: true });
-    }
-  }, 60_000);
 });

@@ -1,6 +1,6 @@
-// Handlers, stream handlers, observers and buses that come and go.
-import { CommandBus, EventBus, HandlerRegistry } from "cqrx";
-import type { Observable } from "rxjs";
+// Handlers, stream handlers, observers, live queries and buses that come and go.
+import { CommandBus, EventBus, HandlerRegistry, Query, QueryBus } from "cqrx";
+import { Subject, type Observable } from "rxjs";
 import { activeResources, growthOf, report } from "./heap.js";
 
 class Work {}
@@ -37,6 +37,23 @@ const types = await growthOf(100_000, async () => {
   await bus.dispatch(new OnTheFly());
   registration.unsubscribe();
 });
+class Count extends Query<number> {
+  readonly of: number;
+
+  constructor(of: number) {
+    super();
+    this.of = of;
+  }
+}
+const queries = new QueryBus();
+const change$ = new Subject<void>();
+queries.register(Count, async ({ of }) => of);
+const watchers = await growthOf(100_000, async (n) => {
+  const watcher = queries.watch(new Count(n), { refreshOn: change$ }).subscribe();
+  await Promise.resolve();
+  if (n % 100 === 0) change$.next();
+  watcher.unsubscribe();
+});
 const common = new HandlerRegistry();
 common.register(Work, () => undefined);
 const buses = await growthOf(100_000, async () => {
@@ -44,13 +61,17 @@ const buses = await growthOf(100_000, async () => {
   await short.dispatch(new Work());
   await short.close();
 });
-report({
+const result = {
   handlers,
   lanes,
   observers,
   types,
+  watchers,
   buses,
   collected,
   size: bus.describe().handlers.length,
+  watched: change$.observed,
+  asking: queries.inFlight,
   resources: activeResources(),
-});
+};
+await report(result, bus);

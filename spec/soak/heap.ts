@@ -1,5 +1,7 @@
+import type { CommandBus } from "cqrx";
+
 /** Bytes that survive a collection. */
-async function heap(): Promise<number> {
+export async function heap(): Promise<number> {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) throw new Error("Run with --expose-gc.");
   for (let round = 0; round < 4; round++) {
@@ -46,6 +48,32 @@ export function activeResources(): string[] {
     .filter((name) => !/PipeWrap|TTYWrap|Immediate|FSReq|FileHandle/.test(name));
 }
 
-export function report(result: object): void {
-  console.log(JSON.stringify(result));
+const { setTimeout, clearTimeout } = globalThis;
+type Timer = ReturnType<typeof setTimeout>;
+
+/** From now on, the timers that have neither fired nor been cleared: also those that keep no process alive, which `activeResources` does not list. */
+export function timersFromNow(): ReadonlySet<Timer> {
+  const timers = new Set<Timer>();
+  globalThis.setTimeout = ((run: () => void, delayMs?: number) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      run();
+    }, delayMs);
+    timers.add(timer);
+    return timer;
+  }) as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => {
+    timers.delete(timer as Timer);
+    clearTimeout(timer);
+  };
+  return timers;
+}
+
+/** Prints what was measured, and that one more message has succeeded after it. */
+export async function report(result: object, bus: CommandBus): Promise<void> {
+  class Canary {}
+  let canaries = 0;
+  bus.register(Canary, () => void canaries++);
+  await bus.dispatch(new Canary());
+  console.log(JSON.stringify({ ...result, canaries, inFlight: bus.inFlight }));
 }

@@ -1,8 +1,9 @@
 // One signal, and one message in flight as the cause, shared by 100,000 dispatches and asks; deadlines that are not reached.
 import { getEventListeners } from "node:events";
 import { CommandBus, QueryBus, shared, type HandlerContext } from "cqrx";
+import { timeLimit } from "cqrx/middleware";
 import { tap } from "rxjs";
-import { activeResources, growthOf, report } from "./heap.js";
+import { activeResources, growthOf, report, timersFromNow } from "./heap.js";
 
 class Work {}
 class Ask {}
@@ -10,6 +11,7 @@ class Ask {}
 const warnings: string[] = [];
 process.on("warning", ({ name }) => warnings.push(name));
 
+const timers = timersFromNow();
 const shutdown = new AbortController();
 const { signal } = shutdown;
 const commandBus = new CommandBus({ middleware: [shared(tap(), { holdTimeoutMs: 60_000 })] });
@@ -39,15 +41,25 @@ let_go();
 await Promise.all(waiting);
 
 const after = getEventListeners(signal, "abort").length;
+
+// Deadlines of a minute, for what ends at once.
+const limited = new CommandBus({ middleware: [timeLimit(60_000)] });
+limited.register(Work, () => Promise.resolve());
+const inTime = await growthOf(10_000, () => limited.dispatch(new Work()));
+const timersWithin = timers.size;
 const closed = await commandBus.close({ timeoutMs: 0 });
 await queryBus.close({ timeoutMs: 60_000 });
-report({
+const result = {
   one,
   caused,
+  inTime,
+  timersWithin,
   together,
   after,
   warnings,
   aborted: closed.aborted.length,
   long: await long,
+  timers: timers.size,
   resources: activeResources(),
-});
+};
+await report(result, limited);
