@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { afterEach, describe, expect, it } from "@jest/globals";
 import {
   Command,
   CommandBus,
@@ -10,7 +10,7 @@ import {
   type MessageType,
 } from "cqrx";
 import fc from "fast-check";
-import { canaries, withTraps } from "../support/traps.js";
+import { canaries, freshCanaries, withTraps } from "../support/traps.js";
 import { reasonOf } from "./support.js";
 
 class Box extends Command {
@@ -35,6 +35,13 @@ const refusal = (run: () => unknown): InvalidMessageError => {
 };
 
 describe("envelopes and bad input", () => {
+  // Whatever was refused: the next envelope is written, read and dispatched.
+  afterEach(async () => {
+    const { payload } = Envelope.fromJSON(JSON.stringify(Envelope.of(new Box("canary"))), Box);
+    expect(payload).toStrictEqual(new Box("canary"));
+    await freshCanaries();
+  });
+
   it("104 whatever a type is called, no inherited function is found or called", () =>
     withTraps(async () => {
       const buses = [new CommandBus(), new QueryBus(), new EventBus()] as const;

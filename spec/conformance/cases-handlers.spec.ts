@@ -209,6 +209,7 @@ describe("handlers", () => {
       expect(await reasonOf(bus.ask(new Load(1)))).toBe(boom);
       expect(faults).toEqual([]);
       expect(outcomes).toEqual(["fulfilled", "rejected"]);
+      await canaries(bus);
     }));
 
   it("14 a delivery resolved with a promise settles as the promise does", () =>
@@ -224,6 +225,7 @@ describe("handlers", () => {
       expect(await reasonOf(commandBus.dispatch(new Save()))).toBe(boom);
       expect(await reasonOf(queryBus.ask(new Load()))).toBe(boom);
       expect(outcomes).toEqual(["rejected", "rejected"]);
+      await canaries(commandBus, queryBus);
     }));
 
   it("15 without a handler, dispatch and ask reject with the name and the nearest names; publish resolves", () =>
@@ -333,7 +335,7 @@ describe("handlers", () => {
                 expect((published.reason as EventHandlersFailedError).errors).toEqual(expected);
               }
             }
-            expect(bus.inFlight).toBe(0);
+            await canaries(bus);
           }),
           { numRuns: 100 },
         );

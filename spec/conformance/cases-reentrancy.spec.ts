@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { CommandBus, DispatchDepthExceededError, EventBus, QueryBus, type HandlerContext } from "cqrx";
 import fc from "fast-check";
-import { canaries, macrotask, withTraps } from "../support/traps.js";
+import { canaries, freshCanaries, macrotask, withTraps } from "../support/traps.js";
 import { reasonOf } from "./support.js";
 
 class Step {
@@ -82,6 +82,8 @@ describe("re-entrancy and order", () => {
             if (parent !== undefined)
               expect(at.get(`message ${id}`)).toBeGreaterThan(at.get(`message ${parent}`)!);
           }
+          // Not of the type that these observers read.
+          await freshCanaries();
         }),
         { numRuns: 60 },
       );

@@ -11,7 +11,7 @@ import {
   type Outcome,
 } from "cqrx";
 import { concatMap, debounceTime, delay, mergeMap, NEVER, Observable, of } from "rxjs";
-import { canaries, macrotask, withTraps } from "../support/traps.js";
+import { canaries, freshCanaries, macrotask, withTraps } from "../support/traps.js";
 import { deferred, microtasks, reasonOf, watch } from "./support.js";
 
 class Work {
@@ -31,7 +31,11 @@ class Child {
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
-afterEach(() => void jest.useRealTimers());
+afterEach(async () => {
+  jest.useRealTimers();
+  // The buses of these cases are closed: others must not notice.
+  await freshCanaries();
+});
 
 describe("shutdown", () => {
   it("50 close refuses new messages, lets 10 running and 10 queued finish, and ends the streams after the last outcome", () =>

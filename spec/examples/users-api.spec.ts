@@ -563,6 +563,16 @@ describe("SIGTERM", () => {
     }).then(({ status }) => status);
   }
 
+  /** The canary: a service that is started after the other has gone does its work. */
+  async function nextServes(folder: string): Promise<void> {
+    const { child, url } = await started(folder);
+    await using _ = child;
+    const creating = create(url, "canary");
+    await child.match(/waiting: 1\b/);
+    child.send("go on");
+    expect(await creating).toBe(201);
+  }
+
   it("58 with requests in flight exits 0 within the grace, each effect once", async () => {
     await inTemporaryFolder(async (folder) => {
       const { child, url } = await started(folder);
@@ -582,6 +592,7 @@ describe("SIGTERM", () => {
       expect(await child.exited).toEqual({ code: 0, signal: null });
       expect(readFileSync(join(folder, "ledger"), "utf8").trim().split("\n").sort()).toEqual(ids.sort());
       expect(child.printed).toContain("bye");
+      await nextServes(folder);
     });
   }, 30_000);
 
@@ -596,6 +607,7 @@ describe("SIGTERM", () => {
       child.kill("SIGTERM");
       expect(await child.exited).toEqual({ code: 1, signal: null });
       expect(await creating).toBe("cut off");
+      await nextServes(folder);
     });
   }, 30_000);
 
@@ -608,6 +620,7 @@ describe("SIGTERM", () => {
       child.kill("SIGINT");
       expect(await creating).toBe(503);
       expect(await child.exited).toEqual({ code: 0, signal: null });
+      await nextServes(folder);
     });
   }, 30_000);
 });

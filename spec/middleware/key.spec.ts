@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import { describe, expect, it } from "@jest/globals";
+import { afterEach, describe, expect, it } from "@jest/globals";
 import { Query, QueryBus, type HandlerContext } from "cqrx";
 import { caching, coalescing, messageKey } from "cqrx/middleware";
 import fc from "fast-check";
@@ -55,6 +55,15 @@ const anything = fc.anything({
   withNullPrototype: true,
   withSparseArray: true,
   withTypedArray: true,
+});
+
+/** Whatever was made a key of: the next query is asked, and found again. */
+afterEach(async () => {
+  const bus = new QueryBus({ middleware: [coalescing(), caching({ store: new Map() })] });
+  let runs = 0;
+  bus.register(Find, () => ++runs);
+  expect([await bus.ask(new Find("canary")), await bus.ask(new Find("canary"))]).toEqual([1, 1]);
+  await canaries(bus);
 });
 
 describe("messageKey", () => {

@@ -175,6 +175,7 @@ describe.each([
               expect(pause).toBeLessThanOrEqual(longest);
             }
             expect(jest.getTimerCount()).toBe(0);
+            await canaries(bus);
           },
         ),
         { numRuns: 60 },

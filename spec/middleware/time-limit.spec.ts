@@ -86,6 +86,7 @@ describe.each([
           expect(outcomes).toEqual([sent.status]);
           expect(sent.settlements).toBe(1);
           expect(jest.getTimerCount()).toBe(0);
+          await canaries(bus);
         }),
       );
     }));

@@ -157,6 +157,7 @@ describe("watch", () => {
     bus.register(Count, () => (order.push("ask"), 1));
     watch({ refreshOn: new Observable(() => void order.push("listen")) }).subscribe();
     expect(order).toEqual(["listen", "ask"]);
+    return canaries(bus);
   });
 
   it("asks once at first, even if refreshOn emits on subscription", async () => {
@@ -196,7 +197,10 @@ describe("watch", () => {
       runs[n]!.resolve(n);
       await microtasks();
     }
-    expect(log).toEqual([0, 1, 2, 3, 4]);
+    runs[5]!.resolve(5);
+    await microtasks();
+    expect(log).toEqual([0, 1, 2, 3, 4, 5]);
+    await canaries(bus);
   });
 
   it("96 a re-run that throws is told to onError; the watcher stays and the next change recovers", () =>
@@ -259,6 +263,7 @@ describe("watch", () => {
     expect([errors, first.log]).toEqual([[new Error("cold start")], []]);
     const second = shownBy(watch());
     expect([first.log, second.log, counted.runs]).toEqual([[2], [2], 2]);
+    await canaries(bus);
   });
 
   it("an onError that throws, and one that watches again, disturb nobody", () =>
@@ -338,6 +343,7 @@ describe("watch", () => {
     bus.watch(new Count("users"), { headers: { role: "admin" } }).subscribe();
     bus.watch(new Count("users"), { headers: { role: "admin" } }).subscribe();
     expect(asked).toEqual(["users {}", "orders {}", 'users {"role":"admin"}']);
+    return canaries(bus);
   });
 
   it("97 watchers with sources of their own share the run, and each source refreshes all", async () => {
@@ -357,6 +363,7 @@ describe("watch", () => {
     expect([first.log, counted.runs]).toEqual([[1, 2, 3], 3]);
     second.unsubscribe();
     expect(other$.observed).toBe(false);
+    await canaries(bus);
   });
 
   it("98 10,000 changes in a second make as many runs as coalesceMs allows, and the last state arrives", () =>
@@ -384,6 +391,7 @@ describe("watch", () => {
     for (let change = 0; change < 10_000; change++) refresh$.next(change);
     await microtasks();
     expect([counted.runs, log]).toEqual([2, [1, 2]]);
+    await canaries(bus);
   });
 
   it("98 the most impatient watcher decides; one that leaves takes its pending run along", async () => {
@@ -400,6 +408,7 @@ describe("watch", () => {
     expect(counted.runs).toBe(2);
     slow.unsubscribe();
     expect(jest.getTimerCount()).toBe(0);
+    await canaries(bus);
   });
 
   it("98 a query that refreshes itself leaves room for timers", () =>

@@ -1,6 +1,6 @@
 import { runInThisContext } from "node:vm";
 import { expect } from "@jest/globals";
-import { EventBus, QueryBus, type CommandBus } from "cqrx";
+import { CommandBus, EventBus, QueryBus } from "cqrx";
 
 /** What went past every promise and every `faults$`. */
 export interface Escaped {
@@ -51,6 +51,11 @@ function listenOnly(event: string, listener: (reason: unknown) => void): () => v
 /** Fails the test when anything escaped: an unhandled rejection, an uncaught exception or a process warning. */
 export async function withTraps(run: () => Promise<void> | void): Promise<void> {
   expect(await escapedFrom(run)).toEqual({ unhandledRejections: [], uncaughtExceptions: [], warnings: [] });
+}
+
+/** Canaries where the buses of a test are closed or for good occupied: new buses must work as if nothing had been. */
+export function freshCanaries(): Promise<void> {
+  return canaries(new CommandBus(), new QueryBus(), new EventBus());
 }
 
 /** Sends a fresh message of a fresh type through each bus: whatever happened before, it must succeed, and leave nothing in flight. */
