@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -11,6 +11,9 @@ import { reasonOf, watch } from "./support.js";
 
 const run = promisify(execFile);
 const root = process.cwd();
+const entries = readdirSync(join(root, "src")).filter((name) =>
+  existsSync(join(root, `src/${name}/index.ts`)),
+);
 let folder: string;
 
 beforeAll(async () => {
@@ -22,7 +25,15 @@ beforeAll(async () => {
   );
   await run(
     join(root, "node_modules/.bin/esbuild"),
-    ["--bundle", "--platform=node", "--format=esm", `--outfile=${join(folder, "rxjs.mjs")}`, "rxjs"],
+    [
+      ...entries.map((entry) => `src/${entry}/index.ts`),
+      "--bundle",
+      "--splitting",
+      "--platform=node",
+      "--format=esm",
+      "--out-extension:.js=.mjs",
+      `--outdir=${folder}`,
+    ],
     { cwd: root },
   );
 });
@@ -38,11 +49,19 @@ async function script(lines: string): Promise<{ stdout: string; stderr: string; 
      let ended = performance.now();
      process.on("exit", (code) => console.log("idle", performance.now() - ended, "code", code));
      ${lines}
+     {
+       const { CommandBus } = await import("./cqrx.mjs");
+       class Canary {}
+       const bus = new CommandBus();
+       bus.register(Canary, () => console.log("canary"));
+       await bus.dispatch(new Canary());
+     }
      ended = performance.now();`,
   );
   const { stdout, stderr } = await run(process.execPath, [file], { timeout: 10_000 });
   const [, idle, code] = /idle ([\d.]+) code (\d+)/.exec(stdout)!;
   expect(code).toBe("0");
+  expect(stdout).toContain("canary\n");
   return { stdout, stderr, idleMs: Number(idle) };
 }
 
@@ -104,24 +123,35 @@ describe("process exit", () => {
       const log = console.error;
       console.error = () => undefined;
       bus.register(Message, () => { throw new Error("boom"); });
+      events.register(Message, () => { throw new Error("boom"); });
+      await events.publish(new Message()).catch(() => undefined);
+      bus.dispatch(new Message(), { signal: new AbortController().signal }).catch(() => undefined);
       bus.outcomes$.subscribe(() => { throw new Error("observer"); });
       await bus.dispatch(new Message()).catch(() => undefined);
-      await bus.close();
+      await Promise.all([bus.close(), events.close()]);
       console.error = log;
       console.log(before === ${state} ? "unchanged" : before + ${state});
     `);
     expect(stdout).toContain("unchanged");
   }, 15_000);
 
-  it("180 importing alone starts no timer, socket or listener, prints nothing and touches no global", async () => {
+  it("180 importing any entry point alone starts no timer, socket or listener, prints nothing and touches no global", async () => {
     const { stdout, stderr, idleMs } = await script(`
       const globals = () => Reflect.ownKeys(globalThis).map(String).sort().join();
+      // Also timers that keep no process alive, which Node does not list.
+      let timers = 0;
+      for (const name of ["setTimeout", "setInterval", "setImmediate"]) {
+        const start = globalThis[name];
+        globalThis[name] = (...given) => (timers++, start(...given));
+      }
       // Made by Node on first use.
       void globalThis.crypto, globalThis.performance;
       const before = ${state} + globals();
       await import("./cqrx.mjs");
-      console.log(before === ${state} + globals() ? "unchanged" : "changed");
+      for (const entry of ${JSON.stringify(entries)}) await import("./" + entry + "/index.mjs");
+      console.log(before === ${state} + globals() && timers === 0 ? "unchanged" : "changed");
     `);
+    expect(entries).toContain("middleware");
     expect(stdout).toMatch(/^unchanged\n/);
     expect(stderr).toBe("");
     expect(idleMs).toBeLessThan(1_000);
