@@ -20,6 +20,7 @@ const config: Config = {
   testMatch: ["<rootDir>/spec/**/*.spec.ts"],
   testPathIgnorePatterns: ["/node_modules/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],
+  setupFilesAfterEnv: ["<rootDir>/spec/support/warnings.ts"],
   moduleNameMapper: {
     "^(\\.{1,2}/.*)\\.js$": "$1",
     "^cqrx$": "<rootDir>/src/index.ts",
