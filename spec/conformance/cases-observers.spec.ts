@@ -1,9 +1,29 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { CommandBus, DispatchDepthExceededError, EventBus, QueryBus, type Fault } from "cqrx";
+import {
+  around,
+  CommandBus,
+  DispatchDepthExceededError,
+  EventBus,
+  QueryBus,
+  type Delivery,
+  type Envelope,
+  type Fault,
+  type HandlerContext,
+  type Outcome,
+} from "cqrx";
 import fc from "fast-check";
-import { map, mergeMap, ReplaySubject, Subscriber, type Observable, type Subscription } from "rxjs";
+import {
+  filter,
+  map,
+  mergeMap,
+  ReplaySubject,
+  Subscriber,
+  tap,
+  type Observable,
+  type Subscription,
+} from "rxjs";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
-import { deferred, reasonOf, watch } from "./support.js";
+import { deferred, reasonOf, watch, type Watched } from "./support.js";
 
 class Ping {
   readonly n: number;
@@ -12,6 +32,10 @@ class Ping {
     this.n = n;
   }
 }
+
+const HOWS = ["value", "later", "throws", "rejects", "around", "operator", "dropped"] as const;
+type How = (typeof HOWS)[number];
+type Tree = [how: How, children: Tree[]];
 
 const raise = (): never => {
   throw new Error("observer");
@@ -242,6 +266,105 @@ describe("observers", () => {
       expect(lines).toHaveBeenCalledTimes(1);
       expect(String(lines.mock.calls[0]![0])).toContain("orders");
       await canaries(bus);
+    }));
+
+  it("35 whatever fails among random commands, the record is complete: one end each, as the promise says, and causes that form a forest", () =>
+    withTraps(async () => {
+      class Step extends Ping {
+        readonly how: How;
+        readonly children: readonly Step[];
+
+        constructor(n: number, how: How, children: readonly Step[]) {
+          super(n);
+          this.how = how;
+          this.children = children;
+        }
+      }
+      const node = (depth: number): fc.Arbitrary<Tree> =>
+        fc.tuple(
+          fc.constantFrom(...HOWS),
+          depth === 0 ? fc.constant([]) : fc.array(node(depth - 1), { maxLength: 3 }),
+        );
+      await fc.assert(
+        fc.asyncProperty(
+          fc.scheduler(),
+          fc.array(node(2), { minLength: 1, maxLength: 5 }),
+          fc.uniqueArray(fc.nat(40)),
+          async (scheduler, roots, aborted) => {
+            let [count, now] = [0, 0];
+            const build = ([how, children]: Tree): Step => new Step(count++, how, children.map(build));
+            const bus = new CommandBus({
+              clock: { now: () => ++now },
+              middleware: [
+                around<Step>((message, next) => {
+                  if (message.how === "around") throw new Error("around");
+                  return next();
+                }),
+                filter(({ message }: Delivery<Step>) => message.how !== "dropped"),
+                tap(({ message }: Delivery<Step>) => {
+                  if (message.how === "operator") throw new Error("operator");
+                }),
+              ],
+            });
+            bus.faults$.subscribe();
+            bus.messages$.subscribe(raise);
+            const sent = new Map<number, Watched>();
+            const controllers = new Map<number, AbortController>();
+            const send = (step: Step, causedBy?: HandlerContext): Promise<unknown> => {
+              const controller = new AbortController();
+              controllers.set(step.n, controller);
+              const sending = bus.dispatch(step, { signal: controller.signal, causedBy });
+              sent.set(step.n, watch(sending));
+              return sending;
+            };
+            bus.register(Step, async ({ how, children }, context) => {
+              if (how === "throws") raise();
+              if (how === "later") await scheduler.schedule(Promise.resolve());
+              const all = children.map((child) => send(child, context));
+              // Some wait for what they cause and share its fate, others do not.
+              await (how === "value" ? Promise.allSettled(all) : Promise.all(all));
+              if (how === "rejects") throw new Error("rejects");
+            });
+            const messages: Envelope[] = [];
+            const outcomes: Outcome[] = [];
+            bus.messages$.subscribe((envelope) => messages.push(envelope));
+            bus.outcomes$.subscribe((outcome) => outcomes.push(outcome));
+
+            for (const root of roots.map(build)) send(root).catch(() => undefined);
+            for (const n of aborted)
+              void scheduler
+                .schedule(Promise.resolve())
+                .then(() => controllers.get(n)?.abort(new Error("aborted")));
+            await scheduler.waitIdle();
+            expect(bus.inFlight).toBe(0);
+            await macrotask();
+
+            const numberOf = ({ payload }: Envelope): number => (payload as Step).n;
+            const ascending = (a: number, b: number): number => a - b;
+            expect(messages.map(numberOf).sort(ascending)).toEqual([...sent.keys()].sort(ascending));
+            expect(outcomes).toHaveLength(messages.length);
+            const ends = new Map(outcomes.map((outcome) => [outcome.envelope.meta.id, outcome]));
+            const times = new Map(messages.map(({ meta }) => [meta.id, meta.time]));
+            expect([ends.size, times.size]).toEqual([messages.length, messages.length]);
+            const seen = new Set<string>();
+            for (const { meta, payload } of messages) {
+              const { status, settlements, ...result } = sent.get((payload as Step).n)!;
+              expect(settlements).toBe(1);
+              expect(ends.get(meta.id)).toMatchObject({ status, ...result });
+              expect(ends.get(meta.id)!.durationMs).toBeGreaterThanOrEqual(0);
+              // A forest: each cause was there before, so that no chain of them comes back to where it began.
+              if (meta.causationId === undefined) expect(meta.correlationId).toBe(meta.id);
+              else {
+                expect(seen).toContain(meta.causationId);
+                expect(meta.time).toBeGreaterThanOrEqual(times.get(meta.causationId)!);
+              }
+              seen.add(meta.id);
+            }
+            await canaries(bus);
+          },
+        ),
+        { numRuns: 100 },
+      );
     }));
 
   it("35 subjects, promises and iteration may observe, and each outcome agrees with its promise", () =>

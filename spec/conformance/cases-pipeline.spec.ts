@@ -13,6 +13,7 @@ import {
   type Fault,
   type Middleware,
 } from "cqrx";
+import { overlap, timeLimit } from "cqrx/middleware";
 import fc from "fast-check";
 import {
   bufferTime,
@@ -307,6 +308,26 @@ describe("pipeline", () => {
       expect(closing.value).toMatchObject({ finished: 0, aborted: [expect.any(String)], abandoned: [] });
       expect(bus.inFlight).toBe(0);
       await freshCanaries();
+    }));
+
+  it("6 behind a middleware that never emits, a message ends by its time limit, and its turn is free", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      const bus = new CommandBus({
+        middleware: [
+          overlap({ strategy: "concat" }),
+          timeLimit(100),
+          mergeMap((delivery: Delivery<Item>) => (delivery.message.n === 0 ? NEVER : of(delivery))),
+        ],
+      });
+      bus.register(Save, () => undefined);
+      const [stuck, waiting] = [0, 1].map((n) => watch(bus.dispatch(new Save(n))));
+      await jest.advanceTimersByTimeAsync(99);
+      expect([stuck!.status, waiting!.status, bus.inFlight]).toEqual(["pending", "pending", 2]);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(stuck!.reason).toMatchObject({ code: "TIME_LIMIT", messageType: "Save" });
+      expect([waiting!.status, bus.inFlight, jest.getTimerCount()]).toEqual(["fulfilled", 0, 0]);
+      await canaries(bus);
     }));
 
   it("6 behind a middleware that forwards only a fork, a message ends by its signal", () =>
