@@ -1,3 +1,4 @@
+import { deflateSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import {
   Command,
@@ -6,10 +7,14 @@ import {
   EventBus,
   HandlerNotFoundError,
   InvalidMessageError,
+  ofType,
   QueryBus,
+  shared,
+  when,
   type MessageType,
 } from "cqrx";
 import fc from "fast-check";
+import { filter, map, tap } from "rxjs";
 import { canaries, freshCanaries, withTraps } from "../support/traps.js";
 import { reasonOf } from "./support.js";
 
@@ -40,6 +45,79 @@ describe("envelopes and bad input", () => {
     const { payload } = Envelope.fromJSON(JSON.stringify(Envelope.of(new Box("canary"))), Box);
     expect(payload).toStrictEqual(new Box("canary"));
     await freshCanaries();
+  });
+
+  it("102 bytes that are no envelope are refused, whatever was done to them on the way", () => {
+    const corpus = [
+      Envelope.of(new Box({ text: "née", at: new Date(0), tags: new Set(["a"]), big: 10n ** 20n }), {
+        headers: { tenant: "t1" },
+        causationId: "cause",
+      }),
+      Envelope.of(new Box(new Map([["key", new Uint8Array([0, 255])]]))),
+      Envelope.of(new Empty()),
+    ].map((envelope) => Buffer.from(JSON.stringify(envelope)));
+    const read = (bytes: Uint8Array): Envelope | undefined => {
+      try {
+        return Envelope.fromJSON(Buffer.from(bytes).toString(), Box);
+      } catch (error) {
+        expect(error).toBeInstanceOf(InvalidMessageError);
+        return undefined;
+      }
+    };
+    const [first] = corpus;
+    expect(read(first!)).toBeDefined();
+    // Empty, and cut off anywhere.
+    for (let length = 0; length < first!.length; length++)
+      expect(read(first!.subarray(0, length))).toBeUndefined();
+    for (const bytes of [
+      gzipSync(first!),
+      deflateSync(first!),
+      Buffer.from(first!.toString(), "utf16le"),
+      Buffer.from(`\ufeff${first!.toString()}`),
+      Buffer.concat([first!, first!]),
+      Buffer.from("<envelope/>"),
+      Buffer.from([0xff, 0xfe, 0x00]),
+    ])
+      expect(read(bytes)).toBeUndefined();
+    // In another charset, it is text all the same: read if it says nothing that it did not say.
+    const latin = read(Buffer.from(first!.toString(), "latin1"));
+    expect((latin?.payload as Box | undefined)?.value).not.toMatchObject({ text: "née" });
+
+    const mutation = fc.record({
+      at: fc.nat(),
+      does: fc.constantFrom("flip", "remove", "insert", "repeat"),
+      byte: fc.integer({ min: 0, max: 255 }),
+    });
+    let [refused, accepted] = [0, 0];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...corpus),
+        fc.array(mutation, { minLength: 1, maxLength: 4 }),
+        (original, all) => {
+          const bytes = [...original];
+          for (const { at, does, byte } of all) {
+            const place = at % bytes.length;
+            if (does === "flip") bytes[place] = bytes[place]! ^ (byte || 1);
+            else if (does === "remove") bytes.splice(place, 1);
+            else if (does === "insert") bytes.splice(place, 0, byte);
+            else bytes.splice(place, 0, ...bytes.slice(place, place + byte));
+          }
+          const envelope = read(Uint8Array.from(bytes));
+          if (envelope === undefined) refused++;
+          else {
+            accepted++;
+            // What got through is an envelope in every respect, which can be sent on.
+            expect(Object.getPrototypeOf(envelope.payload)).toBe(Box.prototype);
+            const again = JSON.stringify(envelope);
+            expect(JSON.stringify(Envelope.fromJSON(again, Box))).toBe(again);
+          }
+          expect(({} as { isAdmin?: unknown }).isAdmin).toBeUndefined();
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+    expect(refused).toBeGreaterThan(500);
+    expect(accepted).toBeGreaterThan(10);
   });
 
   it("104 whatever a type is called, no inherited function is found or called", () =>
@@ -555,6 +633,95 @@ describe("envelopes and bad input", () => {
         { numRuns: 300 },
       );
       await canaries(bus);
+    }));
+
+  it.each(["orders.*", "orders.>", ">", "*", "$SYS.orders", "orders placed", "orders..placed", ".", "a.b.c"])(
+    "113 the name %s is a name and no pattern, and comes back as it was",
+    (name) =>
+      withTraps(async () => {
+        class Named {
+          static readonly messageName: string = name;
+          readonly n = 1;
+        }
+        class Narrow {
+          static readonly messageName: string = "orders.placed";
+        }
+        const bus = new CommandBus({
+          middleware: [
+            when(
+              Named,
+              tap(() => void calls.push("middleware")),
+            ),
+          ],
+        });
+        const calls: string[] = [];
+        bus.register(Named, () => void calls.push("named"));
+        bus.register(Narrow, () => void calls.push("narrow"));
+        bus.messages$.pipe(ofType(Named)).subscribe(({ meta }) => calls.push(`saw ${meta.name}`));
+        await bus.dispatch(new Narrow());
+        expect(calls).toEqual(["narrow"]);
+        await bus.dispatch(new Named());
+        expect(calls.slice(1)).toEqual([`saw ${name}`, "middleware", "named"]);
+
+        const json = JSON.stringify(Envelope.of(new Named()));
+        expect(Envelope.fromJSON(json, Named).meta.name).toBe(name);
+        expect(refusal(() => Envelope.fromJSON(json, Narrow)).path).toBe("meta.name");
+        const narrow = JSON.stringify(Envelope.of(new Narrow()));
+        expect(refusal(() => Envelope.fromJSON(narrow, Named)).path).toBe("meta.name");
+        await canaries(bus);
+      }),
+  );
+
+  it("116 what JSON makes of an error is its code and type, without stack, cause or payload; and a reader builds the class that it asked for", () =>
+    withTraps(async () => {
+      const secret = "hunter2";
+      class SignIn {
+        readonly password = secret;
+      }
+      class Unknown extends SignIn {}
+      const cause = new Error(secret);
+      const failing = new EventBus();
+      failing.register(SignIn, () => Promise.reject(cause));
+      const dropping = new CommandBus({ middleware: [filter(() => false)] });
+      dropping.register(SignIn, () => undefined);
+      const crashing = new CommandBus({ middleware: [shared(map(() => { throw cause; }))] }); // prettier-ignore
+      crashing.faults$.subscribe();
+      crashing.register(SignIn, () => undefined);
+      const odd = new CommandBus();
+      odd.register(SignIn, () => Promise.reject({ secret }));
+      const closed = new CommandBus();
+      await closed.close();
+      for (const [code, sent] of [
+        ["EVENT_HANDLERS_FAILED", failing.publish(new SignIn())],
+        ["MESSAGE_DROPPED", dropping.dispatch(new SignIn())],
+        ["MIDDLEWARE_CRASHED", crashing.dispatch(new SignIn())],
+        ["NON_ERROR_THROWN", odd.dispatch(new SignIn())],
+        ["HANDLER_NOT_FOUND", odd.dispatch(new Unknown())],
+        ["BUS_CLOSED", closed.dispatch(new SignIn())],
+      ] as const) {
+        const error = (await reasonOf(sent)) as Error;
+        const json = JSON.stringify(error);
+        expect([json, JSON.parse(json)]).toEqual([json, expect.objectContaining({ code })]);
+        expect(error.message).not.toContain(secret);
+        for (const never of [secret, "stack", " at ", __filename]) expect(json).not.toContain(never);
+      }
+
+      // The wire says a name; which class that is, is the reader's to say.
+      let built = 0;
+      class Evil {
+        constructor() {
+          built++;
+        }
+      }
+      const named = text({}, { name: "Evil", type: "Evil", class: "Evil" });
+      expect(refusal(() => Envelope.fromJSON(named, Empty)).path).toBe("meta.name");
+      expect(
+        Envelope.fromJSON(text({ name: "Evil", constructorName: "Evil" }), Empty).payload,
+      ).toBeInstanceOf(Empty);
+      expect(Envelope.fromJSON(named, Evil).payload).toBeInstanceOf(Evil);
+      // Not even its own constructor runs.
+      expect(built).toBe(0);
+      await canaries(failing, odd);
     }));
 
   it("112 headers are copied: changing the object later changes no message", () =>
