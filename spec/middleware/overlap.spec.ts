@@ -105,6 +105,56 @@ describe.each([
       await canaries(bus);
     }));
 
+  it("65 whatever the delays, what has one key is handled in the order it was published in, and keys overlap", () =>
+    withTraps(async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.scheduler(),
+          fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.constantFrom("later", "fails", "now")), {
+            maxLength: 20,
+          }),
+          async (scheduler, published) => {
+            const bus = new EventBus({
+              middleware: [...outer, concat({ key: ({ key }) => key })] as never,
+            });
+            // The model: a queue for each key.
+            const expected = new Map<string, number[]>();
+            const began = new Map<string, number[]>();
+            const running = new Map<string, number>();
+            const push = (lists: Map<string, number[]>, key: string, n: number): void =>
+              void lists.set(key, [...(lists.get(key) ?? []), n]);
+            const together: number[] = [];
+            bus.register(Work, async ({ n, key }) => {
+              push(began, key, n);
+              expect(running.get(key) ?? 0).toBe(0);
+              running.set(key, 1);
+              together.push([...running.values()].reduce((sum, one) => sum + one, 0));
+              const how = published[n]![1];
+              if (how !== "now") await scheduler.schedule(Promise.resolve());
+              running.set(key, 0);
+              if (how === "fails") throw new Error(`no ${n}`);
+            });
+            const all = published.map(([key], n) => {
+              push(expected, key, n);
+              return watch(bus.publish(new Work(n, key)));
+            });
+            // Before anything could end, the first of each key that has to wait is under way.
+            const waiting = new Set(published.filter(([, how]) => how !== "now").map(([key]) => key));
+            if (published.every(([, how]) => how !== "now")) expect(began.size).toBe(waiting.size);
+            await scheduler.waitIdle();
+            await microtasks();
+            expect(began).toEqual(expected);
+            if (published.every(([, how]) => how !== "now"))
+              expect(Math.max(0, ...together)).toBe(waiting.size);
+            for (const [n, { status }] of all.entries())
+              expect(status).toBe(published[n]![1] === "fails" ? "rejected" : "fulfilled");
+            await canaries(bus);
+          },
+        ),
+        { numRuns: 100 },
+      );
+    }));
+
   it("merge runs as many at a time as it is told", () =>
     withTraps(async () => {
       const { bus, started, send, end } = rig(...outer, overlap({ strategy: "merge", concurrency: 2 }));

@@ -182,6 +182,45 @@ describe.each([
       );
     }));
 
+  it("78 a time limit around it bounds all attempts and pauses together", () =>
+    withTraps(async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.integer({ min: 1, max: 300 }),
+          fc.integer({ min: 1, max: 2_000 }),
+          fc.nat(100),
+          async (delayMs, limitMs, workMs) => {
+            const bus = new QueryBus({
+              middleware: [
+                ...outer,
+                timeLimit(limitMs),
+                retrying({ count: Infinity, delayMs, jitter: false }),
+              ] as never,
+            });
+            const began = performance.now();
+            let lastAt = 0;
+            bus.faults$.subscribe();
+            bus.register(Work, () => {
+              lastAt = performance.now() - began;
+              return new Promise((_, reject) => setTimeout(() => reject(error), workMs));
+            });
+            let tookMs: number | undefined;
+            const sent = bus.ask(new Work()).catch((reason: unknown) => {
+              tookMs = performance.now() - began;
+              return reason;
+            });
+            await jest.advanceTimersByTimeAsync(10_000);
+            expect(await sent).toBeInstanceOf(TimeLimitError);
+            expect(tookMs).toBe(limitMs);
+            expect(lastAt).toBeLessThanOrEqual(limitMs);
+            expect(jest.getTimerCount()).toBe(0);
+            await canaries(bus);
+          },
+        ),
+        { numRuns: 30 },
+      );
+    }));
+
   it("78 what cannot get better is not tried again, and retryIf decides otherwise", () =>
     withTraps(async () => {
       const invalid = new InvalidMessageError("no");

@@ -147,7 +147,7 @@ describe("all ready-made middleware, stacked in any order", () => {
     expect(factories.sort()).toEqual(Object.keys(READY).sort());
   });
 
-  it("runs an un-awaited dispatch synchronously, and breaks no rule", () =>
+  it("C9 runs an un-awaited dispatch synchronously, and breaks no rule", () =>
     withTraps(() =>
       fc.assert(
         fc.asyncProperty(
@@ -174,7 +174,7 @@ describe("all ready-made middleware, stacked in any order", () => {
       ),
     ));
 
-  it("runs an un-awaited ask synchronously, and breaks no rule", () =>
+  it("C9 runs an un-awaited ask synchronously, and breaks no rule", () =>
     withTraps(() =>
       fc.assert(
         fc.asyncProperty(stackOf(Object.keys(READY)), hows, async (stack, kinds) => {
