@@ -19,6 +19,7 @@ import {
   type HandlerContext,
   type Middleware,
 } from "cqrx";
+import { validation } from "cqrx/middleware";
 import { of, tap } from "rxjs";
 import { z } from "zod";
 
@@ -177,15 +178,12 @@ describe("commands and queries", () => {
       static readonly schema = z.object({ userId: z.string(), email: z.email() });
     }
     const handler = jest.fn();
-    const validating = around((message, next) => {
-      const { error } = (message.constructor as typeof Checked).schema.safeParse(message);
-      if (error !== undefined) throw new InvalidMessageError("not valid", { cause: error });
-      return next(message);
-    });
-    const bus = new CommandBus({ middleware: [validating] });
+    const bus = new CommandBus({ middleware: [validation()] });
     bus.register(Checked, handler);
 
-    await expect(bus.dispatch(new Checked("u1", "nonsense"))).rejects.toBeInstanceOf(InvalidMessageError);
+    const reason = await reasonOf(bus.dispatch(new Checked("u1", "nonsense")));
+    expect(reason).toBeInstanceOf(InvalidMessageError);
+    expect(reason).toMatchObject({ path: "payload.email", issues: [expect.anything()] });
     expect(() => Envelope.fromJSON({ payload: { userId: "u1", email: "nonsense" } }, Checked)).toThrow(
       expect.objectContaining({ path: "payload.email" }),
     );
