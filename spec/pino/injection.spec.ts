@@ -4,6 +4,7 @@ import { pino } from "pino";
 import pretty from "pino-pretty";
 import { CommandBus, Envelope } from "cqrx";
 import { logTo } from "cqrx/pino";
+import { canaries } from "../support/traps.js";
 import { loggerInMemory } from "./support.js";
 
 const NASTY = "a\nb\rc\u001b[31md\u0000e\u2028f\u2029g\u009b2Jh\u007fi\u202ej";
@@ -30,6 +31,7 @@ async function provoke(logger: pino.Logger, reason: unknown): Promise<void> {
   const envelope = Envelope.of(new Nasty(), { id: NASTY, correlationId: NASTY, causationId: NASTY });
   await expect(bus.dispatch(envelope)).rejects.toBeDefined();
   logs.unsubscribe();
+  await canaries(bus);
 }
 
 const reasons: [string, () => unknown][] = [
