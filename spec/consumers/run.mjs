@@ -91,6 +91,7 @@ async function openInBrowser(folder) {
       changedAtOnce: true,
       email: "x@y.com",
       outcomes: ["CreateUser fulfilled"],
+      name: "CommandBus",
     });
     assert.deepEqual(errors, []);
     return `Chromium ${browser.version()}`;

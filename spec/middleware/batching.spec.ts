@@ -291,6 +291,24 @@ describe("batching", () => {
       expectObservable(cold("--#").pipe(operator as never)).toBe("--#");
     }));
 
+  it("keeps no timer when all have left", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      const bus = new QueryBus({
+        middleware: [when(GetUser, batching<GetUser>({ windowMs: 60_000, load: () => [] }))],
+      });
+      bus.register(GetUser, () => "unused");
+      const controller = new AbortController();
+      const asked = watch(bus.ask(new GetUser(1), { signal: controller.signal }));
+
+      controller.abort(new Error("left"));
+      await microtasks();
+
+      expect(asked.reason).toMatchObject({ message: "left" });
+      expect(jest.getTimerCount()).toBe(0);
+      await canaries(bus);
+    }));
+
   it.each([
     [{}, "load is a function"],
     [{ load: () => [], maxSize: 0 }, "maxSize is a whole number from 1"],

@@ -75,14 +75,18 @@ describe.each(libraries)("validation with %s", (_, schema) => {
         messageType: "CreateUser",
         path: "payload.email",
       });
-      expect(error.message).toMatch(/^payload\.email does not fit the schema: ./);
+      expect(error.message).toBe("payload.email does not fit the schema; see issues.");
       expect(error.issues).toHaveLength(1);
       const [issue] = error.issues;
       expect(issue).toEqual({ message: expect.any(String), path: expect.anything() });
-      expect([...issue!.path!]).toEqual(["email"]);
+      // A plain list: arktype has a kind of its own.
+      expect(issue!.path).toEqual(["email"]);
+      expect(Object.getPrototypeOf(issue!.path)).toBe(Array.prototype);
 
-      // valibot's issues hold the input, and so does its text where a type is wrong.
+      // The libraries' issues hold the input, and their texts quote it; who wants that asks for `issues`.
       expect(inspect(error)).not.toContain("tags");
+      expect(inspect(error)).not.toContain("s3cret");
+      expect(JSON.stringify(error)).not.toContain("s3cret");
       const nested = (await reasonOf(
         bus.dispatch(new CreateUser("ada@example.com", ["a", 1 as never])),
       )) as InvalidMessageError;

@@ -2,36 +2,41 @@ import { Observable, type Subscriber } from "rxjs";
 import { guard, type Report } from "./guard.js";
 
 /**
- * A lean Subject whose writing side never leaves its owner. It copies the list of subscribers when one comes or goes, and not when it has something
- * to tell; and its reading side is guarded, so that what a subscriber does concerns nobody else.
+ * A lean Subject whose writing side never leaves its owner, and whose reading side is guarded: what a subscriber does concerns nobody else.
  */
 export class Broadcast<T> {
-  #subscribers: readonly Subscriber<T>[] = [];
+  readonly #subscribers: Subscriber<T>[] = [];
+  /** What is told iterates a copy, because subscribers come and go meanwhile; the copy is good until one does. */
+  #copy: readonly Subscriber<T>[] | undefined;
   #completed = false;
-  /** A field, because it is looked at for each message. */
-  observed = false;
   readonly #report: Report;
   readonly stream: Observable<T>;
+  /** A field, because it is looked at for each message. */
+  observed = false;
 
   constructor(report: Report) {
     this.#report = report;
     this.stream = guard(
       new Observable((subscriber) => {
         if (this.#completed) return subscriber.complete();
-        this.#become([...this.#subscribers, subscriber]);
-        return () => this.#become(this.#subscribers.filter((other) => other !== subscriber));
+        this.#subscribers.push(subscriber);
+        this.#changed();
+        return () => {
+          this.#subscribers.splice(this.#subscribers.indexOf(subscriber), 1);
+          this.#changed();
+        };
       }),
       report,
     );
   }
 
-  #become(subscribers: readonly Subscriber<T>[]): void {
-    this.#subscribers = subscribers;
-    this.observed = subscribers.length > 0;
+  #changed(): void {
+    this.#copy = undefined;
+    this.observed = this.#subscribers.length > 0;
   }
 
   next(value: T): void {
-    const subscribers = this.#subscribers;
+    const subscribers = (this.#copy ??= [...this.#subscribers]);
     for (let index = 0; index < subscribers.length; index++) {
       try {
         subscribers[index]!.next(value);
@@ -44,6 +49,13 @@ export class Broadcast<T> {
 
   complete(): void {
     this.#completed = true;
-    for (const subscriber of this.#subscribers) subscriber.complete();
+    for (const subscriber of [...this.#subscribers]) {
+      try {
+        subscriber.complete();
+      } catch (error) {
+        // A teardown that throws.
+        this.#report(error);
+      }
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { LONGEST_TIMEOUT_MS } from "./clock.js";
 import type { InFlight } from "./in-flight.js";
+import type { LiveDelivery } from "./live-delivery.js";
 import type { CloseReport } from "./options.js";
 import { isThenable } from "./thenable.js";
 
@@ -9,35 +10,42 @@ export class Closing {
   /** The deadline has come: not even what is in flight may cause anything more. */
   over = false;
   readonly #inFlight: InFlight;
-  readonly #stop: () => void;
+  readonly #stop: (left: readonly LiveDelivery[]) => void;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #finished = 0;
   #tell!: (report: CloseReport) => void;
 
-  constructor(inFlight: InFlight, stop: () => void) {
+  constructor(inFlight: InFlight, stop: (left: readonly LiveDelivery[]) => void) {
     this.#inFlight = inFlight;
     this.#stop = stop;
     this.report = new Promise((resolve) => (this.#tell = resolve));
   }
 
-  /** A message has ended. The bus follows it a moment later, when those who waited for it have been told. */
+  /** A message has ended. */
   ended(): void {
     this.#finished++;
-    if (this.#inFlight.count === 0) void Promise.resolve().then(() => this.end());
+    if (this.#inFlight.count === 0) this.endSoon();
+  }
+
+  /** When those who wait for the last message, and those who are being told of its outcome, have been told. */
+  endSoon(): void {
+    void Promise.resolve().then(() => this.end());
   }
 
   endAfter(timeoutMs: number): void {
-    if (this.#inFlight.count === 0) this.end();
-    else if (!(timeoutMs > LONGEST_TIMEOUT_MS)) this.#timers.push(setTimeout(() => this.end(), timeoutMs));
+    if (!this.over && !(timeoutMs > LONGEST_TIMEOUT_MS))
+      this.#timers.push(setTimeout(() => this.end(), timeoutMs));
   }
 
   end(): void {
     if (this.over) return;
+    // First, so that nothing new is let in by what hears of the end.
+    this.over = true;
     this.#timers.forEach(clearTimeout);
     const finished = this.#finished;
     const left = this.#inFlight.toArray();
     const work = left.map(({ result }) => result);
-    this.#stop();
+    this.#stop(left);
     const aborted = left.map(({ id }) => id);
     void stillWorking(work).then((working) =>
       this.#tell({ finished, aborted, abandoned: aborted.filter((_, index) => working[index]) }),

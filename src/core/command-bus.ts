@@ -13,14 +13,9 @@ export type CommandInput = MessageOf<"command"> | Envelope<MessageOf<"command">>
 const COMMANDS: Kind = { kind: "command", returnsValue: false, needsHandler: true, handle: callTheOne };
 
 /**
- * Takes commands to their one handler each.
- *
- * @example
- * const commandBus = new CommandBus();
- * commandBus.register(CreateUser, ({ userId, email }) => void users.set(userId, email));
- * await commandBus.dispatch(new CreateUser("u1", "ada@example.com"));
+ * Takes commands to their one handler each. The `CommandBus` that is exported adds background work, which is layered on this.
  */
-export class CommandBus extends Bus {
+export class CoreCommandBus extends Bus {
   constructor(options?: BusOptions) {
     super(COMMANDS, options);
   }

@@ -215,7 +215,13 @@ export class Engine implements Owner {
 
   #tellOutcome(delivery: LiveDelivery): void {
     const { envelope, status, result } = delivery;
-    const durationMs = delivery.elapsedMs();
+    let durationMs = NaN;
+    try {
+      durationMs = delivery.elapsedMs();
+    } catch (error) {
+      // A clock that somebody injected: the message has ended all the same.
+      this.report({ kind: "observer", source: `clock of ${this.name}`, error });
+    }
     const { depth } = nesting;
     // What an observer of this outcome causes is one deeper, however long the message took.
     nesting.depth = Math.max(depth, delivery.depth);
@@ -241,8 +247,9 @@ export class Engine implements Owner {
   /** Called again, the shorter of the deadlines holds. */
   close(timeoutMs: number): Promise<CloseReport> {
     if (this.#closing === undefined) {
-      this.#closing = new Closing(this.#inFlight, () => this.stop());
-      for (const part of this.#parts) part.flush?.();
+      this.#closing = this.#close();
+      for (const part of this.#parts) this.#harmless(() => part.flush?.());
+      if (this.#inFlight.count === 0) this.#closing.endSoon();
     }
     this.#closing.endAfter(timeoutMs);
     return this.#closing.report;
@@ -250,12 +257,24 @@ export class Engine implements Owner {
 
   /** Ends everything now: what is in flight is aborted, and the observables complete after the last outcome. */
   stop(): void {
-    // First, so that nothing new is let in by what hears of the end.
-    (this.#closing ??= new Closing(this.#inFlight, () => undefined)).over = true;
-    for (const delivery of this.#inFlight.toArray())
-      delivery.abort(new BusClosedError(this.name, delivery.typeName));
-    for (const part of this.#parts) part.stop();
-    this.observers.complete();
+    (this.#closing ??= this.#close()).end();
+  }
+
+  #close(): Closing {
+    return new Closing(this.#inFlight, (left) => {
+      for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
+      for (const part of this.#parts) this.#harmless(() => part.stop());
+      this.observers.complete();
+    });
+  }
+
+  /** What others want to be done at the end, such as teardowns of streams, must not keep the bus from it. */
+  #harmless(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.report({ kind: "observer", source: `close() of ${this.name}`, error });
+    }
   }
 
   describe(): BusDescription {

@@ -50,7 +50,9 @@ export class CqrsError extends Error {
   /** `HANDLER_NOT_FOUND` is a `HandlerNotFoundError`. On the prototype, because the stack, taken while constructing, begins with it. */
   override get name(): string {
     const { code } = this.constructor as typeof CqrsError;
-    return `${code.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
+    return `${String(code)
+      .toLowerCase()
+      .replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
   }
 
   get [BRAND](): true {
@@ -120,13 +122,16 @@ export class InvalidMessageError extends CqrsError {
 
   /** Where in the envelope, such as `payload.items[2].price`. */
   readonly path: string | undefined;
-  /** What a schema found, if one did. */
-  readonly issues: readonly StandardIssue[];
+  /**
+   * What a schema found, if one did. The texts are those of the schema library and may quote values of the message, so that the property is not
+   * enumerable: neither `inspect` nor loggers show it unasked.
+   */
+  declare readonly issues: readonly StandardIssue[];
 
   constructor(text: string, options: InvalidMessageErrorOptions = {}) {
     super(text, options);
     this.path = options.path;
-    this.issues = options.issues ?? [];
+    Object.defineProperty(this, "issues", { value: options.issues ?? [] });
   }
 }
 

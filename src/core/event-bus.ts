@@ -73,7 +73,8 @@ function callAll(handlers: readonly Registration[], delivery: LiveDelivery): unk
       const result = callHandler(handlers[place]!, delivery);
       if (!isThenable(result)) continue;
       running++;
-      result.then(ended, (error: unknown) => {
+      // Not its own then, which may throw: a Proxy of a promise has none that works.
+      void Promise.resolve(result).then(ended, (error: unknown) => {
         errors[place] = error;
         ended();
       });

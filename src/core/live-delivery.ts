@@ -129,7 +129,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   forget(hook: () => void): void {
     const { reply } = this;
     if (reply.hooks === hook) reply.hooks = undefined;
-    else if (Array.isArray(reply.hooks)) reply.hooks = reply.hooks.filter((other) => other !== hook);
+    else if (Array.isArray(reply.hooks) && reply.hooks.includes(hook))
+      reply.hooks.splice(reply.hooks.indexOf(hook), 1);
   }
 
   private runHooks(): void {
@@ -228,12 +229,13 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   private finish(value: unknown): void {
     const { reply } = this;
-    if (!isStream(value) || (this.streaming && reply.depth === 0)) return this.settle(FULFILLED, value);
     try {
-      this.adopt(consume(value, this, reply.more?.values ?? this.take));
+      if (isStream(value) && !(this.streaming && reply.depth === 0))
+        return this.adopt(consume(value, this, reply.more?.values ?? this.take));
     } catch (error) {
-      this.fail(error);
+      return this.fail(error);
     }
+    this.settle(FULFILLED, value);
   }
 
   /** Which values of a stream make the reply. */

@@ -68,8 +68,12 @@ class Passage implements Observer<Delivery> {
   }
 
   next(out: Delivery): void {
-    if (out instanceof LiveDelivery) this.#forward(out as LiveDelivery);
-    else this.#delivery.fail(notADelivery(this.#name, this.#delivery.typeName));
+    try {
+      if (!(out instanceof LiveDelivery)) throw notADelivery(this.#name, this.#delivery.typeName);
+      this.#forward(out as LiveDelivery);
+    } catch (error) {
+      this.#delivery.fail(error);
+    }
   }
 
   error(error: unknown): void {

@@ -13,15 +13,11 @@ export type QueryResult<R> = R | PromiseLike<R> | Observable<R> | AsyncIterable<
 const QUERIES: Kind = { kind: "query", returnsValue: true, needsHandler: true, handle: callTheOne };
 
 /**
- * Takes queries to their one handler each and brings back the result.
+ * Takes queries to their one handler each and brings back the result. The `QueryBus` that is exported adds live queries, which are layered on this.
  *
  * @typeParam Unmarked - what queries resolve to whose class does not extend `Query<R>`
- * @example
- * const queryBus = new QueryBus();
- * queryBus.register(GetUserEmail, ({ userId }) => users.get(userId) ?? null);
- * const email = await queryBus.ask(new GetUserEmail("u1")); // string | null
  */
-export class QueryBus<Unmarked = unknown> extends Bus {
+export class CoreQueryBus<Unmarked = unknown> extends Bus {
   constructor(options?: BusOptions) {
     super(QUERIES, options);
   }

@@ -34,10 +34,11 @@ export function parsed(schema: StandardSchema, value: unknown, path: string, mes
     if (result.issues === undefined) return result.value;
     const [issue] = result.issues;
     const at = path + (issue?.path ?? []).map(pathStep).join("");
-    throw new InvalidMessageError(`${at} does not fit the schema: ${issue?.message ?? "no reason given"}`, {
+    // Without the library's own text, which may quote the value.
+    throw new InvalidMessageError(`${at} does not fit the schema; see issues.`, {
       path: at,
       // Not as they are: some libraries put the input into them, and no error holds a payload.
-      issues: result.issues.map(({ message, path }) => ({ message, path: path?.map(keyOf) })),
+      issues: result.issues.map(({ message, path }) => ({ message, path: path && Array.from(path, keyOf) })),
       messageType,
     });
   };

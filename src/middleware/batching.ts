@@ -71,7 +71,10 @@ class Batches implements Part {
     const batch = (this.#gathering ??= this.#begin());
     const { waiting } = batch;
     waiting.add(delivery);
-    delivery.whenSettled(() => waiting.delete(delivery));
+    delivery.whenSettled(() => {
+      // Who is left behind when all have gone is a timer, which would keep the process alive.
+      if (waiting.delete(delivery) && waiting.size === 0 && this.#gathering === batch) this.stop();
+    });
     if (waiting.size >= this.#policy.maxSize || this.#closing) this.#load(batch);
   }
 

@@ -1,4 +1,4 @@
-import { CommandBus as CoreCommandBus } from "../core/command-bus.js";
+import { CoreCommandBus } from "../core/command-bus.js";
 import type { Envelope } from "../core/envelope.js";
 import type { MessageOf } from "../core/message.js";
 import type { BusOptions, DispatchOptions } from "../core/options.js";

@@ -1,6 +1,6 @@
 import type { Subscription } from "rxjs";
 import type { MessageOf, MessageType, ResultOf } from "../core/message.js";
-import { QueryBus as CoreQueryBus, type QueryResult } from "../core/query-bus.js";
+import { CoreQueryBus, type QueryResult } from "../core/query-bus.js";
 import type { Handler, RefreshOptions } from "../core/registry.js";
 import { liveQuery, type LiveQuery } from "./live-query.js";
 import { checkRefreshOn, type WatchOptions } from "./watcher.js";

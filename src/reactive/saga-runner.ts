@@ -1,7 +1,7 @@
 import { isObservable, ReplaySubject, Subject, Subscription, type Observable } from "rxjs";
 import { captureContext, NO_SCOPE, type AsyncScope } from "../core/async-context.js";
 import { backoffMs } from "./background.js";
-import type { CommandBus } from "../core/command-bus.js";
+import type { CommandBus } from "./command-bus.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Engine } from "../core/engine.js";
 import type { Envelope } from "../core/envelope.js";

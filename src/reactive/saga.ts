@@ -1,5 +1,5 @@
 import { Subscription } from "rxjs";
-import type { CommandBus } from "../core/command-bus.js";
+import type { CommandBus } from "./command-bus.js";
 import { InvalidHandlerError } from "../core/errors.js";
 import type { EventBus } from "../core/event-bus.js";
 import { SagaRunner, type SagaFunction, type SagaOptions, type SagaSubscription } from "./saga-runner.js";

@@ -27,4 +27,10 @@ commandBus.outcomes$.subscribe(({ status, envelope }) => outcomes.push(`${envelo
 const done = commandBus.dispatch(new CreateUser("u1", "x@y.com"));
 const changedAtOnce = emails.has("u1");
 await done;
-globalThis.answer = { changedAtOnce, email: await queryBus.ask(new GetUserEmail("u1")), outcomes };
+globalThis.answer = {
+  changedAtOnce,
+  email: await queryBus.ask(new GetUserEmail("u1")),
+  outcomes,
+  // Bundlers rename classes that have one name.
+  name: commandBus.describe().name,
+};
