@@ -381,10 +381,12 @@ describe("observers", () => {
       recording.unsubscribe();
       const seen: { n: number; status: string }[] = [];
       outcomes.subscribe((outcome) => {
-        const { envelope, durationMs, ...result } = outcome as never as {
+        const { envelope, durationMs, attempts, ...result } = outcome as never as {
           envelope: { payload: Ping };
           durationMs: number;
+          attempts: number;
         };
+        expect(attempts).toBe(1);
         expect(result).toEqual(settled[envelope.payload.n]);
         expect(durationMs).toBeGreaterThanOrEqual(0);
         seen.push({ n: envelope.payload.n, status: settled[envelope.payload.n]!.status });

@@ -19,7 +19,7 @@ import {
   TimeLimitError,
   type RetryingOptions,
 } from "cqrx/middleware";
-import { delivery, marbles } from "cqrx/testing";
+import { delivery, marbles, recording } from "cqrx/testing";
 import fc from "fast-check";
 import { asyncScheduler, map, Subject, tap, throwError } from "rxjs";
 import { microtasks, reasonOf, watch } from "../conformance/support.js";
@@ -156,10 +156,12 @@ describe.each([
               times.push(performance.now());
               return attempt > succeedsAt ? "done" : Promise.reject(error);
             });
+            const { outcomes } = recording(bus);
             const sent = watch(bus.ask(new Work()));
             await jest.advanceTimersByTimeAsync(100_000);
 
             const made = Math.min(succeedsAt, options.count) + 1;
+            expect(outcomes).toMatchObject([{ attempts: made }]);
             expect(contexts.map(({ attempt }) => attempt)).toEqual(
               Array.from({ length: made }, (_, n) => n + 1),
             );

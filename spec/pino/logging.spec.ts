@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { firstValueFrom, of, toArray } from "rxjs";
 import { pino } from "pino";
 import { around, CommandBus, EventBus, QueryBus, type BusOptions } from "cqrx";
-import { logging } from "cqrx/pino";
+import { retrying } from "cqrx/middleware";
+import { logging, logTo } from "cqrx/pino";
 import { manualClock, sequentialIds } from "cqrx/testing";
 import { CreateUser, GetUser, loggerInMemory, settle, type Line } from "./support.js";
 
@@ -35,6 +36,32 @@ describe("logging", () => {
       expect.objectContaining({ level: 20, bus: "users", event: "message", msg: "CreateUser" }),
       expect.objectContaining({ level: 30, bus: "users", outcome: "fulfilled", durationMs: 3 }),
     ]);
+  });
+
+  it("inside retrying, tells each attempt from the second on; outside, and from outcomes$, how many there were", async () => {
+    const { logger, lines } = loggerInMemory();
+    const bus = new QueryBus(fixed({ middleware: [retrying({ count: 2 }), logging(logger)] }));
+    const log = logTo(bus, logger);
+    bus.register(GetUser, (_, { attempt }) => {
+      if (attempt < 3) throw new Error("busy");
+    });
+
+    await bus.ask(new GetUser("u1"));
+
+    const told = lines().map(({ event, attempt = "-", attempts = "-" }) =>
+      [event, attempt, attempts].join(" "),
+    );
+    expect(told).toEqual([
+      "message - -",
+      "message - -",
+      "outcome - -",
+      "message 2 -",
+      "outcome 2 -",
+      "message 3 -",
+      "outcome 3 -",
+      "outcome - 3",
+    ]);
+    log.unsubscribe();
   });
 
   it("writes the outcome of a promise before the sender goes on", async () => {

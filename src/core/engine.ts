@@ -214,7 +214,7 @@ export class Engine implements Owner {
   }
 
   #tellOutcome(delivery: LiveDelivery): void {
-    const { envelope, status, result } = delivery;
+    const { envelope, status, result, tries: attempts } = delivery;
     let durationMs = NaN;
     try {
       durationMs = delivery.elapsedMs();
@@ -228,8 +228,8 @@ export class Engine implements Owner {
     this.observers.deliver<Outcome>(
       this.observers.outcomes,
       status === FULFILLED
-        ? { status: "fulfilled", value: result, envelope, durationMs }
-        : { status: "rejected", reason: result, envelope, durationMs },
+        ? { status: "fulfilled", value: result, envelope, durationMs, attempts }
+        : { status: "rejected", reason: result, envelope, durationMs, attempts },
     );
     nesting.depth = depth;
   }

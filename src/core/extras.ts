@@ -21,6 +21,8 @@ export class Extras {
   causationId: string | undefined = undefined;
   headers: Headers | undefined = undefined;
   attempt = 1;
+  /** How often it was tried again, in all. */
+  retries = 0;
   /** Under `ask$` a stream is a result like any other and travels up to whoever asked, through the middleware. */
   streaming = false;
   /** Takes every value of a stream, under `ask$`. */

@@ -359,6 +359,14 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     return fork;
   }
 
+  /** A fork for one try of several, counted from 1. */
+  forkForAttempt(attempt: number): LiveDelivery<M> {
+    const fork = this.fork();
+    fork.extras.attempt = attempt;
+    if (attempt > 1) this.origin.extras.retries++;
+    return fork;
+  }
+
   private handlersOf(message: object): readonly Registration[] | undefined {
     return typeOf(message) === typeOf(this.message) ? this.handlers : undefined;
   }
@@ -367,6 +375,11 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   get attempt(): number {
     return this.reply.more?.attempt ?? 1;
+  }
+
+  /** How often it has been tried in all. */
+  get tries(): number {
+    return 1 + (this.origin.more?.retries ?? 0);
   }
 
   get typeName(): string {

@@ -5,6 +5,8 @@ interface OutcomeOf<M> {
   readonly envelope: Envelope<M>;
   /** From acceptance to settlement, in milliseconds; `NaN` if nobody had looked at the message before it was settled. */
   readonly durationMs: number;
+  /** How often it was tried: once, unless `retrying` or the background did so again. */
+  readonly attempts: number;
 }
 
 export type FulfilledOutcome<M = object, R = unknown> = OutcomeOf<M> & PromiseFulfilledResult<R>;

@@ -124,14 +124,23 @@ class Cache implements Part {
     } catch (error) {
       return this.#passBy(delivery, error);
     }
-    // Looked at first, because it is what a cache is for.
-    if (isEntry(found)) return this.#answerWith(found, key, delivery);
+    if (this.#isPlainHit(found, delivery.message)) return found.value;
     return isThenable(found)
       ? asPromise(found).then(
           (found) => this.#answerWith(found, key, delivery),
           (error: unknown) => this.#passBy(delivery, error),
         )
       : this.#answerWith(found, key, delivery);
+  }
+
+  /** What this cache has stored since the last refresh, and for good: there is nothing more to look at, and it is what a cache is for. */
+  #isPlainHit(found: unknown, message: object): found is CacheEntry {
+    const entry = found as Partial<CacheEntry> | null | undefined;
+    return (
+      entry?.epoch === this.#epoch &&
+      entry.type === this.#keyOfType(message) &&
+      this.#policy.ttlMs === Infinity
+    );
   }
 
   #passBy(delivery: LiveDelivery, error: unknown): unknown {

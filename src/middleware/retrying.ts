@@ -85,8 +85,7 @@ class Attempts {
   /** Attempts until one succeeds, has to be waited for, or was the last; a loop, however many fail synchronously. */
   run(): void {
     while (this.#delivery.pending) {
-      const attempt = this.#delivery.fork();
-      attempt.extras.attempt = ++this.#made;
+      const attempt = this.#delivery.forkForAttempt(++this.#made);
       attempt.run(this.#rest);
       if (attempt.pending) {
         // Whatever ends it will do so in a context of its own.

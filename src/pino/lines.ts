@@ -16,6 +16,10 @@ import { FAILED, redacting, type Copy } from "./plain.js";
 /** The message a line is about; read only if the line is written. */
 interface About {
   readonly envelope: Envelope;
+  /** Of a delivery inside `retrying`. */
+  readonly attempt?: number;
+  /** Of an outcome. */
+  readonly attempts?: number;
 }
 
 /** One line, in the order in which it is read. */
@@ -29,6 +33,8 @@ interface Fields {
   payload?: unknown;
   outcome?: LoggedOutcome;
   durationMs?: number;
+  attempt?: number;
+  attempts?: number;
   fault?: Fault["kind"];
   source?: string;
   err?: Error;
@@ -74,14 +80,14 @@ export class Lines {
   /** Returns whether there was anything to write, as the others do. */
   message(about: About): boolean {
     if (!this.#writes("message")) return false;
-    const fields = this.#about("message", about.envelope);
+    const fields = this.#about("message", about);
     return this.#write("message", fields, fields.messageType);
   }
 
   outcome(about: About, settled: PromiseSettledResult<unknown>, durationMs: number): boolean {
     const outcome = this.#outcomeOf(settled);
     if (!this.#writes(outcome)) return false;
-    const fields = this.#about("outcome", about.envelope);
+    const fields = this.#about("outcome", about);
     fields.outcome = outcome;
     // Not a number when the logger came after the message.
     if (Number.isFinite(durationMs)) fields.durationMs = Math.round(durationMs * 1000) / 1000;
@@ -91,7 +97,7 @@ export class Lines {
 
   fault({ kind, source, error, envelope }: Fault): boolean {
     if (!this.#writes("fault")) return false;
-    const fields: Fields = envelope === undefined ? { event: "fault" } : this.#about("fault", envelope);
+    const fields: Fields = envelope === undefined ? { event: "fault" } : this.#about("fault", { envelope });
     fields.fault = kind;
     fields.source = escapeText(source);
     if (error !== undefined) fields.err = loggableError(error, this.#copy);
@@ -103,7 +109,11 @@ export class Lines {
     return this.#isCancellation(settled.reason) ? "cancelled" : "rejected";
   }
 
-  #about(event: Fields["event"], { meta, payload }: Envelope): Fields & { messageType: string } {
+  #about(
+    event: Fields["event"],
+    { envelope, attempt = 1, attempts = 1 }: About,
+  ): Fields & { messageType: string } {
+    const { meta, payload } = envelope;
     const fields: Fields & { messageType: string } = {
       event,
       messageType: escapeText(meta.name),
@@ -111,6 +121,8 @@ export class Lines {
       correlationId: escapeText(meta.correlationId),
     };
     if (meta.causationId !== undefined) fields.causationId = escapeText(meta.causationId);
+    if (attempt > 1) fields.attempt = attempt;
+    if (attempts > 1) fields.attempts = attempts;
     const headers = this.#headers(meta.headers);
     if (headers !== undefined) fields.headers = headers;
     const shown = this.#shown(payload);

@@ -110,8 +110,7 @@ export class Background {
 
   #attempt(job: Job): void {
     this.#running++;
-    const attempt = job.delivery.fork();
-    attempt.extras.attempt = ++job.attempts;
+    const attempt = job.delivery.forkForAttempt(++job.attempts);
     attempt.whenSettled(() => {
       this.#running--;
       if (this.#ready.size > 0) this.#fill.ask();
