@@ -41,16 +41,13 @@ export function around<M extends object = object, R = unknown>(call: AroundFunct
 function callAround(call: AroundFunction, delivery: LiveDelivery, rest: Step): unknown {
   let below: unknown;
   let returned = false;
-  const late = (error: unknown): void => {
-    if (!delivery.pending) delivery.lateFailure(error);
-  };
   const next = (message?: object): unknown => {
     if (!delivery.pending) throw afterTheEnd(call, delivery);
     if (message === null) throw nextOfNull(call);
     // Called once more: the earlier result may have been forgotten.
-    minded(below, late);
+    if (below !== undefined) minded(below, delivery);
     below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
-    if (returned) minded(below, late);
+    if (returned) minded(below, delivery);
     return below;
   };
   let result: unknown;
@@ -58,18 +55,25 @@ function callAround(call: AroundFunction, delivery: LiveDelivery, rest: Step): u
     result = call(delivery.message, next, delivery);
   } catch (error) {
     returned = true;
-    minded(below, late);
+    minded(below, delivery);
     throw error;
   }
   returned = true;
-  if (below !== result) minded(below, late);
+  if (below !== result) {
+    // As minded() does, without a second scope for the closure: nearly every asynchronous middleware comes here.
+    if (below instanceof Promise) below.then(undefined, (error: unknown) => late(delivery, error));
+    else minded(below, delivery);
+  }
   return result;
 }
 
 /** What a middleware may have forgotten to await: the rest goes on, and what it fails with after the end must neither be lost nor end the process. */
-function minded(below: unknown, late: (error: unknown) => void): void {
-  if (below instanceof Promise) below.then(undefined, late);
-  else if (isThenable(below)) Promise.resolve(below).then(undefined, late);
+function minded(below: unknown, delivery: LiveDelivery): void {
+  if (isThenable(below)) Promise.resolve(below).then(undefined, (error: unknown) => late(delivery, error));
+}
+
+function late(delivery: LiveDelivery, error: unknown): void {
+  if (!delivery.pending) delivery.lateFailure(error);
 }
 
 function afterTheEnd({ name }: AroundFunction, { typeName }: LiveDelivery): MiddlewareCrashedError {
