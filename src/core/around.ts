@@ -35,36 +35,38 @@ export function around<M extends object = object, R = unknown>(call: AroundFunct
   if (typeof call !== "function")
     throw new InvalidMiddlewareError("around() takes a function (message, next, delivery) => result.");
   const untyped = call as unknown as AroundFunction;
-  return fromForm(call.name || "around", (rest) => (delivery) => callAround(untyped, delivery, rest));
+  return fromForm(call.name || "around", (rest) => aroundStep(untyped, rest));
 }
 
-function callAround(call: AroundFunction, delivery: LiveDelivery, rest: Step): unknown {
-  let below: unknown;
-  let returned = false;
-  const next = (message?: object): unknown => {
-    if (!delivery.pending) throw afterTheEnd(call, delivery);
-    if (message === null) throw nextOfNull(call);
-    // Called once more: the earlier result may have been forgotten.
-    if (below !== undefined) minded(below, delivery);
-    below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
-    if (returned) minded(below, delivery);
-    return below;
-  };
-  let result: unknown;
-  try {
-    result = call(delivery.message, next, delivery);
-  } catch (error) {
+function aroundStep(call: AroundFunction, rest: Step): Step {
+  return (delivery) => {
+    let below: unknown;
+    let returned = false;
+    const next = (message?: object): unknown => {
+      if (!delivery.pending) throw afterTheEnd(call, delivery);
+      if (message === null) throw nextOfNull(call);
+      // Called once more: the earlier result may have been forgotten.
+      if (below !== undefined) minded(below, delivery);
+      below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
+      if (returned) minded(below, delivery);
+      return below;
+    };
+    let result: unknown;
+    try {
+      result = call(delivery.message, next, delivery);
+    } catch (error) {
+      returned = true;
+      minded(below, delivery);
+      throw error;
+    }
     returned = true;
-    minded(below, delivery);
-    throw error;
-  }
-  returned = true;
-  if (below !== result) {
-    // As minded() does, without a second scope for the closure: nearly every asynchronous middleware comes here.
-    if (below instanceof Promise) below.then(undefined, (error: unknown) => late(delivery, error));
-    else minded(below, delivery);
-  }
-  return result;
+    if (below !== result) {
+      // As minded() does, without a second scope for the closure: nearly every asynchronous middleware comes here.
+      if (below instanceof Promise) below.then(undefined, (error: unknown) => late(delivery, error));
+      else minded(below, delivery);
+    }
+    return result;
+  };
 }
 
 /** What a middleware may have forgotten to await: the rest goes on, and what it fails with after the end must neither be lost nor end the process. */
