@@ -247,7 +247,7 @@ export class Engine implements Owner {
   /** Called again, the shorter of the deadlines holds. */
   close(timeoutMs: number): Promise<CloseReport> {
     if (this.#closing === undefined) {
-      this.#closing = this.#close();
+      this.#closing = this.#beginToClose();
       for (const part of this.#parts) this.#harmless(() => part.flush?.());
       if (this.#inFlight.count === 0) this.#closing.endSoon();
     }
@@ -257,10 +257,10 @@ export class Engine implements Owner {
 
   /** Ends everything now: what is in flight is aborted, and the observables complete after the last outcome. */
   stop(): void {
-    (this.#closing ??= this.#close()).end();
+    (this.#closing ??= this.#beginToClose()).end();
   }
 
-  #close(): Closing {
+  #beginToClose(): Closing {
     return new Closing(this.#inFlight, (left) => {
       for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
       for (const part of this.#parts) this.#harmless(() => part.stop());

@@ -23,7 +23,8 @@ export type Outcome<M = object, R = unknown> = FulfilledOutcome<M, R> | Rejected
 /**
  * Something that went wrong beside a message's own result, so that no promise can carry it.
  *
- * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler
+ * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler, or failed when the bus ended; or an
+ *   injected clock did
  * - `handler`: a stream handler ended with messages unsettled
  * - `middleware`: a shared middleware crashed, or one forwarded a message twice
  * - `refresh`: what tells a live query to ask again failed
