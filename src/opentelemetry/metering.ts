@@ -4,7 +4,8 @@ import { monotonicNow } from "../core/clock.js";
 import type { LiveDelivery } from "../core/live-delivery.js";
 import type { Middleware } from "../core/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
-import { harmless, untilEnded } from "./ended.js";
+import { untilEnded } from "../core/until-ended.js";
+import { harmless } from "./harmless.js";
 
 export interface MeteringOptions {
   /** Makes the instruments. @defaultValue the meter "cqrx" of the SDK that is registered, also when that is later */

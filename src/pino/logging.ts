@@ -1,16 +1,11 @@
 import type { Logger } from "pino";
 import { around } from "../core/around.js";
 import { monotonicNow } from "../core/clock.js";
-import type { Delivery } from "../core/delivery.js";
 import type { LiveDelivery } from "../core/live-delivery.js";
 import type { Middleware } from "../core/middleware.js";
-import { isStream } from "../core/results.js";
-import { isThenable } from "../core/thenable.js";
-import { follow } from "./follow.js";
+import { untilEnded, type Settled } from "../core/until-ended.js";
 import { Lines } from "./lines.js";
 import type { AnyLogger, LogOptions } from "./options.js";
-
-type Settled = PromiseSettledResult<unknown>;
 
 /**
  * The lines of {@link logTo} as a middleware: one before the rest of the pipeline, one after it with its duration and outcome. Where it stands
@@ -53,42 +48,6 @@ export function logging<CustomLevels extends string = never>(
     const ended = (settled: Settled): void =>
       void attempt((lines) => lines.outcome(delivery, settled, monotonicNow(bus.clock) - startedMs));
 
-    let result: unknown;
-    try {
-      result = next();
-    } catch (error) {
-      ended({ status: "rejected", reason: error });
-      throw error;
-    }
-    if (isThenable(result)) return watched(result, delivery, ended);
-    // A stream is consumed by whoever asked.
-    if (isStream(result)) follow(delivery.settled$, ended);
-    else ended({ status: "fulfilled", value: result });
-    return result;
+    return untilEnded(delivery as LiveDelivery, next, ended);
   });
-}
-
-/** The promise, watched for its end and for the delivery being settled before, by a cancellation for one. */
-function watched(
-  result: PromiseLike<unknown>,
-  delivery: Delivery,
-  ended: (settled: Settled) => void,
-): Promise<unknown> {
-  const settled = follow(delivery.settled$, ended);
-  const end = (how: Settled): void => {
-    if (settled.closed) return;
-    settled.unsubscribe();
-    ended(how);
-  };
-  // Not watched on the side: `then` of a lazy thenable, such as a query builder, runs it, and must be called once.
-  return Promise.resolve(result).then(
-    (value) => {
-      if (!isStream(value)) end({ status: "fulfilled", value });
-      return value;
-    },
-    (error: unknown) => {
-      end({ status: "rejected", reason: error });
-      throw error;
-    },
-  );
 }

@@ -1,6 +1,6 @@
-import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
-import { isStream } from "../core/results.js";
-import { isThenable } from "../core/thenable.js";
+import { FULFILLED, type LiveDelivery } from "./live-delivery.js";
+import { isStream } from "./results.js";
+import { isThenable } from "./thenable.js";
 
 export type Settled = PromiseSettledResult<unknown>;
 
@@ -54,14 +54,4 @@ function settlementOf({ reply: { status, result } }: LiveDelivery): Settled {
   return status === FULFILLED
     ? { status: "fulfilled", value: result }
     : { status: "rejected", reason: result };
-}
-
-/** Telemetry must not change what it looks at: what it fails with is a fault of an observer. */
-export function harmless<T>(delivery: LiveDelivery, source: string, run: () => T): T | undefined {
-  try {
-    return run();
-  } catch (error) {
-    delivery.owner.report({ kind: "observer", source, error, envelope: delivery.envelope });
-    return undefined;
-  }
 }
