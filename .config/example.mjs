@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 
 const folder = new URL("../examples/", import.meta.url);
 const examples = readdirSync(folder).filter((name) => /^\d.*\.ts$/.test(name));
-const wanted = process.argv[2];
+const wanted = process.argv[2]?.padStart(2, "0");
 const found = examples.find((name) => wanted !== undefined && name.startsWith(wanted));
 
 if (found === undefined) {

@@ -12,6 +12,9 @@ import type { UserStore } from "./store.js";
 export async function start(users?: UserStore): Promise<void> {
   const { PORT = "3000", HOST = "127.0.0.1", LOG_LEVEL = "info", GRACE_MS = "10000" } = process.env;
   const graceMs = Number(GRACE_MS);
+  if (!(graceMs >= 0 && graceMs < 2 ** 31 - 1_000))
+    throw new Error(`GRACE_MS is a number of milliseconds; received ${GRACE_MS}`);
+  if (!/^\d+$/.test(PORT)) throw new Error(`PORT is a number; received "${PORT}"`);
   const logger = pino(
     { level: LOG_LEVEL },
     pretty({ colorize: process.stdout.isTTY, ignore: "pid,hostname", singleLine: true, sync: true }),
@@ -52,4 +55,10 @@ function onSignal(graceMs: number, shutDown: (signal: string) => Promise<void>):
   }
 }
 
-if (basename(process.argv[1] ?? "") === "main.ts") void start();
+if (basename(process.argv[1] ?? "") === "main.ts")
+  start().catch((error: Error) => {
+    console.error(
+      `Could not start: ${error.message}. Other values are set by PORT=3001 npm start, and likewise HOST, LOG_LEVEL and GRACE_MS.`,
+    );
+    process.exitCode = 1;
+  });

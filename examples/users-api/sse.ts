@@ -12,11 +12,11 @@ const MOST_UNSENT_BYTES = 1_000_000;
 
 export function auditRoute(
   app: FastifyInstance,
-  { commandBus, queryBus }: Pick<Buses, "commandBus" | "queryBus">,
+  { commandBus, queryBus, eventBus }: Buses,
   pingMs = 15_000,
 ): void {
   const stream = streams(app, pingMs);
-  const events$ = merge(commandBus.outcomes$, queryBus.outcomes$).pipe(map(toEvent));
+  const events$ = merge(commandBus.outcomes$, queryBus.outcomes$, eventBus.outcomes$).pipe(map(toEvent));
   app.get("/audit", { exposeHeadRoute: false }, (_request, reply) => stream(reply, events$));
 }
 

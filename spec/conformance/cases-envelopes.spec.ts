@@ -358,6 +358,34 @@ describe("envelopes and bad input", () => {
     expect(accepted).toBeGreaterThan(500);
   });
 
+  it("108 what is made asynchronously, or is no JSON data, is refused instead of read as something empty", async () => {
+    const made = async (): Promise<object> => Promise.reject(new Error("late"));
+    class AsyncFromJson {
+      static readonly fromJSON = made;
+    }
+    class AsyncUpcast {
+      static readonly version = 2;
+      static readonly upcast = made;
+    }
+    class FromMap {
+      static readonly fromJSON = (): object => new Map([["a", 1]]);
+    }
+    refusal(() => Envelope.fromJSON({ payload: {} }, AsyncFromJson));
+    refusal(() => Envelope.fromJSON({ payload: {} }, AsyncUpcast));
+    refusal(() => Envelope.fromJSON({ payload: {} }, FromMap));
+    const throwing = Object.defineProperty({}, "a", {
+      enumerable: true,
+      get() {
+        throw new Error("getter");
+      },
+    });
+    for (const value of [new Date(0), new Set([1]), Buffer.from("x"), new Box(1), throwing])
+      refusal(() => Envelope.fromJSON({ payload: { value } }, Box));
+    expect(
+      Envelope.fromJSON({ payload: { value: Object.create(null) as object } }, Box).payload.value,
+    ).toEqual({});
+  });
+
   it("108 metadata survives a round trip", () => {
     const id = fc.string({ minLength: 1, maxLength: 256 });
     const header = fc.tuple(

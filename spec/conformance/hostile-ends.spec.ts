@@ -169,6 +169,25 @@ describe("the end of a message", () => {
     }));
 });
 
+describe("what is no message", () => {
+  class Happened {}
+
+  it.each([
+    ["a class", Happened],
+    ["a number", 5],
+    ["a text", "x"],
+    ["an array of events", [new Happened()]],
+    ["a promise", Promise.resolve(new Happened())],
+  ])("is refused by an event bus, where nobody would notice: %s", (_, given) =>
+    withTraps(async () => {
+      const bus = new EventBus();
+      expect(await reasonOf(bus.publish(given as object))).toMatchObject({ code: "INVALID_MESSAGE" });
+      await bus.publish(new Happened());
+      await canaries(bus);
+    }),
+  );
+});
+
 describe("observers", () => {
   it("go on when one throws, and telling of that throws, too", () =>
     withTraps(async () => {

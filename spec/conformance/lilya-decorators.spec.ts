@@ -28,6 +28,34 @@ class Greet extends Query<string> {
 }
 
 describe("decorators and default buses", () => {
+  it("decorates a method so that an override takes its place, decorated or not", async () => {
+    class Do {}
+    for (const decorated of [false, true]) {
+      const bus = new CommandBus();
+      const log: string[] = [];
+      class Parent {
+        @command(Do, bus)
+        run(_: Do): void {
+          log.push("parent");
+        }
+      }
+      class Plain extends Parent {
+        override run(_: Do): void {
+          log.push("child");
+        }
+      }
+      class Decorated extends Parent {
+        @command(Do, bus)
+        override run(_: Do): void {
+          log.push("child");
+        }
+      }
+      void (decorated ? new Decorated() : new Plain());
+      await bus.dispatch(new Do());
+      expect(log).toEqual(["child"]);
+    }
+  });
+
   beforeEach(() => {
     defaultCommandBus.reset();
     defaultQueryBus.reset();

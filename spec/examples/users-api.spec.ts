@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { CommandBus, Envelope, QueryBus } from "cqrx";
+import { CommandBus, Envelope, EventBus, QueryBus } from "cqrx";
 import { fastify, type FastifyInstance, type InjectOptions } from "fastify";
 import { pino } from "pino";
 import { defer, finalize, type Observable } from "rxjs";
@@ -371,33 +371,42 @@ describe("GET /audit", () => {
     const observers = new Count();
     const commandBus = observers.watch(new CommandBus());
     const server = fastify({ forceCloseConnections: true });
-    auditRoute(server, { commandBus, queryBus: observers.watch(new QueryBus()) }, pingMs);
+    const [queryBus, eventBus] = [observers.watch(new QueryBus()), observers.watch(new EventBus())];
+    auditRoute(server, { commandBus, queryBus, eventBus }, pingMs);
     closing.push(() => server.close());
     return { url: await listen(server), commandBus, observers };
   }
 
-  it("sends one event for each outcome of both buses, without payloads", async () => {
+  it("sends one event for each outcome of all buses, without payloads", async () => {
     const url = await listen();
     const response = await fetch(`${url}/audit`);
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     expect(response.headers.get("cache-control")).toContain("no-cache");
     const events = new EventReader(response);
     const sent: Envelope[] = [];
-    buses.commandBus.messages$.subscribe((envelope) => sent.push(envelope));
-    buses.queryBus.messages$.subscribe((envelope) => sent.push(envelope));
+    for (const bus of [buses.commandBus, buses.queryBus, buses.eventBus])
+      bus.outcomes$.subscribe(({ envelope }) => sent.push(envelope));
 
     await call("POST", "/users", ada);
     await call("GET", "/users/u1");
     await call("POST", "/users", { ...ada, email: "secret" });
     await call("DELETE", "/users/u1");
 
-    const received = await events.take(4);
+    const received = await events.take(5);
     expect(received.map(({ id, type }) => [id, type])).toEqual(sent.map(({ meta }) => [meta.id, meta.name]));
+    expect(received.map(({ type }) => type)).toEqual([
+      "UserCreated",
+      "CreateUser",
+      "GetUser",
+      "CreateUser",
+      "DeleteUser",
+    ]);
     expect(received.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
-      { status: "fulfilled", ...fieldsOf(sent[0]!) },
+      { status: "fulfilled", ...fieldsOf(sent[0]!), causationId: sent[1]!.meta.id },
       { status: "fulfilled", ...fieldsOf(sent[1]!) },
-      { status: "rejected", error: "INVALID_INPUT", ...fieldsOf(sent[2]!) },
-      { status: "rejected", error: "FORBIDDEN", ...fieldsOf(sent[3]!) },
+      { status: "fulfilled", ...fieldsOf(sent[2]!) },
+      { status: "rejected", error: "INVALID_INPUT", ...fieldsOf(sent[3]!) },
+      { status: "rejected", error: "FORBIDDEN", ...fieldsOf(sent[4]!) },
     ]);
     expect(JSON.stringify(received)).not.toMatch(/example\.com|secret/);
     expect(events.comments).toEqual(["connected"]);
@@ -414,6 +423,7 @@ describe("GET /audit", () => {
     await call("POST", "/users", ada);
     await api.close(1_000);
     for (const client of clients) {
+      expect(await client.next()).toMatchObject({ type: "UserCreated" });
       expect(await client.next()).toMatchObject({ type: "CreateUser" });
       expect(await client.next()).toBeUndefined();
     }
@@ -451,7 +461,7 @@ describe("GET /audit", () => {
     const { url, observers } = await counted();
     const leaving = new AbortController();
     await fetch(`${url}/audit`, { signal: leaving.signal });
-    expect(observers.count).toBe(2);
+    expect(observers.count).toBe(3);
     leaving.abort();
     await observers.none();
   });
@@ -520,10 +530,10 @@ function fieldsOf({ meta }: Envelope): object {
 /** How many observers the outcomes of some buses have. */
 class Count {
   count = 0;
-  readonly buses: (CommandBus | QueryBus)[] = [];
+  readonly buses: (CommandBus | QueryBus | EventBus)[] = [];
   #changed: () => void = () => undefined;
 
-  watch<B extends CommandBus | QueryBus>(bus: B): B {
+  watch<B extends CommandBus | QueryBus | EventBus>(bus: B): B {
     this.buses.push(bus);
     const outcomes$: Observable<unknown> = bus.outcomes$;
     const value = defer(() => {

@@ -223,6 +223,18 @@ describe.each([
       );
     }));
 
+  it("a retryIf that returns a promise is refused, whatever comes of it", () =>
+    withTraps(async () => {
+      for (const verdict of [Promise.resolve(false), Promise.reject(new Error("late"))]) {
+        const { bus, contexts } = rig({ count: 4, retryIf: () => verdict as never }, () =>
+          Promise.reject(error),
+        );
+        expect(await reasonOf(bus.ask(new Work()))).toMatchObject({ code: "INVALID_MIDDLEWARE" });
+        expect(contexts).toHaveLength(1);
+        await canaries(bus);
+      }
+    }));
+
   it("78 what cannot get better is not tried again, and retryIf decides otherwise", () =>
     withTraps(async () => {
       const invalid = new InvalidMessageError("no");

@@ -478,11 +478,32 @@ describe("the payload", () => {
     });
   });
 
+  it("is redacted by paths with quoted keys, too", async () => {
+    const message = { "user.password": "S", list: [{ "a b": "S", c: 1 }] };
+    const redact = ['["user.password"]', "list[*]['a b']"];
+    expect(await logged(message, { payload: true, redact })).toEqual({
+      "user.password": "[Redacted]",
+      list: [{ "a b": "[Redacted]", c: 1 }],
+    });
+  });
+
+  it("that is too large is cut, with how much is missing", async () => {
+    const text = JSON.stringify(
+      await logged(
+        { many: Array.from({ length: 100_000 }, (_, n) => n), long: "x".repeat(1_000_000) },
+        { payload: true },
+      ),
+    );
+    expect(text).toMatch(/"\[truncated\] \d+ more"/);
+    expect(text.length).toBeLessThan(200_000);
+  });
+
   it("has paths that are checked when logging begins", () => {
     const { logger } = loggerInMemory();
 
-    for (const path of ["", "a..b", "a.", 5 as unknown as string])
+    for (const path of ["", "a..b", "a.", "$.password", "**.password", " password", 5 as unknown as string])
       expect(() => logTo(commandBus(), logger, { redact: [path] })).toThrow("redact takes paths such as");
+    expect(() => logTo(commandBus(), logger, { redact: "password" as never })).toThrow("redact takes paths");
   });
 });
 

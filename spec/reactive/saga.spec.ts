@@ -15,15 +15,16 @@ import {
 } from "cqrx";
 import { retrying } from "cqrx/middleware";
 import {
-  firstValueFrom,
   concat,
   concatMap,
   delay,
   filter,
+  firstValueFrom,
   interval,
   map,
   merge,
   mergeMap,
+  NEVER,
   Observable,
   of,
   reduce,
@@ -527,6 +528,14 @@ describe("two sagas that answer each other", () => {
 });
 
 describe("the end of a saga", () => {
+  it("comes at once on a bus that is closed already", () =>
+    withTraps(async () => {
+      const closed = new EventBus();
+      await closed.close();
+      const subscription = saga(closed, new CommandBus(), () => NEVER);
+      expect([subscription.state, subscription.closed]).toEqual(["stopped", true]);
+    }));
+
   it("comes by itself, by unsubscribing, or with the event bus; then it leaves nothing behind", () =>
     withTraps(async () => {
       const one = saga(eventBus, commandBus, (events$) =>

@@ -21,6 +21,7 @@ import type { Fault, Outcome } from "./outcome.js";
 import { build, checkMiddleware } from "./pipeline.js";
 import { callHandler, HandlerRegistry, type Registration } from "./registry.js";
 import type { Take } from "./results.js";
+import { isThenable } from "./thenable.js";
 
 /** In what the three kinds of bus differ. */
 export interface Kind {
@@ -179,6 +180,13 @@ export class Engine implements Owner {
     const handlers = this.registry.find(message) ?? this.#fallback;
     if (handlers !== undefined) return handlers;
     if (this.#kind.needsHandler) throw this.registry.notFound(typeOf(message));
+    // What nobody handles is fine for an event; what is none is a mistake that nobody would notice.
+    if (typeof message !== "object" || Array.isArray(message) || isThenable(message))
+      throw new InvalidMessageError(
+        typeof message === "function"
+          ? `${this.name} was given a function or class for a message; pass an instance: did you forget new?`
+          : `${this.name} was given what is no message; pass an instance of a class.`,
+      );
     return [];
   }
 
@@ -244,6 +252,10 @@ export class Engine implements Owner {
     return this.#inFlight.count;
   }
 
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /** Called again, the shorter of the deadlines holds. */
   close(timeoutMs: number): Promise<CloseReport> {
     if (this.#closing === undefined) {
@@ -287,7 +299,7 @@ export class Engine implements Owner {
         handlers: registrations.map(({ name }) => name),
       })),
       inFlight: this.#inFlight.count,
-      closed: this.#closing !== undefined,
+      closed: this.closed,
     };
   }
 }

@@ -1,6 +1,6 @@
 import { uniqueId, systemClock } from "./clock.js";
 import { InvalidMessageError, refuse } from "./errors.js";
-import { attempt, fromJson, limits, parseJson, toJson } from "./json.js";
+import { attempt, fromJson, isFieldsOnly, limits, parseJson, toJson } from "./json.js";
 import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
 import { asInstance, parsed } from "./standard-schema.js";
 import { isThenable } from "./thenable.js";
@@ -183,7 +183,8 @@ function checkedMeta(meta: MessageMeta): MessageMeta {
   if (meta.causationId !== undefined) text("causationId", limits.idLength);
   if (!Number.isSafeInteger(meta.version) || meta.version < 1)
     refuse("meta.version", "is not a positive integer");
-  if (!Number.isFinite(meta.time)) refuse("meta.time", "is not a number of milliseconds");
+  if (typeof meta.time !== "number" || !(Math.abs(meta.time) <= 8.64e15))
+    refuse("meta.time", "is not a number of milliseconds that a Date can hold");
   return Object.freeze({ ...meta, headers: checkedHeaders(meta.headers) });
 }
 
@@ -211,7 +212,7 @@ function read<M extends object>(json: unknown, type: MessageType<M>): Envelope<M
 function lift(payload: unknown, version: number, type: MessageType & ReadableStatics): unknown {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload))
     refuse("payload", "is not an object");
-  const data = fromJson(payload, "payload");
+  const data = attempt("payload", "could not be read", () => fromJson(payload, "payload"));
   const current = versionOf(type);
   if (version === current) return data;
   if (version > current)
@@ -221,24 +222,36 @@ function lift(payload: unknown, version: number, type: MessageType & ReadableSta
       "meta.version",
       `${version} is older than ${current}, and the class has no static upcast(payload, version)`,
     );
-  return attempt("payload", "could not be upcast", () => type.upcast!(data, version));
+  return now(
+    "upcast",
+    attempt("payload", "could not be upcast", () => type.upcast!(data, version)),
+  );
 }
 
 function instantiate<M extends object>(data: unknown, type: MessageType<M> & ReadableStatics): M {
   let value = data;
   const { schema } = type;
   if (schema !== undefined) {
-    value = attempt("payload", "could not be checked", () => parsed(schema, data, "payload", nameOf(type)));
-    if (isThenable(value)) {
-      value.then(undefined, () => undefined);
-      refuse("payload", "has an asynchronous schema; envelopes are read synchronously");
-    }
+    value = now(
+      "schema",
+      attempt("payload", "could not be checked", () => parsed(schema, data, "payload", nameOf(type))),
+    );
   }
   if (type.fromJSON !== undefined)
-    value = attempt("payload", "was refused by fromJSON", () => type.fromJSON!(value));
+    value = now(
+      "fromJSON",
+      attempt("payload", "was refused by fromJSON", () => type.fromJSON!(value)),
+    );
   else if ("toJSON" in type.prototype && type.schema === undefined) {
     refuse("payload", "was written by toJSON(); give the class a static fromJSON(payload)");
   }
-  if (typeof value !== "object" || value === null) refuse("payload", "is not an object");
+  if (!(value instanceof type) && !isFieldsOnly(value)) refuse("payload", "is not an object with fields");
   return asInstance(value, type);
+}
+
+/** What a static of the class made, if it made it at once: an envelope is read synchronously, and a promise has no fields. */
+function now(made: "schema" | "upcast" | "fromJSON", value: unknown): unknown {
+  if (!isThenable(value)) return value;
+  value.then(undefined, () => undefined);
+  return refuse("payload", `has an asynchronous ${made}; envelopes are read synchronously`);
 }

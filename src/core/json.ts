@@ -129,17 +129,21 @@ export function toJson(value: unknown, path: string): unknown {
   }
 
   // A message is an instance of its class, so its own fields are written whatever its prototype is; but not what only a built-in can hold.
-  if (
-    typeof value !== "object" ||
-    value === null ||
-    Array.isArray(value) ||
-    BUILT_INS.some((type) => value instanceof type) ||
-    ArrayBuffer.isView(value)
-  ) {
+  if (!isFieldsOnly(value))
     refuse(path, "is not an object with fields; give the message toJSON() and static fromJSON()");
-  }
   ancestors.add(value);
   return writeFields(value, path);
+}
+
+/** Whether all that an object holds is in its fields. */
+export function isFieldsOnly(value: unknown): value is object {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !BUILT_INS.some((type) => value instanceof type)
+  );
 }
 
 /** Hold what is in no field. */
@@ -163,6 +167,10 @@ export function fromJson(value: unknown, path: string): unknown {
       refuse(path, "is not JSON");
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map((item, index) => read(item, `${path}[${index}]`, depth + 1));
+    // Of any realm: the prototype of plain objects is the one that has none itself.
+    const prototype = Object.getPrototypeOf(value) as object | null;
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+      refuse(path, "is a class instance, not JSON data");
     const keys = Object.keys(value);
     const tag = depth > 0 && keys.length === 1 && keys[0]!.startsWith("$") ? (keys[0] as Tag) : undefined;
     return tag === undefined

@@ -82,8 +82,11 @@ function decorator<M extends object, R>(
       return target;
     }
     if (context.kind === "method") {
+      markAsHandler(target as object, type);
       context.addInitializer(function (this: unknown) {
-        register((target as HandlerFunction<M, R>).bind(this));
+        const method = context.access.get(this) as HandlerFunction<M, R>;
+        // An override that is decorated itself is registered by its own decorator, one that is not by this one.
+        if (method === target || !isHandler(method, type)) register(method.bind(this));
       });
     } else if (context.kind === "class") {
       const { length, prototype } = target as { length: number; prototype: { handle?: unknown } };
@@ -100,4 +103,16 @@ function decorator<M extends object, R>(
     return undefined;
   };
   return decorate as HandlerDecorator<M, R>;
+}
+
+/** Methods, and the types that they are decorated for. */
+const handled = new WeakMap<object, Set<object>>();
+
+function markAsHandler(method: object, type: object): void {
+  const types = handled.get(method) ?? new Set();
+  handled.set(method, types.add(type));
+}
+
+function isHandler(method: object, type: object): boolean {
+  return handled.get(method)?.has(type) === true;
 }

@@ -1,5 +1,6 @@
 import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { isAbortError } from "../core/cancellation.js";
+import { decided } from "../core/decided.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
@@ -113,7 +114,7 @@ class Attempts {
 
   #failedForNow({ status, result }: LiveDelivery): boolean {
     const { count, retryIf } = this.#policy;
-    return status !== FULFILLED && this.#made <= count && retryIf(result, this.#delivery.message);
+    return status !== FULFILLED && this.#made <= count && decided(retryIf(result, this.#delivery.message));
   }
 
   #sleep(): void {

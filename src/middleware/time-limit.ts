@@ -12,7 +12,7 @@ export type TimeLimitOptions = TimerOptions;
  *
  * Guarantees: the sender is free at the limit, whatever the handler does; what an abandoned handler comes to later is reported on `faults$`.
  * What the handler dispatched with its context as `causedBy` is cancelled with it, on whichever bus: nested work inherits what is left of the limit.
- * Synchronous when everything below is; no timer outlives its message or keeps the process alive.
+ * Synchronous when everything below is; no timer outlives its message.
  *
  * Outside of `retrying` it limits all attempts together, inside of it each one; likewise the time in the queue of an `overlap`. Under `ask$` it
  * limits how long a handler takes to return its stream, not how long the stream lives: put RxJS's `timeout` on that.
@@ -43,7 +43,11 @@ export function timeLimit<M extends object = object, R = unknown>(
 
 function endAt(limitMs: number, delivery: LiveDelivery, options: TimerOptions): void {
   delivery.whenSettled(
-    startTimer(limitMs, () => delivery.abort(new TimeLimitError(delivery.typeName, limitMs)), options),
+    startTimer(limitMs, () => delivery.abort(new TimeLimitError(delivery.typeName, limitMs)), {
+      ...options,
+      // Somebody waits: a process with nothing else to do must not exit before it has been told.
+      keepAlive: true,
+    }),
   );
 }
 

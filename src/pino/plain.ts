@@ -3,7 +3,6 @@ import { escapeText } from "./escape.js";
 /** What stands in a log for a value that could not be redacted: the raw value never does. */
 export const FAILED = "[redaction failed]";
 const REDACTED = "[Redacted]";
-const TRUNCATED = "[truncated]";
 const MAX_DEPTH = 32;
 const MAX_VALUES = 10_000;
 
@@ -33,8 +32,10 @@ export function redacting(paths: readonly string[]): Copy {
 }
 
 function ruleOf(paths: readonly string[]): Rule {
+  if (!Array.isArray(paths))
+    throw new TypeError(`redact takes paths in an array; received ${JSON.stringify(paths)}.`);
   const root: Rule = { redacted: false, next: new Map() };
-  for (const path of paths) {
+  for (const path of paths as readonly string[]) {
     const steps = stepsOf(path);
     let rule = root;
     for (const step of steps) {
@@ -47,19 +48,23 @@ function ruleOf(paths: readonly string[]): Rule {
   return root;
 }
 
+/** `.key`, `key` at the beginning, `["key"]`, `['key']`, `[0]` or `[*]`. */
+const STEP = /\[(?:"([^"]+)"|'([^']+)'|([^\]"'\s]+))\]|(?:^|\.)([^.[\]\s]+)/gy;
+
 function stepsOf(path: unknown): string[] {
-  const steps =
-    typeof path === "string"
-      ? path
-          .replace(/\[\s*(["']?)(.*?)\1\s*\]/g, ".$2")
-          .replace(/^\./, "")
-          .split(".")
-      : [];
-  if (steps.length === 0 || steps.includes(""))
+  const found = typeof path === "string" ? [...path.matchAll(STEP)] : [];
+  const steps = found.map((match) => match.slice(1).find((step) => step !== undefined)!);
+  const read = found.map(([text]) => text).join("");
+  if (steps.length === 0 || read !== path || steps.some((step) => step === "$" || step === "**"))
     throw new TypeError(
       `redact takes paths such as "password", "card.number" or "items[*].price"; received ${JSON.stringify(path)}.`,
     );
   return steps;
+}
+
+/** What stands for values that are too many for a log. */
+function more(count: number): string {
+  return `[truncated] ${count} more`;
 }
 
 /** One value on its way into the log. */
@@ -98,25 +103,43 @@ class Copier {
 
   #members(value: object, rules: readonly Rule[]): unknown {
     if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`;
-    if (Array.isArray(value))
-      return value.map((_, index) => this.#member(String(index), () => value[index] as unknown, rules));
-    if (value instanceof Set)
-      return Array.from(value, (item: unknown, index) => this.#member(String(index), () => item, rules));
+    if (Array.isArray(value)) return this.#list(value.length, (index) => value[index] as unknown, rules);
+    if (value instanceof Set) {
+      const items = [...(value as Set<unknown>)];
+      return this.#list(items.length, (index) => items[index], rules);
+    }
     // Without a prototype: a key named __proto__ is a key like any other.
     const fields = Object.create(null) as { [key: string]: unknown };
-    if (value instanceof Map)
-      for (const [key, item] of value as Map<unknown, unknown>)
-        fields[escapeText(String(key))] = this.#member(String(key), () => item, rules);
-    else
-      for (const key of Object.keys(value))
-        fields[escapeText(key)] = this.#member(key, () => (value as { [key: string]: unknown })[key], rules);
+    const entries =
+      value instanceof Map
+        ? Array.from(value as Map<unknown, unknown>, ([key, item]) => [String(key), () => item] as const)
+        : Object.keys(value).map((key) => [key, () => (value as { [key: string]: unknown })[key]] as const);
+    for (const [index, [key, read]] of entries.entries()) {
+      if (this.#values >= MAX_VALUES) {
+        fields["…"] = more(entries.length - index);
+        break;
+      }
+      fields[escapeText(key)] = this.#member(key, read, rules);
+    }
     return fields;
+  }
+
+  #list(length: number, read: (index: number) => unknown, rules: readonly Rule[]): unknown[] {
+    const items: unknown[] = [];
+    for (let index = 0; index < length; index++) {
+      if (this.#values >= MAX_VALUES) {
+        items.push(more(length - index));
+        break;
+      }
+      items.push(this.#member(String(index), () => read(index), rules));
+    }
+    return items;
   }
 
   #member(key: string, read: () => unknown, rules: readonly Rule[]): unknown {
     const next = rules.flatMap((rule) => [rule.next.get(key) ?? [], rule.next.get("*") ?? []].flat());
     if (next.some((rule) => rule.redacted)) return REDACTED;
-    if (++this.#values > MAX_VALUES) return TRUNCATED;
+    this.#values++;
     try {
       return this.copy(read(), next);
     } catch {

@@ -1,3 +1,4 @@
+import { decided } from "../core/decided.js";
 import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import type { Cause } from "../core/delivery.js";
@@ -123,7 +124,8 @@ export class Background {
   #failed(job: Job, error: unknown): void {
     const { count, delayMs, maxDelayMs, retryIf } = this.#retry;
     try {
-      if (job.attempts > count || !retryIf(error, job.delivery.message)) return job.delivery.fail(error);
+      if (job.attempts > count || !decided(retryIf(error, job.delivery.message)))
+        return job.delivery.fail(error);
     } catch (failure) {
       return job.delivery.fail(failure);
     }

@@ -120,7 +120,9 @@ export class SagaRunner {
     this.#leave.add(follow(this.#engine, (event) => this.#arrived(event)));
     this.#leave.add(this.#engine.attach({ stop: () => this.#busClosed() }));
     this.#leave.add(whenEnded);
-    this.#start();
+    // There will be no events, and nobody who tells of the end.
+    if (this.#engine.closed) this.stop();
+    else this.#start();
   }
 
   stop(): void {

@@ -194,7 +194,7 @@ export class SharedQuery implements Part {
     this.#run = undefined;
     this.#latest = undefined;
     this.#refreshIfOutdated();
-    const closed = error instanceof BusClosedError && this.#engine.describe().closed;
+    const closed = error instanceof BusClosedError && this.#engine.closed;
     this.#failing = true;
     for (const watcher of closed && this.#closing ? [] : [...this.#watchers]) {
       if (!this.#watchers.has(watcher)) continue;

@@ -216,6 +216,10 @@ function send(buses: readonly Bus[], message: object): ReturnType<Bus["engine"][
 }
 
 function busFor(buses: readonly Bus[], given: object): Bus {
+  if (typeof given !== "object" || given === null)
+    throw new TypeError(
+      `A scenario is made of messages; received ${typeof given === "function" ? "a function or class: did you forget new?" : String(given)}`,
+    );
   const message = payloadOf(given);
   const registered = buses.filter(({ engine }) => engine.registry.find(message) !== undefined);
   const ofKind = (kind: MessageKind): Bus[] => buses.filter(({ engine }) => engine.kind === kind);
@@ -251,6 +255,8 @@ function isExpected(reason: unknown, expected: ExpectedError): boolean {
   const parts = (reason as Partial<AggregateError> | null)?.errors;
   if (Array.isArray(parts) && parts.some((part) => isExpected(part, expected))) return true;
   if (typeof expected === "function") return reason instanceof expected;
+  if (!expected)
+    throw new TypeError("thenFailsWith() takes an error class, a text or a RegExp; received none.");
   const text = reason instanceof Error ? reason.message : String(reason);
   return typeof expected === "string" ? text.includes(expected) : new RegExp(expected).test(text);
 }
