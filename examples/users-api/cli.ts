@@ -25,7 +25,11 @@ const actions = new Map<string, Action>([
   ],
   ["delete", ({ commandBus }, _, userId) => commandBus.dispatch(new DeleteUser(userId), asOperator)],
   ["get", async ({ queryBus }, print, userId) => print(show(await queryBus.ask(new GetUser(userId))))],
-  ["list", async ({ queryBus }, print) => print((await queryBus.ask(new ListUsers())).map(show).join("\n"))],
+  [
+    "list",
+    async ({ queryBus }, print) =>
+      print((await queryBus.ask(new ListUsers())).map(show).join("\n") || "no users yet"),
+  ],
 ]);
 
 function show(user: { userId: string; email: string } | undefined): string {

@@ -130,6 +130,16 @@ describe("errors in the log", () => {
     return lines()[0]!["err"] as { [field: string]: unknown };
   };
 
+  it("that share causes do not grow with each level that shares them", async () => {
+    let error: Error = new Error("leaf");
+    for (let level = 0; level < 20; level++) error = new AggregateError([error, error], `level ${level}`);
+
+    const text = JSON.stringify(await logged(error));
+
+    expect(text).toContain("leaf");
+    expect(text.length).toBeLessThan(100_000);
+  });
+
   it("keep their simple fields, redacted, and lose objects that may hold requests", async () => {
     const error = Object.assign(new Error("no"), {
       code: "E1",

@@ -13,7 +13,8 @@ export function loggableError(reason: unknown, copy: Copy): Error {
 
 function copyOf(reason: unknown, copy: Copy, seen: Map<unknown, Error>): Error {
   const before = seen.get(reason);
-  if (before !== undefined) return before;
+  // Once in full: the serializer writes shared causes out each time, which doubles with each level that shares them.
+  if (before !== undefined) return mentionOf(before);
   // What the serializer looks at, as an error has it: not enumerable. `type` comes from the constructor, or else from the name.
   const made = Object.create(Error.prototype, { constructor: hidden(undefined) }) as Error;
   if (typeof reason === "object" && reason !== null) seen.set(reason, made);
@@ -29,6 +30,15 @@ function copyOf(reason: unknown, copy: Copy, seen: Map<unknown, Error>): Error {
     });
   }
   return made;
+}
+
+function mentionOf({ name, message }: Error): Error {
+  return Object.create(Error.prototype, {
+    constructor: hidden(undefined),
+    name: hidden(name),
+    message: hidden(message),
+    stack: hidden(""),
+  }) as Error;
 }
 
 function fill(made: Error, error: Error, copy: Copy, seen: Map<unknown, Error>): void {
