@@ -373,6 +373,8 @@ describe("envelopes and bad input", () => {
     refusal(() => Envelope.fromJSON({ payload: {} }, AsyncFromJson));
     refusal(() => Envelope.fromJSON({ payload: {} }, AsyncUpcast));
     refusal(() => Envelope.fromJSON({ payload: {} }, FromMap));
+    refusal(() => Envelope.fromJSON('{"payload":{"value":1e999}}', Box));
+    refusal(() => Envelope.fromJSON({ payload: { value: { $bytes: "AB" } } }, Box));
     const throwing = Object.defineProperty({}, "a", {
       enumerable: true,
       get() {

@@ -165,6 +165,8 @@ export function fromJson(value: unknown, path: string): unknown {
     if (depth > limits.depth) refuse(path, `is nested deeper than ${limits.depth}`);
     if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint")
       refuse(path, "is not JSON");
+    // As JSON.parse makes of 1e999.
+    if (typeof value === "number" && !Number.isFinite(value)) refuse(path, "is too large a number");
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map((item, index) => read(item, `${path}[${index}]`, depth + 1));
     // Of any realm: the prototype of plain objects is the one that has none itself.
@@ -203,10 +205,10 @@ export function fromJson(value: unknown, path: string): unknown {
         const date = new Date(text(/Z$/));
         return !Number.isNaN(date.getTime()) && date.toISOString() === body ? date : bad();
       }
-      case "$bytes":
-        return attempt(path, "has a bad $bytes", () =>
-          Uint8Array.from(atob(text(/^[A-Za-z0-9+/]*=*$/)), (char) => char.charCodeAt(0)),
-        );
+      case "$bytes": {
+        const binary = attempt(path, "has a bad $bytes", () => atob(text(/^[A-Za-z0-9+/]*=*$/)));
+        return btoa(binary) === body ? Uint8Array.from(binary, (char) => char.charCodeAt(0)) : bad();
+      }
       case "$set": {
         const items = list();
         const set = new Set(items);
