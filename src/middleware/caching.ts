@@ -10,7 +10,7 @@ import { isStream } from "../core/results.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
 import { checkedKey, typeKey, type KeyFunction } from "./key.js";
-import { checkMs, CheckedStore, reportFault, type StoreOptions } from "./store.js";
+import { checkMs, CheckedStore, reportFault, type Store, type StoreOptions } from "./store.js";
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**
@@ -78,6 +78,10 @@ class Cache implements Part {
   readonly #rest: Step;
   readonly #owner: Owner;
   readonly #store: CheckedStore;
+  // Taken out of others, for the sake of a hit.
+  readonly #raw: Store;
+  readonly #key: KeyFunction;
+  readonly #keepsForGood: boolean;
   /** Tells what it stored itself from what others did. */
   readonly #id = `${uniqueId()}.`;
   readonly #refreshing = new Map<unknown, LiveDelivery>();
@@ -96,6 +100,9 @@ class Cache implements Part {
     this.#rest = rest;
     this.#owner = owner;
     this.#store = policy.store;
+    this.#raw = policy.store.raw;
+    this.#key = policy.key;
+    this.#keepsForGood = policy.ttlMs === Infinity;
     const subscription = policy.refreshOn?.subscribe({
       next: () => {
         this.#epoch = `${this.#id}${++this.#refreshes}`;
@@ -117,30 +124,28 @@ class Cache implements Part {
 
   answer(delivery: LiveDelivery): unknown {
     if (this.#blind) return this.#rest(delivery);
-    const key = this.#policy.key(delivery.message, delivery);
+    const key = this.#key(delivery.message, delivery);
     let found: unknown;
     try {
-      found = this.#store.get(key);
-    } catch (error) {
-      return this.#passBy(delivery, error);
+      found = this.#raw.get(key);
+    } catch (cause) {
+      return this.#passBy(delivery, this.#store.failed("get", cause));
     }
-    if (this.#isPlainHit(found, delivery.message)) return found.value;
-    return isThenable(found)
-      ? asPromise(found).then(
+    // What this cache has stored since the last refresh, and for good: there is nothing more to look at, and it is what a cache is for.
+    if (
+      this.#keepsForGood &&
+      this.#store.works &&
+      (found as CacheEntry | null | undefined)?.epoch === this.#epoch &&
+      (found as CacheEntry).type === this.#keyOfType(delivery.message)
+    )
+      return (found as CacheEntry).value;
+    const checked = this.#store.checked("get", found);
+    return isThenable(checked)
+      ? asPromise(checked).then(
           (found) => this.#answerWith(found, key, delivery),
           (error: unknown) => this.#passBy(delivery, error),
         )
-      : this.#answerWith(found, key, delivery);
-  }
-
-  /** What this cache has stored since the last refresh, and for good: there is nothing more to look at, and it is what a cache is for. */
-  #isPlainHit(found: unknown, message: object): found is CacheEntry {
-    const entry = found as Partial<CacheEntry> | null | undefined;
-    return (
-      entry?.epoch === this.#epoch &&
-      entry.type === this.#keyOfType(message) &&
-      this.#policy.ttlMs === Infinity
-    );
+      : this.#answerWith(checked, key, delivery);
   }
 
   #passBy(delivery: LiveDelivery, error: unknown): unknown {

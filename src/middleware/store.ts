@@ -31,7 +31,8 @@ type Operation = "get" | "set" | "delete";
 
 /** A store whose failures are all of one kind, and that does not hang. */
 export class CheckedStore {
-  readonly #store: Store;
+  /** As it was given; what it says is to be {@link checked}. */
+  readonly raw: Store;
   readonly #timeoutMs: number;
   readonly #middleware: string;
   /** What failed when it was last tried. */
@@ -47,34 +48,30 @@ export class CheckedStore {
       throw new InvalidMiddlewareError(`${middleware}(): store is an object with get, set and delete.`);
     checkMs(middleware, "storeTimeoutMs", storeTimeoutMs);
     this.#middleware = middleware;
-    this.#store = store;
+    this.raw = store;
     this.#timeoutMs = storeTimeoutMs;
+  }
+
+  /** Whether nothing failed when it was last tried. */
+  get works(): boolean {
+    return this.#failing.size === 0;
   }
 
   /** The value, or a promise of it. @throws StoreFailedError */
   get(key: unknown): unknown {
-    // Without a closure: this is what an answer from a cache costs.
-    let result: unknown;
-    try {
-      result = this.#store.get(key);
-    } catch (cause) {
-      throw this.#failed("get", "failed", cause);
-    }
-    return isThenable(result) ? this.#inTime("get", result) : this.#worked("get", result);
+    return this.#call("get", () => this.raw.get(key));
   }
 
   /** @throws StoreFailedError */
   set(key: unknown, value: unknown, ttlMs: number): unknown {
     return this.#call("set", () =>
-      ttlMs === Infinity
-        ? this.#store.set(key, value)
-        : this.#store.set(key, value, { ttl: Math.ceil(ttlMs) }),
+      ttlMs === Infinity ? this.raw.set(key, value) : this.raw.set(key, value, { ttl: Math.ceil(ttlMs) }),
     );
   }
 
   /** @throws StoreFailedError */
   delete(key: unknown): unknown {
-    return this.#call("delete", () => this.#store.delete(key));
+    return this.#call("delete", () => this.raw.delete(key));
   }
 
   #call(operation: Operation, call: () => unknown): unknown {
@@ -82,8 +79,13 @@ export class CheckedStore {
     try {
       result = call();
     } catch (cause) {
-      throw this.#failed(operation, "failed", cause);
+      throw this.failed(operation, cause);
     }
+    return this.checked(operation, result);
+  }
+
+  /** What the raw store returned: the value, or a promise that settles in time. */
+  checked(operation: Operation, result: unknown): unknown {
     return isThenable(result) ? this.#inTime(operation, result) : this.#worked(operation, result);
   }
 
@@ -99,7 +101,7 @@ export class CheckedStore {
           ? undefined
           : startTimer(
               this.#timeoutMs,
-              () => reject(this.#failed(operation, `did not answer within ${this.#timeoutMs} ms`)),
+              () => reject(this.#error(operation, `did not answer within ${this.#timeoutMs} ms`)),
               { keepAlive: true },
             );
       asPromise(result).then(
@@ -109,13 +111,17 @@ export class CheckedStore {
         },
         (cause: unknown) => {
           stopTimer?.();
-          reject(this.#failed(operation, "failed", cause));
+          reject(this.failed(operation, cause));
         },
       );
     });
   }
 
-  #failed(operation: Operation, problem: string, ...cause: [cause?: unknown]): StoreFailedError {
+  failed(operation: Operation, cause: unknown): StoreFailedError {
+    return this.#error(operation, "failed", cause);
+  }
+
+  #error(operation: Operation, problem: string, ...cause: [cause?: unknown]): StoreFailedError {
     return new StoreFailedError(this.#middleware, operation, problem, ...cause);
   }
 
