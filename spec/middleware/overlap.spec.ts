@@ -654,7 +654,7 @@ describe("overlap", () => {
   });
 
   it.each([
-    [{ strategy: "queue" }, 'strategy is "concat", "merge", "switch" or "exhaust"; received queue'],
+    [{ strategy: "queue" }, 'strategy is "concat", "merge", "switch" or "exhaust"; received "queue"'],
     [{ strategy: "merge" }, "merge needs a concurrency"],
     [{ strategy: "merge", concurrency: 0 }, "concurrency is a whole number from 1; received 0"],
     [{ strategy: "merge", concurrency: 1.5 }, "received 1.5"],

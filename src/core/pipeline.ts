@@ -122,7 +122,14 @@ export function checkMiddleware(middleware: readonly Middleware[]): void {
       );
     if (formOf(item) !== undefined) continue;
     if (item.length > 1) refuse("takes more than a stream; wrap a function (message, next) in around()");
-    const piped: unknown = item(EMPTY);
+    let piped: unknown;
+    try {
+      piped = item(EMPTY);
+    } catch (error) {
+      if (error instanceof InvalidMiddlewareError) refuse("is what makes a middleware; call it");
+      throw error;
+    }
+    if (typeof piped === "function") refuse("is what makes a middleware; call it");
     if (isThenable(piped)) piped.then(undefined, () => undefined);
     if (!isObservable(piped))
       refuse("does not return an Observable; an operator takes a stream and returns one");

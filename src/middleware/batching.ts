@@ -1,11 +1,11 @@
 import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { abortError } from "../core/cancellation.js";
 import type { LiveDelivery } from "../core/live-delivery.js";
-import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Part } from "../core/middleware.js";
 import type { ResultOf } from "../core/message.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { BatchResultError } from "./errors.js";
+import { checkMs, checkTimerOptions, refuseOption } from "./options.js";
 import { startTimer, type TimerOptions } from "./timer.js";
 
 export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptions {
@@ -155,14 +155,13 @@ function isError(value: unknown): boolean {
 }
 
 function checked(options: BatchingOptions): Policy {
+  checkTimerOptions("batching", options);
   const { maxSize = Infinity, windowMs = 0, load, scheduler } = options;
-  const refuse = (problem: string, received: unknown): never => {
-    throw new InvalidMiddlewareError(`batching(): ${problem}; received ${String(received)}.`);
-  };
+  const refuse = (problem: string, received: unknown): never => refuseOption("batching", problem, received);
   if (typeof load !== "function") refuse("load is a function of the queries", load);
   if (!(maxSize >= 1) || (!Number.isInteger(maxSize) && maxSize !== Infinity))
     refuse("maxSize is a whole number from 1", maxSize);
-  if (!(windowMs >= 0 && windowMs < Infinity))
-    refuse("windowMs is a number of milliseconds, 0 or more", windowMs);
+  checkMs("batching", "windowMs", windowMs, { orZero: true });
+  if (windowMs === Infinity) refuse("windowMs is finite", windowMs);
   return { maxSize, windowMs, load, scheduler };
 }

@@ -10,7 +10,8 @@ import { isStream } from "../core/results.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
 import { checkedKey, typeKey, type KeyFunction } from "./key.js";
-import { checkMs, CheckedStore, reportFault, type Store, type StoreOptions } from "./store.js";
+import { checkMs } from "./options.js";
+import { CheckedStore, reportFault, type Store, type StoreOptions } from "./store.js";
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**
@@ -231,9 +232,10 @@ function isEntry(found: unknown): found is CacheEntry {
 }
 
 function checked(options: CachingOptions): Policy {
+  const store = new CheckedStore("caching", options);
   const { ttlMs = Infinity, refreshOn, staleWhileRevalidate = 0 } = options;
   checkMs("caching", "ttlMs", ttlMs);
-  if (staleWhileRevalidate !== 0) checkMs("caching", "staleWhileRevalidate", staleWhileRevalidate);
+  checkMs("caching", "staleWhileRevalidate", staleWhileRevalidate, { orZero: true });
   if (staleWhileRevalidate !== 0 && ttlMs === Infinity)
     throw new InvalidMiddlewareError(
       "caching(): staleWhileRevalidate needs a ttlMs, after which a result is stale.",
@@ -245,7 +247,7 @@ function checked(options: CachingOptions): Policy {
     throw new InvalidMiddlewareError("caching(): refreshOn is an Observable.");
   return {
     key: checkedKey("caching", options.key),
-    store: new CheckedStore("caching", options),
+    store,
     ttlMs,
     staleWhileRevalidate,
     refreshOn,

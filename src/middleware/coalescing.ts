@@ -2,6 +2,7 @@ import type { LiveDelivery } from "../core/live-delivery.js";
 import { typeOf } from "../core/message.js";
 import { fromForm, replying, type Middleware } from "../core/middleware.js";
 import { checkedKey, type KeyFunction } from "./key.js";
+import { checkOptions } from "./options.js";
 import { SharedRun } from "./shared-run.js";
 
 export interface CoalescingOptions<Q = object> {
@@ -27,6 +28,7 @@ export interface CoalescingOptions<Q = object> {
 export function coalescing<Q extends object = object, R = unknown>(
   options: CoalescingOptions<Q> = {},
 ): Middleware<Q, R> {
+  checkOptions("coalescing", options);
   const keyOf = checkedKey("coalescing", options.key);
   return fromForm(
     "coalescing",

@@ -11,7 +11,8 @@ import { goOn } from "./authorization.js";
 import { IdempotencyConflictError } from "./errors.js";
 import { messageKey } from "./key.js";
 import { SharedRun } from "./shared-run.js";
-import { checkMs, CheckedStore, type StoreOptions } from "./store.js";
+import { checkMs } from "./options.js";
+import { CheckedStore, type StoreOptions } from "./store.js";
 
 export interface IdempotencyOptions<M = object> extends StoreOptions {
   /** Names what is to be done once, such as a header that the client chose; `undefined` lets a message pass. */
@@ -175,6 +176,7 @@ class Desk {
 }
 
 function checked(options: IdempotencyOptions): Policy {
+  const store = new CheckedStore("idempotency", options);
   const { key, ttlMs = Infinity, fingerprint = messageKey } = options;
   if (typeof key !== "function")
     throw new InvalidMiddlewareError(
@@ -183,5 +185,5 @@ function checked(options: IdempotencyOptions): Policy {
   if (typeof fingerprint !== "function")
     throw new InvalidMiddlewareError("idempotency(): fingerprint is a function of the message.");
   checkMs("idempotency", "ttlMs", ttlMs);
-  return { key, ttlMs, fingerprint, store: new CheckedStore("idempotency", options) };
+  return { key, ttlMs, fingerprint, store };
 }

@@ -6,6 +6,7 @@ import { fromForm, replying, type Middleware, type Step } from "../core/middlewa
 import { nesting } from "../core/nesting.js";
 import { isStream } from "../core/results.js";
 import { isThenable } from "../core/thenable.js";
+import { checkOptions, refuseOption } from "./options.js";
 import { BusyError, QueueFullError, SelfDeadlockError, SupersededError } from "./errors.js";
 
 export interface OverlapOptions<M = object> {
@@ -267,10 +268,10 @@ function refuseSelfDeadlock({ running }: Lane, { delivery, rest }: Turn, limit: 
 
 type Policy = Required<OverlapOptions> & { readonly limit: number; readonly queues: boolean };
 
-function checked({ strategy, key, concurrency, maxQueued }: OverlapOptions): Policy {
-  const refuse = (problem: string, received: unknown): never => {
-    throw new InvalidMiddlewareError(`overlap(): ${problem}; received ${String(received)}.`);
-  };
+function checked(options: OverlapOptions): Policy {
+  const refuse = (problem: string, received: unknown): never => refuseOption("overlap", problem, received);
+  checkOptions("overlap", options);
+  const { strategy, key, concurrency, maxQueued } = options;
   const isCount = (value: number, least: number): boolean =>
     value >= least && (Number.isInteger(value) || value === Infinity);
 

@@ -2,8 +2,9 @@ import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { isAbortError } from "../core/cancellation.js";
 import { decided } from "../core/decided.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
-import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
+import { CqrsError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
+import { checkMs, checkTimerOptions, refuseOption } from "./options.js";
 import { startTimer, type TimerOptions } from "./timer.js";
 
 export interface RetryingOptions<M = object> extends TimerOptions {
@@ -135,6 +136,7 @@ class Attempts {
 }
 
 function checked(options: RetryingOptions): Policy {
+  checkTimerOptions("retrying", options);
   const {
     count,
     delayMs = 0,
@@ -145,14 +147,12 @@ function checked(options: RetryingOptions): Policy {
     random = Math.random,
     scheduler,
   } = options;
-  const refuse = (problem: string, received: unknown): never => {
-    throw new InvalidMiddlewareError(`retrying(): ${problem}; received ${String(received)}.`);
-  };
+  const refuse = (problem: string, received: unknown): never => refuseOption("retrying", problem, received);
   if (!(Number.isInteger(count) || count === Infinity) || count < 0)
     refuse("count is the number of retries, 0 or more", count);
-  if (!(delayMs >= 0 && delayMs < Infinity))
-    refuse("delayMs is a number of milliseconds, 0 or more", delayMs);
-  if (!(maxDelayMs > 0)) refuse("maxDelayMs is a number of milliseconds above 0", maxDelayMs);
+  checkMs("retrying", "delayMs", delayMs, { orZero: true });
+  if (delayMs === Infinity) refuse("delayMs is finite", delayMs);
+  checkMs("retrying", "maxDelayMs", maxDelayMs);
   if (count === Infinity && delayMs === 0) refuse("retrying for ever needs a delayMs above 0", delayMs);
   if (!["exponential", "constant"].includes(backoff))
     refuse('backoff is "exponential" or "constant"', backoff);

@@ -3,6 +3,7 @@ import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { StoreFailedError } from "./errors.js";
+import { checkMs, checkOptions } from "./options.js";
 import { startTimer } from "./timer.js";
 
 /**
@@ -38,7 +39,9 @@ export class CheckedStore {
   /** What failed when it was last tried. */
   readonly #failing = new Set<Operation>();
 
-  constructor(middleware: string, { store, storeTimeoutMs = 1_000 }: StoreOptions) {
+  constructor(middleware: string, options: StoreOptions) {
+    checkOptions(middleware, options);
+    const { store, storeTimeoutMs = 1_000 } = options;
     const candidate = store as Partial<Store> | null | undefined;
     if (
       typeof candidate?.get !== "function" ||
@@ -137,13 +140,4 @@ export class CheckedStore {
 /** Tells `faults$` of what no promise carries. */
 export function reportFault(source: string, error: unknown, delivery: LiveDelivery): void {
   delivery.owner.report({ kind: "middleware", source, error, envelope: delivery.origin.envelope });
-}
-
-/** @throws InvalidMiddlewareError */
-export function checkMs(middleware: string, option: string, ms: number): number {
-  if (typeof ms !== "number" || !(ms > 0))
-    throw new InvalidMiddlewareError(
-      `${middleware}(): ${option} is a number of milliseconds above 0; received ${String(ms)}.`,
-    );
-  return ms;
 }

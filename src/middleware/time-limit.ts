@@ -3,6 +3,7 @@ import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, type Middleware } from "../core/middleware.js";
 import { TimeLimitError } from "./errors.js";
+import { checkTimerOptions } from "./options.js";
 import { startTimer, type TimerOptions } from "./timer.js";
 
 export type TimeLimitOptions = TimerOptions;
@@ -27,6 +28,7 @@ export function timeLimit<M extends object = object, R = unknown>(
   options: TimeLimitOptions = {},
 ): Middleware<M, R> {
   if (typeof limitMs !== "function") checkLimit(limitMs);
+  checkTimerOptions("timeLimit", options);
   const name = typeof limitMs === "function" ? "timeLimit" : `timeLimit(${limitMs} ms)`;
 
   return fromForm(name, (rest) => (delivery) => {

@@ -5,6 +5,7 @@ import { fromForm, type Middleware, type Step } from "../core/middleware.js";
 import { asInstance, parsed, type StandardSchema } from "../core/standard-schema.js";
 import { isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
+import { checkOptions } from "./options.js";
 
 export interface ValidationOptions {
   /** Schemas by message type; they come before the `static schema` of a class. @defaultValue none */
@@ -29,6 +30,7 @@ export interface ValidationOptions {
 export function validation<M extends object = object, R = unknown>(
   options: ValidationOptions = {},
 ): Middleware<M, R> {
+  checkOptions("validation", options);
   const { schemas } = options;
   if (schemas !== undefined && typeof (schemas as Partial<typeof schemas> | null)?.get !== "function")
     throw new InvalidMiddlewareError("validation(): schemas is a Map from message classes to schemas.");

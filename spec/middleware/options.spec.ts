@@ -1,0 +1,82 @@
+import { describe, expect, it } from "@jest/globals";
+import { around, CommandBus, InvalidMiddlewareError, type Middleware } from "cqrx";
+import {
+  batching,
+  caching,
+  coalescing,
+  idempotency,
+  overlap,
+  retrying,
+  timeLimit,
+  validation,
+} from "cqrx/middleware";
+
+/** Every factory that takes options, with options that are right. */
+const factories: Record<string, [make: (options: never) => Middleware, right?: object]> = {
+  overlap: [overlap, { strategy: "concat" }],
+  retrying: [retrying, { count: 1 }],
+  batching: [batching, { load: (queries: readonly object[]) => Promise.resolve(queries) }],
+  timeLimit: [(options) => timeLimit(1, options)],
+  validation: [validation],
+  coalescing: [coalescing],
+  caching: [caching, { store: new Map() }],
+  idempotency: [idempotency, { store: new Map(), key: () => "key" }],
+};
+
+const waiting = ["retrying", "batching", "timeLimit"];
+
+function refusal(make: () => unknown): string {
+  try {
+    make();
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidMiddlewareError);
+    return (error as Error).message;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe.each(Object.entries(factories))("%s", (name, [make, right = {}]) => {
+  it.each([null, 42, "options", true])("refuses %p for options", (options) => {
+    expect(refusal(() => make(options as never))).toContain(
+      `${name}(): takes an object of options; received`,
+    );
+  });
+
+  it("takes what is right", () => {
+    expect(typeof make(right as never)).toBe("function");
+  });
+});
+
+describe.each(waiting)("%s", (name) => {
+  it.each([null, 42, {}, "asap", () => 0])("refuses %p for a scheduler", (scheduler) => {
+    const [make, right] = factories[name]!;
+    expect(refusal(() => make({ ...right, scheduler } as never))).toContain(`${name}(): scheduler is`);
+  });
+});
+
+it.each([
+  () => retrying({ count: 1, delayMs: "5" as never }),
+  () => retrying({ count: 1, delayMs: Infinity }),
+  () => retrying({ count: 1, maxDelayMs: "5" as never }),
+  () => retrying({ count: "2" as never }),
+  () => batching({ windowMs: "5" as never, load: () => Promise.resolve([]) }),
+  () => batching({ maxSize: "5" as never, load: () => Promise.resolve([]) }),
+  () => caching({ store: new Map(), ttlMs: "5" as never }),
+  () => caching({ store: new Map(), ttlMs: 5, staleWhileRevalidate: NaN }),
+  () => caching({ store: new Map(), storeTimeoutMs: null as never }),
+  () => idempotency({ store: new Map(), key: () => "key", ttlMs: 0 }),
+  () => overlap({ strategy: "concat", maxQueued: "5" as never }),
+  () => overlap({ strategy: "merge", concurrency: "5" as never }),
+  () => timeLimit("5" as never),
+])("%s: a number is a number", (make) => {
+  expect(refusal(make)).toMatch(/received/);
+});
+
+it.each([timeLimit, overlap, retrying, caching, idempotency, batching, coalescing, validation, around])(
+  "a bus is told which of its middleware was not called: %p",
+  (factory) => {
+    expect(refusal(() => new CommandBus({ middleware: [factory as never] }))).toBe(
+      `middleware[0] (${factory.name}) is what makes a middleware; call it.`,
+    );
+  },
+);
