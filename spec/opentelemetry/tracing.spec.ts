@@ -1,10 +1,20 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace, type Tracer } from "@opentelemetry/api";
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Context,
+  type ContextManager,
+  type Tracer,
+} from "@opentelemetry/api";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { CommandBus, EventBus, QueryBus } from "cqrx";
 import { retrying, timeLimit } from "cqrx/middleware";
 import { traceHeaders, tracing } from "cqrx/opentelemetry";
 import { recording, sequentialIds } from "cqrx/testing";
-import { defer, EMPTY, lastValueFrom, of } from "rxjs";
+import { defer, EMPTY, firstValueFrom, lastValueFrom, of, toArray } from "rxjs";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { CreateUser, registerSdk, SendMail, unregisterSdk, UserCreated } from "./support.js";
 
@@ -345,6 +355,39 @@ describe("tracing", () => {
       ]);
     }));
 
+  it.each(["before", "after"])("reports what a context manager throws %s the rest has run", (when) =>
+    withTraps(async () => {
+      const recorded = registerSdk({ contextManager: false });
+      context.setGlobalContextManager({
+        active: () => ROOT_CONTEXT,
+        with(_context: Context, run: () => unknown) {
+          if (when === "after") run();
+          throw new Error("broken SDK");
+        },
+        bind: (_context: Context, target: unknown) => target,
+        enable: () => undefined,
+        disable: () => undefined,
+      } as unknown as ContextManager);
+      const bus = new QueryBus({ middleware: [tracing()] });
+      const { faults } = recording(bus);
+      let runs = 0;
+      bus.register(CreateUser, () => ++runs);
+      bus.register(SendMail, () => {
+        throw new Error("no mail");
+      });
+      bus.register(UserCreated, () => of(1, 2));
+
+      await expect(bus.ask(new CreateUser("u1"))).resolves.toBe(1);
+      await expect(bus.ask(new SendMail("ada"))).rejects.toThrow("no mail");
+      await expect(firstValueFrom(bus.ask$(new UserCreated("u1")).pipe(toArray()))).resolves.toEqual([1, 2]);
+
+      // The exporter of the SDK needs the context manager, too.
+      expect(recorded.spans).toHaveLength(when === "after" ? 3 : 0);
+      expect(new Set(faults.map(({ error }) => String(error)))).toEqual(new Set(["Error: broken SDK"]));
+      await canaries(bus);
+    }),
+  );
+
   it("records with an SDK that is registered after the bus was made", () =>
     withTraps(async () => {
       const bus = commands();
@@ -395,6 +438,8 @@ describe("without an SDK", () => {
 
   it("there are no headers where there is no trace", () => {
     expect(traceHeaders()).toEqual({});
+    for (const bad of [null, {}, "u1"])
+      expect(() => traceHeaders(bad as never)).toThrow(/of is neither a handler's context nor an envelope/);
     expect(trace.getSpanContext(context.active())).toBeUndefined();
   });
 });

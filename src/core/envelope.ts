@@ -151,6 +151,14 @@ export function isEnvelope(value: unknown): value is Envelope {
   return typeof value === "object" && value !== null && BRAND in value;
 }
 
+/** @internal Of a handler's context, or the envelope itself. @throws InvalidMessageError for what is neither */
+export function envelopeOf(cause: unknown, path: string): Envelope {
+  const envelope: unknown = isEnvelope(cause)
+    ? cause
+    : (cause as { readonly envelope?: unknown } | null | undefined)?.envelope;
+  return isEnvelope(envelope) ? envelope : refuse(path, "is neither a handler's context nor an envelope");
+}
+
 /** @internal A frozen copy, so that the caller's object can change without changing the message. */
 export function checkedHeaders(headers: Headers): Headers {
   if (typeof headers !== "object" || headers === null || Array.isArray(headers))

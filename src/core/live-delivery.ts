@@ -3,8 +3,8 @@ import type { AsyncScope } from "./async-context.js";
 import { abortOn, checkSignal, isAbortError, type Abortable } from "./cancellation.js";
 import { monotonicNow, wallTime } from "./clock.js";
 import type { Cause, Delivery } from "./delivery.js";
-import { Envelope, isEnvelope, NO_HEADERS, type MessageMeta } from "./envelope.js";
-import { asError, refuse } from "./errors.js";
+import { Envelope, envelopeOf, NO_HEADERS, type MessageMeta } from "./envelope.js";
+import { asError } from "./errors.js";
 import { Extras } from "./extras.js";
 import { guard } from "./guard.js";
 import { nameOf, typeOf, versionOf } from "./message.js";
@@ -301,13 +301,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
       extras.correlationId = cause.correlationId;
       return;
     }
-    const envelope: unknown = isEnvelope(cause)
-      ? cause
-      : (cause as Partial<Cause & Delivery> | null)?.envelope;
-    if (!isEnvelope(envelope)) refuse("options.causedBy", "is neither a handler's context nor an envelope");
+    const { id, correlationId } = envelopeOf(cause, "options.causedBy").meta;
     if ("signal" in cause && cause.signal !== undefined) checkSignal(cause.signal, "options.causedBy.signal");
-    extras.causationId = envelope.meta.id;
-    extras.correlationId = envelope.meta.correlationId;
+    extras.causationId = id;
+    extras.correlationId = correlationId;
   }
 
   /** Is cancelled together with the cause, as long as both are in flight. */

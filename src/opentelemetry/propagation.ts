@@ -7,7 +7,7 @@ import {
   type TextMapGetter,
 } from "@opentelemetry/api";
 import type { Cause } from "../core/delivery.js";
-import { isEnvelope, type Headers } from "../core/envelope.js";
+import { envelopeOf, type Headers } from "../core/envelope.js";
 import { spanOf } from "./spans.js";
 import { formatTraceParent, parseTraceParent } from "./trace-parent.js";
 
@@ -47,6 +47,7 @@ export function under(span: SpanContext | undefined, active: Context): Context {
  *
  * @param of - a handler's context or an envelope, of a message that `tracing` has seen
  * @defaultValue `of` is whatever span is active
+ * @throws InvalidMessageError when `of` is neither
  * @example
  * commandBus.register(PlaceOrder, async (order, context) => {
  *   await fetch(shippingUrl, { method: "POST", headers: traceHeaders(context) });
@@ -54,7 +55,7 @@ export function under(span: SpanContext | undefined, active: Context): Context {
  */
 export function traceHeaders(of?: Cause): Headers {
   const active = context.active();
-  const id = of === undefined ? undefined : (isEnvelope(of) ? of : of.envelope).meta.id;
+  const id = of === undefined ? undefined : envelopeOf(of, "of").meta.id;
   const from = id === undefined ? active : under(spanOf(of!, id), active);
   const headers: { [name: string]: string } = {};
   propagation.inject(from, headers);

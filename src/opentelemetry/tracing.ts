@@ -52,7 +52,7 @@ export function tracing({
     const ended = begun(delivery, span.spanContext());
     return untilEnded(
       delivery,
-      () => inContext(inside, () => next()),
+      () => inContext(delivery, inside, () => next()),
       (settled) => {
         ended();
         harmless(delivery, "tracing", () => end(span, settled, exceptions));
@@ -62,11 +62,29 @@ export function tracing({
 }
 
 /** Under `ask$` an Observable is subscribed further out, when the context is another. */
-function inContext(inside: Context, rest: () => unknown): unknown {
-  const result = context.with(inside, rest);
+function inContext(delivery: LiveDelivery, inside: Context, rest: () => unknown): unknown {
+  const result = runWith(delivery, inside, rest);
   return isObservable(result)
-    ? new Observable((subscriber) => context.with(inside, () => result.subscribe(subscriber)))
+    ? new Observable((subscriber) => runWith(delivery, inside, () => result.subscribe(subscriber)))
     : result;
+}
+
+/** Runs it once, also where the context manager fails: what that throws is not to be taken for what `run` throws. */
+function runWith<T>(delivery: LiveDelivery, inside: Context, run: () => T): T {
+  let ended: (() => T) | undefined;
+  const kept = (): void => {
+    try {
+      const value = run();
+      ended = () => value;
+    } catch (error) {
+      ended = () => {
+        throw error;
+      };
+    }
+  };
+  harmless(delivery, "tracing", () => context.with(inside, kept));
+  if (ended === undefined) kept();
+  return ended!();
 }
 
 function start(delivery: LiveDelivery, tracer: Tracer): { span: Span; inside: Context } {
