@@ -2,7 +2,7 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { closeBuses, createBuses, type Buses } from "./buses.js";
-import { errorReplies, userRoutes } from "./http.js";
+import { errorReplies, sendError, userRoutes } from "./http.js";
 import { auditRoute, liveRoute } from "./sse.js";
 import type { UserStore } from "./store.js";
 
@@ -19,7 +19,7 @@ const LAST_WORDS_MS = 500;
 export function buildApp(logger: Logger, users?: UserStore): UsersApi {
   const buses = createBuses(logger, users);
   const loggerInstance: FastifyBaseLogger = logger;
-  const app = fastify({ loggerInstance });
+  const app = fastify({ loggerInstance, frameworkErrors: sendError });
   errorReplies(app);
   userRoutes(app, buses);
   auditRoute(app, buses);

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pino } from "pino";
 import { closeBuses, createBuses, type Buses } from "./buses.js";
+import { UserNotFoundError } from "./errors.js";
 import { ChangeEmail, CreateUser, DeleteUser, GetUser, ListUsers } from "./messages.js";
-import { FileStore } from "./store.js";
+import { FileStore, type User } from "./store.js";
 
 type Print = (line: string) => void;
 type Action = (buses: Buses, print: Print, userId: string, email: string) => Promise<void>;
@@ -24,7 +25,14 @@ const actions = new Map<string, Action>([
     ({ commandBus }, _, userId, email) => commandBus.dispatch(new ChangeEmail(userId, email), asOperator),
   ],
   ["delete", ({ commandBus }, _, userId) => commandBus.dispatch(new DeleteUser(userId), asOperator)],
-  ["get", async ({ queryBus }, print, userId) => print(show(await queryBus.ask(new GetUser(userId))))],
+  [
+    "get",
+    async ({ queryBus }, print, userId) => {
+      const user = await queryBus.ask(new GetUser(userId));
+      if (user === undefined) throw new UserNotFoundError(userId);
+      print(show(user));
+    },
+  ],
   [
     "list",
     async ({ queryBus }, print) =>
@@ -32,8 +40,8 @@ const actions = new Map<string, Action>([
   ],
 ]);
 
-function show(user: { userId: string; email: string } | undefined): string {
-  return user === undefined ? "no such user" : `${user.userId}  ${user.email}`;
+function show({ userId, email }: User): string {
+  return `${userId}  ${email}`;
 }
 
 /** Does what the arguments say; returns the exit code. */
@@ -54,10 +62,19 @@ export async function runCli(buses: Buses, args: readonly string[], print: Print
   }
 }
 
-if (basename(process.argv[1] ?? "") === "cli.ts") {
-  const file = process.env["USERS_FILE"] ?? join(tmpdir(), "cqrx-users.json");
-  const buses = createBuses(pino({ level: process.env["LOG_LEVEL"] ?? "silent" }), new FileStore(file));
-  void runCli(buses, process.argv.slice(2), console.log)
-    .then((code) => (process.exitCode = code))
-    .finally(() => closeBuses(buses, 1_000));
+async function main(): Promise<number> {
+  const { USERS_FILE = join(tmpdir(), "cqrx-users.json"), LOG_LEVEL = "silent" } = process.env;
+  const buses = createBuses(pino({ level: LOG_LEVEL }), new FileStore(USERS_FILE));
+  const code = await runCli(buses, process.argv.slice(2), console.log);
+  await closeBuses(buses, 1_000);
+  return code;
 }
+
+if (basename(process.argv[1] ?? "") === "cli.ts")
+  main().then(
+    (code) => (process.exitCode = code),
+    (error: Error) => {
+      console.error(`Could not start: ${error.message}`);
+      process.exitCode = 1;
+    },
+  );

@@ -66,10 +66,10 @@ export interface HttpError {
 
 /** The answer to a request that failed with `error`. What nobody foresaw says nothing about itself. */
 export function toHttp(error: unknown): HttpError {
-  const { code = "", message = "", statusCode, issues } = error as ErrorFields;
+  const { code = "", message = "", statusCode, issues = [] } = error as ErrorFields;
   // Fastify's own errors, such as a body that is not JSON, know their status.
   const status = (Object.hasOwn(statusOf, code) ? statusOf[code] : statusCode) ?? 500;
   if (status === 503) return { status, body: { error: "SHUTTING_DOWN", message: "Try again in a moment." } };
   if (status >= 500) return { status, body: { error: "INTERNAL", message: "Something went wrong." } };
-  return { status, body: { error: code, message, ...(issues && { issues }) } };
+  return { status, body: { error: code, message, ...(issues.length > 0 && { issues }) } };
 }

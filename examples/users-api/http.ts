@@ -1,5 +1,5 @@
 // The endpoints: each turns a request into a message, and its result into a reply. What fails goes to the error handler.
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { DispatchOptions } from "cqrx";
 import type { Buses } from "./buses.js";
 import { toHttp, UserNotFoundError } from "./errors.js";
@@ -11,7 +11,7 @@ type ById = { Params: { id: string } };
 const withBody = { schema: { body: { type: "object" } } };
 
 /** The role is taken as it comes, to keep this short. A real service reads it from a session or a signed token. */
-function fromRequest({ id, headers: { "x-role": role } }: FastifyRequest): DispatchOptions {
+export function fromRequest({ id, headers: { "x-role": role } }: FastifyRequest): DispatchOptions {
   return { headers: { "x-request-id": id, ...(role !== undefined && { "x-role": String(role) }) } };
 }
 
@@ -41,12 +41,15 @@ export function userRoutes(app: FastifyInstance, { commandBus, queryBus }: Buses
   });
 }
 
+/** Also for what Fastify finds wrong before there is a route, such as an address that cannot be decoded. */
+export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { status, body } = toHttp(error);
+  if (status === 500) request.log.error(error);
+  void reply.code(status).send(body);
+}
+
 export function errorReplies(app: FastifyInstance): void {
-  app.setErrorHandler((error, request, reply) => {
-    const { status, body } = toHttp(error);
-    if (status === 500) request.log.error(error);
-    return reply.code(status).send(body);
-  });
+  app.setErrorHandler(sendError);
 
   app.setNotFoundHandler((request, reply) =>
     reply

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Buses } from "./buses.js";
 import { ListUsers } from "./messages.js";
 
-/** Logs now and then how many users there are. Unsubscribing stops it, together with a run that is under way. */
+/** Logs at once, and from then on now and then, how many users there are. Unsubscribing stops it, together with a run that is under way. */
 export function startUserCount({ queryBus }: Buses, logger: Logger, everyMs = 60_000): Subscription {
   return ticks(everyMs)
     .pipe(
@@ -13,9 +13,10 @@ export function startUserCount({ queryBus }: Buses, logger: Logger, everyMs = 60
     .subscribe((users) => logger.info({ users: users.length }, "user count"));
 }
 
-/** Like RxJS's interval, with a timer that does not keep the process alive. */
+/** Like RxJS's timer(0, everyMs), with a timer that does not keep the process alive. */
 function ticks(everyMs: number): Observable<void> {
   return new Observable((subscriber) => {
+    subscriber.next();
     const timer = setInterval(() => subscriber.next(), everyMs).unref();
     return () => clearInterval(timer);
   });

@@ -5,6 +5,7 @@ import { map, merge, Subscription, type Observable } from "rxjs";
 import type { Outcome } from "cqrx";
 import type { Buses } from "./buses.js";
 import { UserNotFoundError } from "./errors.js";
+import { fromRequest } from "./http.js";
 import { GetUser } from "./messages.js";
 
 /** A client that reads too slowly is let go at this much waiting for it; it may come back. */
@@ -32,7 +33,8 @@ export function liveRoute(
     async (request, reply) => {
       const query = new GetUser(request.params.id);
       // While there can still be a reply that says what is wrong.
-      if ((await queryBus.ask(query)) === undefined) throw new UserNotFoundError(query.userId);
+      if ((await queryBus.ask(query, fromRequest(request))) === undefined)
+        throw new UserNotFoundError(query.userId);
       // All who watch one user share each run of the query.
       const user$ = queryBus.watch(query, { onError: (error) => request.log.error(error) });
       stream(reply, user$.pipe(map((user) => `event: user\ndata: ${JSON.stringify(user ?? null)}\n\n`)));

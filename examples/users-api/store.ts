@@ -43,6 +43,16 @@ export class MemoryStore implements UserStore {
   }
 }
 
+function read(path: string): readonly User[] {
+  try {
+    const users: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (Array.isArray(users)) return users as User[];
+  } catch (cause) {
+    throw new Error(`${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  throw new Error(`${path} holds no list of users; move it away, or name another file.`);
+}
+
 /** For one process at a time. */
 export class FileStore extends MemoryStore {
   readonly #path: string;
@@ -50,8 +60,7 @@ export class FileStore extends MemoryStore {
   constructor(path: string) {
     super();
     this.#path = path;
-    if (existsSync(path))
-      for (const user of JSON.parse(readFileSync(path, "utf8")) as User[]) super.insert(user);
+    if (existsSync(path)) for (const user of read(path)) super.insert(user);
   }
 
   override insert(user: User): boolean {

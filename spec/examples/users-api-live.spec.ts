@@ -1,6 +1,7 @@
 import { get } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { Envelope } from "cqrx";
 import { pino } from "pino";
 import { buildApp, type UsersApi } from "../../examples/users-api/app.js";
 import { ChangeEmail, CreateUser, DeleteUser, GetUser } from "../../examples/users-api/messages.js";
@@ -41,7 +42,10 @@ describe("GET /users/:id/live", () => {
   it("sends the user, and again after each change, the end of it included", async () => {
     const { commandBus } = api.buses;
     await create();
+    const asked: Envelope[] = [];
+    api.buses.queryBus.messages$.subscribe((envelope) => asked.push(envelope));
     const live = await open("/users/u1/live");
+    expect(asked[0]?.meta.headers).toEqual({ "x-request-id": expect.any(String) });
     expect(await live.next()).toEqual(["user", ada]);
     await commandBus.dispatch(new CreateUser("u2", "eve@example.com"));
     await commandBus.dispatch(new ChangeEmail("u1", "ada@example.org"));

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -102,6 +102,13 @@ describe("POST /users", () => {
     });
   });
 
+  it("answers 400 to an address that cannot be decoded, like any other error", async () => {
+    expect(await call("GET", "/users/%zz")).toMatchObject({
+      status: 400,
+      body: { error: "FST_ERR_BAD_URL", message: expect.stringContaining("%zz") },
+    });
+  });
+
   it("does not take numbers for text", async () => {
     expect(await call("POST", "/users", { userId: 1, email: 2 })).toMatchObject({ status: 400 });
   });
@@ -109,7 +116,7 @@ describe("POST /users", () => {
   it("answers 400 to a header that cannot travel with a message", async () => {
     expect(await call("POST", "/users", ada, { "x-role": "caf\u00e9" })).toMatchObject({
       status: 400,
-      body: { error: "INVALID_MESSAGE" },
+      body: { error: "INVALID_MESSAGE", message: expect.any(String) },
     });
   });
 });
@@ -269,8 +276,8 @@ describe("the command line", () => {
   it("may delete, as the operator", async () => {
     await cli("create", "u1", "ada@example.com");
     expect(await cli("delete", "u1")).toBe(0);
-    expect(await cli("get", "u1")).toBe(0);
-    expect(lines).toEqual(["no such user"]);
+    expect(await cli("get", "u1")).toBe(1);
+    expect(lines).toEqual(["There is no user u1."]);
   });
 
   it("says what went wrong, and fails", async () => {
@@ -296,6 +303,13 @@ describe("the command line", () => {
       };
       expect(await run("create", "u1", "ada@example.com")).toEqual([0, ""]);
       expect(await run("create", "u1", "ada@example.com")).toEqual([1, "User u1 exists already.\n"]);
+      for (const broken of ["{", "{}"]) {
+        writeFileSync(env.USERS_FILE, broken);
+        expect(await run("list")).toEqual([
+          1,
+          expect.stringMatching(/^Could not start: .*users\.json (cannot be read|holds no list of users)/),
+        ]);
+      }
     });
   }, 30_000);
 });
@@ -304,7 +318,7 @@ describe("the job", () => {
   beforeEach(() => void jest.useFakeTimers({ doNotFake: ["nextTick", "queueMicrotask", "setImmediate"] }));
   afterEach(() => void jest.useRealTimers());
 
-  it("asks on the same buses, at each tick, until it is stopped", async () => {
+  it("asks on the same buses, at once and at each tick, until it is stopped", async () => {
     const logged: unknown[] = [];
     const logger = pino({}, { write: (line) => logged.push((JSON.parse(line) as { users: unknown }).users) });
     const asked: object[] = [];
@@ -314,8 +328,8 @@ describe("the job", () => {
 
     const job = startUserCount(buses, logger, 1_000);
     await jest.advanceTimersByTimeAsync(2_500);
-    expect(asked).toEqual([new ListUsers(), new ListUsers()]);
-    expect(logged).toEqual([1, 1]);
+    expect(asked).toEqual([new ListUsers(), new ListUsers(), new ListUsers()]);
+    expect(logged).toEqual([1, 1, 1]);
 
     job.unsubscribe();
     expect(jest.getTimerCount()).toBe(timers);
