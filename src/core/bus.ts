@@ -88,8 +88,8 @@ export abstract class Bus {
    * Guarantees: every promise settles. At the deadline what is still in flight is aborted with `BusClosedError`.
    * Until then messages in flight may dispatch what they need, with their context as `causedBy`.
    */
-  close({ timeoutMs = 10_000 }: CloseOptions = {}): Promise<CloseReport> {
-    return this.#engine.close(timeoutMs);
+  close(options?: CloseOptions): Promise<CloseReport> {
+    return this.#engine.close(options?.timeoutMs ?? 10_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

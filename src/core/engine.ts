@@ -16,7 +16,13 @@ import { nameOf, typeOf, type MessageKind } from "./message.js";
 import { middlewareName, type Middleware, type Part, type Step } from "./middleware.js";
 import { nesting } from "./nesting.js";
 import { Observers } from "./observers.js";
-import type { BusDescription, BusOptions, CloseReport, DispatchOptions } from "./options.js";
+import {
+  checkBusOptions,
+  type BusDescription,
+  type BusOptions,
+  type CloseReport,
+  type DispatchOptions,
+} from "./options.js";
 import type { Fault, Outcome } from "./outcome.js";
 import { build, checkMiddleware } from "./pipeline.js";
 import { callHandler, HandlerRegistry, type Registration } from "./registry.js";
@@ -68,9 +74,7 @@ export class Engine implements Owner {
   #closing: Closing | undefined = undefined;
 
   constructor(kind: Kind, options: BusOptions, name: string) {
-    const { fallback, maxDepth = 256 } = options;
-    if (!(maxDepth >= 1))
-      throw new InvalidMessageError(`maxDepth must be at least 1; received ${String(maxDepth)}.`);
+    checkBusOptions(options);
     this.#kind = kind;
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
@@ -80,7 +84,8 @@ export class Engine implements Owner {
     this.registry = options.registry ?? new HandlerRegistry();
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);
-    this.#maxDepth = maxDepth;
+    this.#maxDepth = options.maxDepth ?? 256;
+    const { fallback } = options;
     this.#fallback = fallback && [{ handler: fallback, name: "fallback", call: fallback }];
     this.#diagnostics = channelOf(kind.kind);
     this.use(options.middleware ?? []);

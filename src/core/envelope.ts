@@ -1,5 +1,5 @@
 import { uniqueId, systemClock } from "./clock.js";
-import { InvalidMessageError, refuse } from "./errors.js";
+import { checkObject, InvalidMessageError, refuse } from "./errors.js";
 import { attempt, fromJson, isFieldsOnly, limits, parseJson, toJson } from "./json.js";
 import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
 import { asInstance, parsed } from "./standard-schema.js";
@@ -95,6 +95,7 @@ export class Envelope<M = object> {
   static of<M extends object>(payload: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
     const type = typeOf(payload);
     if (typeof payload !== "object" || type === undefined) refuse("payload", "is not an object of a class");
+    checkObject(meta, "meta");
     const id = meta.id ?? uniqueId();
     return new Envelope(
       payload,

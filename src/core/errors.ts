@@ -298,6 +298,11 @@ function isError(value: unknown): boolean {
   }
 }
 
+/** @throws InvalidMessageError when it is no object */
+export function checkObject(value: unknown, path: string): void {
+  if (typeof value !== "object" || value === null) refuse(path, "is not an object");
+}
+
 /** @throws InvalidMessageError that says where something is wrong, and what. */
 export function refuse(path: string, problem: string, cause?: unknown): never {
   throw new InvalidMessageError(`${path} ${problem}.`, { path, cause });

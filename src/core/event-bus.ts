@@ -3,7 +3,7 @@ import { Bus } from "./bus.js";
 import type { Delivery } from "./delivery.js";
 import type { Kind } from "./engine.js";
 import type { Envelope } from "./envelope.js";
-import { asError, EventHandlersFailedError } from "./errors.js";
+import { asError, EventHandlersFailedError, refuse } from "./errors.js";
 import { tellFollowers } from "./followers.js";
 import type { LiveDelivery } from "./live-delivery.js";
 import type { MessageOf, MessageType } from "./message.js";
@@ -29,8 +29,11 @@ export interface EventBusOptions extends BusOptions {
  * await eventBus.publish(new OrderPlaced("o1"));
  */
 export class EventBus extends Bus {
-  constructor({ strategy = "parallel", ...options }: EventBusOptions = {}) {
-    super(strategy === "sequential" ? SEQUENTIAL : PARALLEL, options);
+  constructor(options: EventBusOptions = {}) {
+    super(options?.strategy === "sequential" ? SEQUENTIAL : PARALLEL, options);
+    const { strategy = "parallel" } = options;
+    if (strategy !== "sequential" && strategy !== "parallel")
+      refuse("options.strategy", 'is not "parallel" or "sequential"');
   }
 
   /** Adds a handler for a type; unsubscribing removes it. @throws InvalidHandlerError for what cannot be called, and for generators. */

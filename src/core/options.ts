@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.js";
 import type { Cause } from "./delivery.js";
 import type { Headers } from "./envelope.js";
+import { checkObject, refuse } from "./errors.js";
 import type { MessageKind } from "./message.js";
 import type { Middleware } from "./middleware.js";
 import type { HandlerFunction, HandlerRegistry } from "./registry.js";
@@ -21,6 +22,21 @@ export interface BusOptions {
   readonly clock?: Clock;
   /** Makes message ids. @defaultValue unique ones: a random UUID of this process and a counter */
   readonly ids?: () => string;
+}
+
+/** Where the bus is made, not at its first message. @throws InvalidMessageError */
+export function checkBusOptions(options: BusOptions): void {
+  checkObject(options, "options");
+  const { middleware, registry, fallback, clock, ids } = options;
+  const check = (option: keyof BusOptions, right: boolean, what: string): void => {
+    if (!right && options[option] != null) refuse(`options.${option}`, `is not ${what}`);
+  };
+  check("middleware", Array.isArray(middleware), "an array of middleware");
+  check("registry", typeof registry?.adopt === "function", "a HandlerRegistry");
+  check("fallback", typeof fallback === "function", "a function");
+  check("maxDepth", options.maxDepth! >= 1, "a number from 1");
+  check("clock", typeof clock?.now === "function", "a clock, which has a method now()");
+  check("ids", typeof ids === "function", "a function");
 }
 
 export interface DispatchOptions {

@@ -28,9 +28,10 @@ export interface SharedOptions {
  */
 export function shared<M extends object = object, R = unknown>(
   operator: OperatorFunction<Delivery<M, R>, Delivery<M, R>>,
-  { holdTimeoutMs = 30_000 }: SharedOptions = {},
+  options: SharedOptions = {},
 ): Middleware<M, R> {
   if (typeof operator !== "function") throw new InvalidMiddlewareError("shared() takes an RxJS operator.");
+  const holdTimeoutMs = options?.holdTimeoutMs ?? 30_000;
   if (!(holdTimeoutMs > 0))
     throw new InvalidMiddlewareError(`holdTimeoutMs must be above 0; received ${String(holdTimeoutMs)}.`);
   const name = operator.name || "shared";

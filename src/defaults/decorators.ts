@@ -63,11 +63,10 @@ function decorator<M extends object, R>(
     throw new InvalidHandlerError(`@${kind} ${problem}.`);
   };
   // Without an argument list the decorated thing itself arrives as the type, with the decorator's own arguments behind it.
-  if (
-    typeof type !== "function" ||
-    (bus as unknown as { engine?: { kind: unknown } }).engine?.kind !== kind
-  ) {
-    fail(`takes a message class and a ${kind} bus: @${kind}(SomeType) or @${kind}(SomeType, bus)`);
+  if (typeof type !== "function" || (bus as Partial<Bus> | null)?.engine?.kind !== kind) {
+    fail(
+      `takes a message class and the bus for it, of kind ${kind}: @${kind}(SomeType) or @${kind}(SomeType, bus)`,
+    );
   }
 
   const decorate = (target: unknown, context?: DecoratorContext | string | symbol): unknown => {

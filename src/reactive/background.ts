@@ -4,7 +4,7 @@ import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import type { Cause } from "../core/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/live-delivery.js";
 import type { Engine } from "../core/engine.js";
-import { InvalidMessageError, MessageDroppedError } from "../core/errors.js";
+import { checkObject, InvalidMessageError, MessageDroppedError, refuse } from "../core/errors.js";
 import type { Step } from "../core/middleware.js";
 import { Soon } from "./soon.js";
 
@@ -50,8 +50,11 @@ export class Background {
   #unsettled = 0;
   #drained: (() => void)[] = [];
 
-  constructor({ concurrency = 10, retry }: BackgroundOptions = {}) {
+  constructor(options: BackgroundOptions = {}) {
+    checkObject(options, "options.background");
+    const { concurrency = 10, retry } = options;
     const { count = 0, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = retry ?? {};
+    if (typeof retryIf !== "function") refuse("options.background.retry.retryIf", "is not a function");
     if (!(concurrency >= 1) || !(count >= 0) || !(delayMs >= 0) || !(maxDelayMs >= 0))
       throw new InvalidMessageError(
         "background takes a concurrency of at least 1, and a retry count and delays of at least 0.",

@@ -20,9 +20,9 @@ export interface CommandBusOptions extends BusOptions {
 export class CommandBus extends CoreCommandBus {
   readonly #background: Background;
 
-  constructor({ background, ...options }: CommandBusOptions = {}) {
+  constructor(options: CommandBusOptions = {}) {
     super(options);
-    this.#background = new Background(background);
+    this.#background = new Background(options.background);
   }
 
   /**

@@ -97,7 +97,8 @@ export class SagaRunner {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(engine: Engine, commandBus: CommandBus, project: SagaFunction, options: SagaOptions) {
-    const { restart: { count = 10, delayMs = 100, maxDelayMs = 30_000 } = {}, maxHops = 64, name } = options;
+    const { restart, maxHops = 64, name } = options;
+    const { count = 10, delayMs = 100, maxDelayMs = 30_000 } = restart ?? {};
     if (!(count >= 0) || !(delayMs >= 0) || !(maxDelayMs >= 0) || !(maxHops >= 1))
       throw new InvalidHandlerError(
         "A saga takes a restart count and delays of at least 0, and maxHops of at least 1.",

@@ -1,7 +1,9 @@
 import { Subscription } from "rxjs";
 import type { CommandBus } from "./command-bus.js";
-import { InvalidHandlerError } from "../core/errors.js";
+import type { Bus } from "../core/bus.js";
+import { checkObject, InvalidHandlerError } from "../core/errors.js";
 import type { EventBus } from "../core/event-bus.js";
+import type { MessageKind } from "../core/message.js";
 import { SagaRunner, type SagaFunction, type SagaOptions, type SagaSubscription } from "./saga-runner.js";
 
 /**
@@ -33,6 +35,9 @@ export function saga(
     throw new InvalidHandlerError(
       "A saga is a function of the events, which returns the commands as an Observable.",
     );
+  checkBus(eventBus, "event");
+  checkBus(commandBus, "command");
+  checkObject(options, "options");
   const runner = new SagaRunner(eventBus.engine, commandBus, project, options);
   const subscription = new Subscription(() => runner.stop());
   runner.run(() => subscription.unsubscribe());
@@ -40,4 +45,9 @@ export function saga(
     state: { get: () => runner.state, enumerable: true },
     state$: { value: runner.state$ },
   }) as SagaSubscription;
+}
+
+function checkBus(bus: Bus, kind: MessageKind): void {
+  if ((bus as Partial<Bus> | null | undefined)?.engine?.kind !== kind)
+    throw new InvalidHandlerError("saga() takes an event bus, a command bus, and a function of the events.");
 }
