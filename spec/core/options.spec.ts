@@ -12,7 +12,7 @@ import {
   shared,
   type SagaFunction,
 } from "cqrx";
-import { tap } from "rxjs";
+import { identity, tap } from "rxjs";
 import { canaries, withTraps } from "../support/traps.js";
 
 class CreateUser {}
@@ -55,18 +55,6 @@ describe.each([CommandBus, QueryBus, EventBus] as const)("new %p", (Bus) => {
         await canaries(new Bus({ ...options, ids: none, name: none } as never));
       }
     }));
-
-  it("does not take what is no time for a deadline", () =>
-    withTraps(async () => {
-      for (const timeoutMs of ["1000", NaN, {}]) {
-        const bus = new Bus();
-        await expect(bus.close({ timeoutMs: timeoutMs as never })).rejects.toThrow(
-          "options.timeoutMs is not a number of milliseconds.",
-        );
-        await canaries(bus);
-        await bus.close(null as never);
-      }
-    }));
 });
 
 it.each([
@@ -79,15 +67,18 @@ it.each([
     () => new CommandBus({ background: { retry: { count: 1, retryIf: "always" as never } } }),
     "options.background.retry.retryIf is not a function.",
   ],
-  [() => shared(tap(), { holdTimeoutMs: "long" as never }), "holdTimeoutMs must be above 0; received long."],
+  [
+    () => shared(identity, { holdTimeoutMs: "long" as never }),
+    "holdTimeoutMs must be above 0; received long.",
+  ],
   [() => Envelope.of(new CreateUser(), null as never), "meta is not an object."],
   [() => saga(null as never, new CommandBus(), nothing), /^saga\(\) takes an event bus, a command bus/],
   [() => saga(new EventBus(), null as never, nothing), /^saga\(\) takes an event bus, a command bus/],
   [() => saga(new CommandBus() as never, new EventBus() as never, nothing), /^saga\(\) takes an event bus/],
   [() => saga(new EventBus(), new CommandBus(), nothing, null as never), "options is not an object."],
-  [() => command(CreateUser, null as never), /^@command takes a message class and a command bus/],
-  [() => query(GetUser, null as never), /^@query takes a message class and a query bus/],
-  [() => event(CreateUser, null as never), /^@event takes a message class and a event bus/],
+  [() => command(CreateUser, null as never), /^@command takes a message class and the bus for it/],
+  [() => query(GetUser, null as never), /^@query takes a message class and the bus for it/],
+  [() => event(CreateUser, null as never), /^@event takes a message class and the bus for it/],
 ])("%s says what is wrong", (make, text) => {
   const refused = refusal(make);
   if (typeof text === "string") expect(refused).toBe(text);
