@@ -432,6 +432,86 @@ describe("envelopes and bad input", () => {
       await canaries(bus);
     }));
 
+  class Secret {
+    readonly #code: number;
+    constructor(code: number) {
+      this.#code = code;
+    }
+    get code(): number {
+      return this.#code;
+    }
+  }
+
+  it("what cannot be seen is refused, not left out", () => {
+    class MoreSecret extends Secret {}
+    class Counted extends Map {}
+    const params = new URLSearchParams({ a: "1" });
+    for (const hidden of [new Secret(5), new MoreSecret(5), new Counted(), Object(5), params])
+      expect(refusal(() => Envelope.of(hidden as object).toJSON()).message).toMatch(
+        /^payload is not an object whose fields can all be seen/,
+      );
+    expect(refusal(() => Envelope.of(new Box(new Secret(5))).toJSON())).toMatchObject({
+      path: "payload.value",
+    });
+    expect(refusal(() => Envelope.fromJSON({ payload: {} }, Secret)).message).toMatch(/static fromJSON/);
+  });
+
+  it("a class with private fields travels by its toJSON and fromJSON", () => {
+    class Shown extends Secret {
+      toJSON(): object {
+        return { code: this.code };
+      }
+      static fromJSON({ code }: { code: number }): Shown {
+        return new Shown(code);
+      }
+    }
+    class Counting {
+      static #made = 0;
+      readonly count = ++Counting.#made;
+      #shown(): number {
+        return this.count;
+      }
+      get shown(): number {
+        return this.#shown();
+      }
+    }
+    const shown = Envelope.fromJSON(JSON.stringify(Envelope.of(new Shown(5))), Shown);
+    expect(shown.payload.code).toBe(5);
+    // Private methods, and what the class keeps for itself, are no state of the message.
+    const { payload } = Envelope.fromJSON(JSON.stringify(Envelope.of(new Counting())), Counting);
+    expect(payload.count).toBe(1);
+  });
+
+  it("headers are a plain object: of others nothing would be left", async () => {
+    for (const headers of [new Headers({ tenant: "t1" }), new Map([["tenant", "t1"]]), new Secret(1)]) {
+      expect(refusal(() => Envelope.of(new Empty(), { headers: headers as never }))).toMatchObject({
+        path: "meta.headers",
+      });
+      const bus = new CommandBus();
+      bus.register(Empty, () => undefined);
+      expect(await reasonOf(bus.dispatch(new Empty(), { headers: headers as never }))).toMatchObject({
+        path: "meta.headers",
+      });
+    }
+    const bare = Object.assign(Object.create(null) as object, { tenant: "t1" });
+    expect(Envelope.of(new Empty(), { headers: bare }).meta.headers).toEqual({ tenant: "t1" });
+  });
+
+  it("says what is wrong with the type, the payload and metadata that is null", () => {
+    for (const type of [undefined, null, "Box", {}, () => 0])
+      expect(refusal(() => Envelope.fromJSON({ payload: {} }, type as never)).message).toMatch(
+        /^A message type is a class; received/,
+      );
+    for (const payload of [Envelope.of(new Empty()), Promise.resolve()])
+      expect(refusal(() => Envelope.of(payload))).toMatchObject({ path: "payload" });
+    for (const field of ["id", "name", "version", "time", "correlationId", "headers"])
+      expect(refusal(() => Envelope.fromJSON(text({}, { [field]: null }), Empty))).toMatchObject({
+        path: `meta.${field}`,
+      });
+    // Other languages write it for nothing.
+    expect(Envelope.fromJSON(text({}, { causationId: null }), Empty).meta.causationId).toBeUndefined();
+  });
+
   it("109 what is too large is refused before it is written and when it is read", () => {
     const big = "x".repeat(1_048_577);
     refusal(() => Envelope.of(new Box(big)).toJSON());
@@ -476,6 +556,14 @@ describe("envelopes and bad input", () => {
       return;
     }
     expect(Envelope.fromJSON(json, Box).payload.value).toEqual(value);
+  });
+
+  it("109 data that is parsed already is capped like a text, and what it shares counts each time", () => {
+    refusal(() => Envelope.fromJSON({ payload: { value: "x".repeat(1_048_577) } }, Box));
+    refusal(() => Envelope.fromJSON({ payload: { ["x".repeat(1_048_577)]: 1 } }, Box));
+    let doubled: unknown = { leaf: true };
+    for (let level = 0; level < 60; level++) doubled = { a: doubled, b: doubled };
+    refusal(() => Envelope.fromJSON({ payload: { value: doubled } }, Box));
   });
 
   it("109 a hostile text is refused in time, with an error of ours", () => {

@@ -404,6 +404,31 @@ describe("handlers", () => {
       await canaries(bus);
     }));
 
+  it("20 ask$ of a stream without values emits none, and of no stream the value, undefined included", () =>
+    withTraps(async () => {
+      const bus = new QueryBus();
+      const returned: [unknown, unknown[]][] = [
+        [EMPTY, []],
+        [Promise.resolve(EMPTY), []],
+        [(async function* () {})(), []],
+        [of(undefined), [undefined]],
+        [undefined, [undefined]],
+        [Promise.resolve(undefined), [undefined]],
+      ];
+      bus.register(Load, ({ n }) => returned[n]![0]);
+      for (const [n, [, expected]] of returned.entries()) {
+        const values: unknown[] = [];
+        let completed = false;
+        bus.ask$(new Load(n)).subscribe({
+          next: (value) => values.push(value),
+          complete: () => (completed = true),
+        });
+        await microtasks();
+        expect([values, completed]).toEqual([expected, true]);
+      }
+      await canaries(bus);
+    }));
+
   it("20 commands wait for the end of a stream, and abort unsubscribes from it", () =>
     withTraps(async () => {
       const bus = new CommandBus();

@@ -3,10 +3,10 @@ import {
   around,
   CommandBus,
   DispatchDepthExceededError,
+  Envelope,
   EventBus,
   QueryBus,
   type Delivery,
-  type Envelope,
   type Fault,
   type HandlerContext,
   type Outcome,
@@ -365,6 +365,32 @@ describe("observers", () => {
         ),
         { numRuns: 100 },
       );
+    }));
+
+  it("35 an envelope that is sent with options takes them on, and its effects are of one chain with it", () =>
+    withTraps(async () => {
+      const bus = new CommandBus();
+      const seen = new Map<number, Envelope<Ping>["meta"]>();
+      bus.messages$.subscribe(({ payload, meta }) => seen.set((payload as Ping).n, meta));
+      bus.register(Ping, ({ n }, context) =>
+        n === 2 ? bus.dispatch(new Ping(3), { causedBy: context }) : undefined,
+      );
+      const cause = Envelope.of(new Ping(1), { correlationId: "chain" });
+      const sent = Envelope.of(new Ping(2), { id: "own", time: 7, headers: { own: "1", both: "own" } });
+      await bus.dispatch(sent, { causedBy: cause, headers: { both: "given", given: "2" } });
+      const { id: causationId, correlationId } = cause.meta;
+      expect(seen.get(2)).toEqual({
+        ...sent.meta,
+        causationId,
+        correlationId,
+        headers: { own: "1", both: "given", given: "2" },
+      });
+      expect(seen.get(3)).toMatchObject({ causationId: "own", correlationId: "chain" });
+      // Untouched, and as it is where nothing else is said.
+      expect(sent.meta).toMatchObject({ correlationId: "own", headers: { own: "1", both: "own" } });
+      await bus.dispatch(sent);
+      expect(seen.get(2)).toBe(sent.meta);
+      await canaries(bus);
     }));
 
   it("35 subjects, promises and iteration may observe, and each outcome agrees with its promise", () =>

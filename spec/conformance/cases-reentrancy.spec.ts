@@ -1,6 +1,16 @@
 import { describe, expect, it } from "@jest/globals";
-import { CommandBus, DispatchDepthExceededError, EventBus, QueryBus, type HandlerContext } from "cqrx";
+import {
+  around,
+  CommandBus,
+  DispatchDepthExceededError,
+  EventBus,
+  QueryBus,
+  shared,
+  type HandlerContext,
+  type Middleware,
+} from "cqrx";
 import fc from "fast-check";
+import { identity, tap } from "rxjs";
 import { canaries, freshCanaries, macrotask, withTraps } from "../support/traps.js";
 import { reasonOf } from "./support.js";
 
@@ -131,6 +141,38 @@ describe("re-entrancy and order", () => {
       expect(handled).toBe(256);
       await canaries(bus);
     }));
+
+  it.each([
+    ["24 middleware", 8, {}],
+    ["a high maxDepth", 0, { maxDepth: 100_000 }],
+  ])(
+    "64 with %s the end of the stack is a refusal, too, and every message has its outcome",
+    (_, threes, options) =>
+      withTraps(async () => {
+        const pass = (): Middleware => around((message, next) => next(message));
+        const bus = new CommandBus({
+          ...options,
+          middleware: Array.from({ length: threes }, () => [pass(), tap<never>(), shared(identity)]).flat(),
+        });
+        let accepted = 0;
+        const outcomes: string[] = [];
+        bus.messages$.subscribe(() => accepted++);
+        bus.outcomes$.subscribe(({ status }) => outcomes.push(status));
+        const refusals: unknown[] = [];
+        bus.register(Step, ({ id }, context) => {
+          bus
+            .dispatch(new Step(id + 1), { causedBy: context })
+            .catch((error: unknown) => refusals.push(error));
+        });
+        await bus.dispatch(new Step(0));
+        await macrotask();
+        expect(accepted).toBeGreaterThan(20);
+        expect(outcomes).toEqual(Array(accepted).fill("fulfilled"));
+        expect(refusals).toEqual([expect.any(DispatchDepthExceededError)]);
+        expect(bus.inFlight).toBe(0);
+        await canaries(bus);
+      }),
+  );
 
   it("64 the depth is counted over all buses, and is that of calls: one after another is not deep", () =>
     withTraps(async () => {

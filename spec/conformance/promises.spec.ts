@@ -20,7 +20,7 @@ import {
   type Middleware,
 } from "cqrx";
 import { validation } from "cqrx/middleware";
-import { of, tap } from "rxjs";
+import { EMPTY, lastValueFrom, of, tap, toArray } from "rxjs";
 import { z } from "zod";
 
 class CreateUser extends Command {
@@ -93,6 +93,23 @@ describe("commands and queries", () => {
     expect(seen).toEqual(["commands: CreateUser", "queries: GetUserEmail"]);
     expect(commandBus.describe().handlers.map(({ messageType }) => messageType)).toEqual(["CreateUser"]);
     expect(queryBus.describe().handlers.map(({ messageType }) => messageType)).toEqual(["GetUserEmail"]);
+  });
+
+  it("S12 dispatch$ emits undefined once, whatever its handler returns, streams included", async () => {
+    const returned = [
+      () => 42,
+      async () => "secret",
+      () => of("secret", "values"),
+      async () => of("secret"),
+      () => EMPTY,
+      async () => EMPTY,
+    ];
+    for (const handler of returned) {
+      const bus = new CommandBus();
+      bus.register(CreateUser, handler);
+      const emitted = bus.dispatch$(new CreateUser("u1", "a@b.com")).pipe(toArray());
+      expect(await lastValueFrom(emitted, { defaultValue: [] })).toEqual([undefined]);
+    }
   });
 
   it("S12 S40 a command resolves to undefined whatever its handler returns", async () => {

@@ -59,19 +59,17 @@ export abstract class Bus {
   /** @internal The cold form: subscribing sends, unsubscribing aborts. */
   protected cold(message: object, options: DispatchOptions | undefined): Observable<unknown> {
     return new Observable((subscriber) => {
-      let streamed = false;
       const take = (value: unknown): boolean => {
-        streamed = true;
         subscriber.next(value);
         return !subscriber.closed;
       };
-      const delivery = this.#engine.send(message, options, { take });
+      const delivery = this.#engine.send(message, options, this.#engine.returnsValue ? { take } : undefined);
       subscriber.add(() =>
         delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),
       );
       delivery.whenSettled(() => {
         if (delivery.status !== FULFILLED) return subscriber.error(delivery.result);
-        if (!streamed) subscriber.next(delivery.result);
+        if (!delivery.extras.streamed) subscriber.next(delivery.result);
         subscriber.complete();
       });
     });

@@ -27,6 +27,7 @@ import type { Fault, Outcome } from "./outcome.js";
 import { build, checkMiddleware } from "./pipeline.js";
 import { callHandler, HandlerRegistry, type Registration } from "./registry.js";
 import type { Take } from "./results.js";
+import { stackHasRoom } from "./stack.js";
 import { isThenable } from "./thenable.js";
 
 /** In what the three kinds of bus differ. */
@@ -63,6 +64,8 @@ export class Engine implements Owner {
   readonly observers: Observers;
   readonly #kind: Kind;
   readonly #maxDepth: number;
+  /** From what depth on it is looked at more closely. */
+  readonly #deep: number;
   readonly #fallback: readonly Registration[] | undefined;
   readonly #diagnostics: ReturnType<typeof channelOf>;
   readonly #inFlight = new InFlight();
@@ -85,6 +88,7 @@ export class Engine implements Owner {
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);
     this.#maxDepth = options.maxDepth ?? 256;
+    this.#deep = Math.min(this.#maxDepth, 16);
     const { fallback } = options;
     this.#fallback = fallback && [{ handler: fallback, name: "fallback", call: fallback }];
     this.#diagnostics = channelOf(kind.kind);
@@ -128,7 +132,7 @@ export class Engine implements Owner {
       options !== undefined ||
       manner !== undefined ||
       this.#closing !== undefined ||
-      nesting.depth >= this.#maxDepth
+      (nesting.depth >= this.#deep && this.#tooDeep())
     )
       return this.#sendChecked(delivery, options ?? {}, manner);
     this.#process(delivery, this.#run);
@@ -142,7 +146,7 @@ export class Engine implements Owner {
       if (delivery.handlers === undefined && isEnvelope(delivery.message))
         delivery = LiveDelivery.of(this, delivery.message, this.registry.find(delivery.message.payload));
       this.#admit(delivery, causedBy);
-      if (headers !== undefined) delivery.extras.headers = checkedHeaders(headers);
+      if (headers !== undefined) delivery.addHeaders(checkedHeaders(headers));
       if (signal !== undefined) checkSignal(signal, "options.signal");
       if (causedBy !== undefined) delivery.inherit(causedBy);
     } catch (error) {
@@ -176,9 +180,14 @@ export class Engine implements Owner {
     // While closing, what is in flight may still cause what it needs to finish.
     const partOfWork = this.#closing?.over === false && causedBy instanceof LiveDelivery && causedBy.pending;
     if (this.#closing !== undefined && !partOfWork) throw new BusClosedError(this.name, typeName);
-    if (nesting.depth >= this.#maxDepth)
-      throw new DispatchDepthExceededError(this.name, typeName, this.#maxDepth);
+    if (nesting.depth >= this.#deep && this.#tooDeep())
+      throw new DispatchDepthExceededError(this.name, typeName, nesting.depth);
     delivery.handlers ??= this.#handlersOf(message);
+  }
+
+  /** A kilobyte of the stack for each middleware is usual. */
+  #tooDeep(): boolean {
+    return nesting.depth >= this.#maxDepth || !stackHasRoom(4 + 2 * this.#middleware.length);
   }
 
   #handlersOf(message: object): readonly Registration[] {

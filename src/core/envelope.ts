@@ -1,7 +1,8 @@
 import { uniqueId, systemClock } from "./clock.js";
 import { checkObject, InvalidMessageError, refuse } from "./errors.js";
-import { attempt, fromJson, isFieldsOnly, limits, parseJson, toJson } from "./json.js";
-import { nameOf, typeOf, versionOf, type MessageType } from "./message.js";
+import { isFieldsOnly, isPlain, showsAll } from "./fields.js";
+import { attempt, fromJson, limits, parseJson, toJson } from "./json.js";
+import { checkClass, nameOf, typeOf, versionOf, type MessageType } from "./message.js";
 import { asInstance, parsed } from "./standard-schema.js";
 import { isThenable } from "./thenable.js";
 
@@ -94,7 +95,8 @@ export class Envelope<M = object> {
    */
   static of<M extends object>(payload: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
     const type = typeOf(payload);
-    if (typeof payload !== "object" || type === undefined) refuse("payload", "is not an object of a class");
+    if (typeof payload !== "object" || type === undefined || isEnvelope(payload) || isThenable(payload))
+      refuse("payload", "is not an object of a message class");
     checkObject(meta, "meta");
     const id = meta.id ?? uniqueId();
     return new Envelope(
@@ -133,6 +135,7 @@ export class Envelope<M = object> {
    * @throws InvalidMessageError saying what is wrong and where.
    */
   static fromJSON<M extends object>(json: unknown, type: MessageType<M>): Envelope<M> {
+    checkClass(type);
     try {
       return read(typeof json === "string" ? parseJson(json, "envelope") : json, type);
     } catch (error) {
@@ -162,8 +165,9 @@ export function envelopeOf(cause: unknown, path: string): Envelope {
 
 /** @internal A frozen copy, so that the caller's object can change without changing the message. */
 export function checkedHeaders(headers: Headers): Headers {
-  if (typeof headers !== "object" || headers === null || Array.isArray(headers))
-    refuse("meta.headers", "is not an object of strings");
+  // Of plain objects only: of a Headers of fetch, or a Map, nothing would be left.
+  if (typeof headers !== "object" || headers === null || Array.isArray(headers) || !isPlain(headers))
+    refuse("meta.headers", "is not a plain object of strings");
   const entries = Object.entries(headers);
   if (entries.length > limits.headers) refuse("meta.headers", `has more than ${limits.headers} entries`);
   let length = 0;
@@ -203,15 +207,16 @@ function read<M extends object>(json: unknown, type: MessageType<M>): Envelope<M
   const { meta: given = {}, payload } = json as { meta?: unknown; payload?: unknown };
   if (typeof given !== "object" || given === null || Array.isArray(given)) refuse("meta", "is not an object");
   const meta = given as Partial<MessageMeta>;
-  const { name = nameOf(type), version = 1, id = uniqueId() } = meta;
+  const { name = nameOf(type), version = 1, id = uniqueId(), time = systemClock.now() } = meta;
+  const { correlationId = id, headers = NO_HEADERS } = meta;
   const checked = checkedMeta({
     id,
     name,
     version: versionOf(type),
-    time: meta.time ?? systemClock.now(),
-    correlationId: meta.correlationId ?? id,
+    time,
+    correlationId,
     causationId: meta.causationId ?? undefined,
-    headers: meta.headers ?? NO_HEADERS,
+    headers,
   });
   if (name !== nameOf(type)) refuse("meta.name", `is not ${nameOf(type)}`);
   if (!Number.isSafeInteger(version) || version < 1) refuse("meta.version", "is not a positive integer");
@@ -254,7 +259,10 @@ function instantiate<M extends object>(data: unknown, type: MessageType<M> & Rea
   else if ("toJSON" in type.prototype && type.schema === undefined) {
     refuse("payload", "was written by toJSON(); give the class a static fromJSON(payload)");
   }
-  if (!(value instanceof type) && !isFieldsOnly(value)) refuse("payload", "is not an object with fields");
+  if (value instanceof type) return value;
+  if (!isFieldsOnly(value)) refuse("payload", "is not an object with fields");
+  if (!showsAll(type.prototype as object))
+    refuse("payload", "cannot be made of its fields alone; give the class a static fromJSON(payload)");
   return asInstance(value, type);
 }
 

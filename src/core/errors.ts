@@ -186,14 +186,14 @@ export class BusClosedError extends CqrsError {
   }
 }
 
-/** Dispatches nested inside each other deeper than `maxDepth`: most often a handler or observer that causes itself. */
+/** Dispatches nested inside each other deeper than `maxDepth`, or than the stack takes: most often a handler or observer that causes itself. */
 export class DispatchDepthExceededError extends CqrsError {
   static override readonly code = "DISPATCH_DEPTH_EXCEEDED";
 
-  constructor(bus: string, messageType: string, maxDepth: number) {
+  constructor(bus: string, messageType: string, depth: number) {
     super(
-      `${messageType} was dispatched ${maxDepth} dispatches deep on ${bus}: does its handler, or an observer, cause it again? ` +
-        "Break the cycle, or raise maxDepth.",
+      `${messageType} was dispatched ${depth} dispatches deep on ${bus}: does its handler, or an observer, cause it again? ` +
+        "Break the cycle; maxDepth can be raised as far as the stack goes.",
       { messageType },
     );
   }

@@ -27,6 +27,8 @@ export class Extras {
   streaming = false;
   /** Takes every value of a stream, under `ask$`. */
   values: Take | undefined = undefined;
+  /** There was a stream to take values of, be it an empty one. */
+  streamed = false;
   /** What was last reported of what ran on. */
   lateFailure: unknown = NOTHING;
 }

@@ -1,4 +1,5 @@
 import { InvalidMessageError, refuse } from "./errors.js";
+import { isFieldsOnly, isPlain } from "./fields.js";
 
 /** Caps on what is written and read, so that a hostile or broken message costs little. Lengths are in UTF-16 code units. */
 export const limits = Object.freeze({
@@ -128,26 +129,15 @@ export function toJson(value: unknown, path: string): unknown {
     return written;
   }
 
-  // A message is an instance of its class, so its own fields are written whatever its prototype is; but not what only a built-in can hold.
+  // A message is an instance of its class, so its own fields are written whatever its prototype is; but only if they are all that it holds.
   if (!isFieldsOnly(value))
-    refuse(path, "is not an object with fields; give the message toJSON() and static fromJSON()");
+    refuse(
+      path,
+      "is not an object whose fields can all be seen; give the message toJSON() and static fromJSON()",
+    );
   ancestors.add(value);
   return writeFields(value, path);
 }
-
-/** Whether all that an object holds is in its fields. */
-export function isFieldsOnly(value: unknown): value is object {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !ArrayBuffer.isView(value) &&
-    !BUILT_INS.some((type) => value instanceof type)
-  );
-}
-
-/** Hold what is in no field. */
-const BUILT_INS = [Map, Set, Date, RegExp, Promise, WeakMap, WeakSet, ArrayBuffer];
 
 /** Runs code of others that takes part in writing or reading. @throws InvalidMessageError with what it threw as `cause` */
 export function attempt<T>(path: string, problem: string, run: () => T): T {
@@ -161,7 +151,16 @@ export function attempt<T>(path: string, problem: string, run: () => T): T {
 
 /** The inverse of {@link toJson}, with the same caps; unknown tags and forbidden keys are refused with their path. */
 export function fromJson(value: unknown, path: string): unknown {
+  let length = 0;
+
+  /** Counts no more than {@link toJson} does. */
+  function count(characters: number): void {
+    length += characters;
+    if (length > limits.textLength) refuse("payload", `is larger than ${limits.textLength} characters`);
+  }
+
   function read(value: unknown, path: string, depth: number): unknown {
+    count(typeof value === "string" ? value.length : 1);
     if (depth > limits.depth) refuse(path, `is nested deeper than ${limits.depth}`);
     if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint")
       refuse(path, "is not JSON");
@@ -169,10 +168,7 @@ export function fromJson(value: unknown, path: string): unknown {
     if (typeof value === "number" && !Number.isFinite(value)) refuse(path, "is too large a number");
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map((item, index) => read(item, `${path}[${index}]`, depth + 1));
-    // Of any realm: the prototype of plain objects is the one that has none itself.
-    const prototype = Object.getPrototypeOf(value) as object | null;
-    if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
-      refuse(path, "is a class instance, not JSON data");
+    if (!isPlain(value)) refuse(path, "is a class instance, not JSON data");
     const keys = Object.keys(value);
     const tag = depth > 0 && keys.length === 1 && keys[0]!.startsWith("$") ? (keys[0] as Tag) : undefined;
     return tag === undefined
@@ -184,6 +180,7 @@ export function fromJson(value: unknown, path: string): unknown {
     const fields: { [key: string]: unknown } = {};
     for (const [key, field] of Object.entries(value)) {
       if (FORBIDDEN.test(key)) refuse(`${path}.${key}`, "is a key that cannot be read");
+      count(key.length);
       fields[key] = read(field, `${path}.${key}`, depth + 1);
     }
     return fields;

@@ -3,7 +3,14 @@ import type { AsyncScope } from "./async-context.js";
 import { abortOn, checkSignal, isAbortError, type Abortable } from "./cancellation.js";
 import { monotonicNow, wallTime } from "./clock.js";
 import type { Cause, Delivery } from "./delivery.js";
-import { Envelope, envelopeOf, NO_HEADERS, type MessageMeta } from "./envelope.js";
+import {
+  checkedHeaders,
+  Envelope,
+  envelopeOf,
+  NO_HEADERS,
+  type Headers,
+  type MessageMeta,
+} from "./envelope.js";
 import { asError } from "./errors.js";
 import { Extras } from "./extras.js";
 import { guard } from "./guard.js";
@@ -230,8 +237,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   private finish(value: unknown): void {
     const { reply } = this;
     try {
-      if (isStream(value) && !(this.streaming && reply.depth === 0))
+      if (isStream(value) && !(this.streaming && reply.depth === 0)) {
+        if (reply.more?.values !== undefined) reply.more.streamed = true;
         return this.adopt(consume(value, this, reply.more?.values ?? this.take));
+      }
     } catch (error) {
       return this.fail(error);
     }
@@ -296,15 +305,29 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   /** Takes correlation and causation from the cause. @throws InvalidMessageError for what is no cause. */
   inherit(cause: Cause): void {
     const { extras } = this;
-    if (cause instanceof LiveDelivery) {
-      extras.causationId = cause.id;
-      extras.correlationId = cause.correlationId;
-      return;
-    }
-    const { id, correlationId } = envelopeOf(cause, "options.causedBy").meta;
-    if ("signal" in cause && cause.signal !== undefined) checkSignal(cause.signal, "options.causedBy.signal");
+    const { id, correlationId } =
+      cause instanceof LiveDelivery ? cause : envelopeOf(cause, "options.causedBy").meta;
+    if (!(cause instanceof LiveDelivery) && "signal" in cause && cause.signal !== undefined)
+      checkSignal(cause.signal, "options.causedBy.signal");
     extras.causationId = id;
     extras.correlationId = correlationId;
+    this.restate();
+  }
+
+  /** On top of those it came with, if it came in an envelope. */
+  addHeaders(headers: Headers): void {
+    const { extras } = this;
+    extras.headers =
+      extras.headers === undefined ? headers : checkedHeaders({ ...extras.headers, ...headers });
+    this.restate();
+  }
+
+  /** What came in an envelope, and was told more when it was sent, has another one from then on. */
+  private restate(): void {
+    if (this.seen === undefined) return;
+    const { causationId, correlationId = this.id, headers = NO_HEADERS } = this.extras;
+    const meta = Object.freeze({ ...this.seen.meta, causationId, correlationId, headers });
+    this.seen = new Envelope(this.message, undefined, meta);
   }
 
   /** Is cancelled together with the cause, as long as both are in flight. */

@@ -1,3 +1,4 @@
+import { showsAll } from "./fields.js";
 import { nameOf, typeOf } from "./message.js";
 
 /**
@@ -121,13 +122,8 @@ const kinds = new WeakMap<object, Kind>();
 function kindOf(value: object, prototype: object | null): Kind {
   let kind = prototype === null ? undefined : kinds.get(prototype);
   if (kind === undefined) {
-    const type = typeOf(value);
-    const plain =
-      !ArrayBuffer.isView(value) &&
-      !BUILT_INS.some((builtIn) => value instanceof builtIn) &&
-      !(prototype !== null && "toJSON" in prototype) &&
-      !hasPrivateFields(type);
-    kind = { name: typeKey(type), plain };
+    const plain = !(prototype !== null && "toJSON" in prototype) && showsAll(prototype);
+    kind = { name: typeKey(typeOf(value)), plain };
     if (prototype !== null) kinds.set(prototype, kind);
   }
   return kind;
@@ -148,8 +144,6 @@ function writeInstance(value: object, prototype: object | null, ancestors: objec
   return `${name}${shown}${writeFields(value, keys, ancestors)}`;
 }
 
-const BUILT_INS = [Date, Map, Set, RegExp, ArrayBuffer, Error];
-
 /** What classes of the platform hold beside their fields. */
 function contentOf(value: object, ancestors: object[]): string | undefined {
   const members = (all: Iterable<unknown>): string =>
@@ -169,15 +163,6 @@ function toJsonOf(value: object, ancestors: object[]): string | undefined {
   return typeof toJSON === "function"
     ? write((toJSON as (key: string) => unknown).call(value, ""), ancestors)
     : undefined;
-}
-
-/** Whether a class, or one it extends, declares a field that nothing outside of it can see. */
-function hasPrivateFields(type: object | undefined): boolean {
-  return (
-    typeof type === "function" &&
-    (/(?<!\bstatic)[{};\s]#[\p{L}_$][\p{L}\p{N}_$]*\s*[=;]/u.test(Function.prototype.toString.call(type)) ||
-      hasPrivateFields(Object.getPrototypeOf(type) as object))
-  );
 }
 
 const identities = new WeakMap<object, number>();

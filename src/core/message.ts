@@ -1,3 +1,4 @@
+import { InvalidMessageError } from "./errors.js";
 import type { StandardSchema } from "./standard-schema.js";
 
 /** The three kinds of message, one bus for each. */
@@ -73,6 +74,14 @@ export function typeOf(message: unknown): MessageType | undefined {
   return message === null || message === undefined
     ? undefined
     : ((Object.getPrototypeOf(message) as { constructor?: MessageType } | null)?.constructor ?? undefined);
+}
+
+/** @throws InvalidMessageError */
+export function checkClass(type: unknown): void {
+  if (typeof type !== "function" || type.prototype === undefined)
+    throw new InvalidMessageError(
+      `A message type is a class; received ${type === null ? "null" : typeof type}. Should it be one, look for an import cycle.`,
+    );
 }
 
 /** The name of a message type as envelopes and logs show it. A base class's `messageName` is not inherited: it names one class. */

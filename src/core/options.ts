@@ -16,7 +16,7 @@ export interface BusOptions {
   readonly fallback?: HandlerFunction<object, unknown>;
   /** For errors, faults and `describe()`. @defaultValue the name of the class */
   readonly name?: string;
-  /** How deep dispatches may be nested in each other. @defaultValue 256 */
+  /** How deep dispatches may be nested in each other, as far as the stack goes: with many middleware that may be less. @defaultValue 256 */
   readonly maxDepth?: number;
   /** @defaultValue the system's */
   readonly clock?: Clock;
@@ -42,7 +42,7 @@ export function checkBusOptions(options: BusOptions): void {
 export interface DispatchOptions {
   /** Aborting it rejects the dispatch with its reason at once, and aborts the handler's `signal`. */
   readonly signal?: AbortSignal | undefined;
-  /** Go into the envelope; copied. */
+  /** Go into the envelope, on top of those that it has if the message comes in one; copied. */
   readonly headers?: Headers | undefined;
   /** What this message is an effect of: it inherits correlation and causation, and from a handler's context also cancellation. */
   readonly causedBy?: Cause | undefined;

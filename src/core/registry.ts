@@ -7,7 +7,7 @@ import {
   InvalidMessageError,
 } from "./errors.js";
 import type { LiveDelivery } from "./live-delivery.js";
-import { kindOf, nameOf, typeOf, type MessageKind, type MessageType } from "./message.js";
+import { checkClass, kindOf, nameOf, typeOf, type MessageKind, type MessageType } from "./message.js";
 import { consume, isStream } from "./results.js";
 import { isThenable } from "./thenable.js";
 
@@ -152,11 +152,7 @@ function distance(a: string, b: string): number {
 }
 
 function checkType(type: MessageType, kind: MessageKind | undefined): void {
-  if (typeof type !== "function" || type.prototype === undefined) {
-    throw new InvalidMessageError(
-      `A message type is a class; received ${type === null ? "null" : typeof type}.`,
-    );
-  }
+  checkClass(type);
   const marked = kindOf(type);
   if (kind !== undefined && marked !== undefined && marked !== kind) {
     throw new InvalidMessageError(

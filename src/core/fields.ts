@@ -1,0 +1,37 @@
+/**
+ * Whether all that an object holds is in fields that can be seen: none are `#private`, in its class or one above, and nothing is held by the platform,
+ * as by a Map. Where TypeScript compiles `#private` fields away (a target below ES2022) that cannot be known.
+ */
+export function isFieldsOnly(value: unknown): value is object {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    showsAll(Object.getPrototypeOf(value) as object | null)
+  );
+}
+
+/** Plain data of any realm: the prototype of plain objects is the one that has none itself. */
+export function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+const known = new WeakMap<object, boolean>();
+
+/** The same of all objects with one prototype. */
+export function showsAll(prototype: object | null): boolean {
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return true;
+  let shows = known.get(prototype);
+  if (shows === undefined) {
+    const type: unknown = Object.hasOwn(prototype, "constructor") && prototype.constructor;
+    shows =
+      !(typeof type === "function" && HIDES.test(Function.prototype.toString.call(type))) &&
+      showsAll(Object.getPrototypeOf(prototype) as object | null);
+    known.set(prototype, shows);
+  }
+  return shows;
+}
+
+/** The source of a class of the platform, or with a declaration of a private field. */
+const HIDES = /\{\s*\[native code\]\s*\}\s*$|(?<!\bstatic)[{};\s]#[\p{L}_$][\p{L}\p{N}_$]*\s*[=;]/u;
