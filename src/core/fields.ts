@@ -26,12 +26,24 @@ export function showsAll(prototype: object | null): boolean {
   if (shows === undefined) {
     const type: unknown = Object.hasOwn(prototype, "constructor") && prototype.constructor;
     shows =
-      !(typeof type === "function" && HIDES.test(Function.prototype.toString.call(type))) &&
+      !(typeof type === "function" && hides(Function.prototype.toString.call(type))) &&
       showsAll(Object.getPrototypeOf(prototype) as object | null);
     known.set(prototype, shows);
   }
   return shows;
 }
 
-/** The source of a class of the platform, or with a declaration of a private field. */
-const HIDES = /\{\s*\[native code\]\s*\}\s*$|(?<!\bstatic)[{};\s]#[\p{L}_$][\p{L}\p{N}_$]*\s*[=;]/u;
+/** Whether the source is that of a class of the platform, or of one with a private field, which it declares and uses; a text may hold either. */
+function hides(source: string): boolean {
+  if (/\{\s*\[native code\]\s*\}\s*$/.test(source)) return true;
+  const used = new Set(namesIn(source, USE));
+  return namesIn(source, DECLARATION).some((name) => used.has(name));
+}
+
+// Not of methods, which an opening bracket follows, nor of what the class keeps for itself.
+const USE = /\.#([\p{L}_$][\p{L}\p{N}_$]*)(?![\p{L}\p{N}_$]|\s*\()/gu;
+const DECLARATION = /(?<!\bstatic)[{};\s/]#([\p{L}_$][\p{L}\p{N}_$]*)(?![\p{L}\p{N}_$]|\s*\()/gu;
+
+function namesIn(source: string, pattern: RegExp): (string | undefined)[] {
+  return Array.from(source.matchAll(pattern), ([, name]) => name);
+}
