@@ -1,22 +1,40 @@
 import { describe, expect, it } from "@jest/globals";
 import {
+  around,
+  Command,
   CommandBus,
   CqrsError,
+  DomainEvent,
   Envelope,
   event,
   command,
   EventBus,
+  HandlerRegistry,
+  Query,
   query,
   QueryBus,
   saga,
   shared,
+  when,
+  type Delivery,
   type SagaFunction,
 } from "cqrx";
-import { identity, tap } from "rxjs";
+import { recording } from "cqrx/testing";
+import { identity, lastValueFrom, map, tap, toArray } from "rxjs";
 import { canaries, withTraps } from "../support/traps.js";
 
 class CreateUser {}
 class GetUser {}
+
+class SomeCommand extends Command {}
+class SomeQuery extends Query<void> {}
+class SomeEvent extends DomainEvent {}
+
+/** By the word of the bus; as if there were no types. */
+function send(bus: CommandBus | QueryBus | EventBus, message: unknown): Promise<unknown> {
+  if (bus instanceof CommandBus) return bus.dispatch(message as object);
+  return bus instanceof QueryBus ? bus.ask(message as object) : bus.publish(message as object);
+}
 
 const nothing: SagaFunction = (events$) => events$;
 
@@ -39,14 +57,69 @@ describe.each([CommandBus, QueryBus, EventBus] as const)("new %p", (Bus) => {
   it.each([
     ["middleware", ["x", 42, tap(), new Set()], "an array of middleware"],
     ["registry", ["x", 42, {}, new Map()], "a HandlerRegistry"],
-    ["fallback", ["x", 42, {}], "a function"],
     ["maxDepth", ["x", 0, -1, NaN, {}], "a number from 1"],
     ["clock", ["x", 42, {}, Date.now], "a clock, which has a method now()"],
+    ["name", [42, {}, Symbol("name")], "a text"],
     ["ids", ["x", 42, {}], "a function"],
   ])("refuses a bad %s", (option, bad, what) => {
     for (const value of bad)
       expect(refusal(() => new Bus({ [option]: value }))).toBe(`options.${option} is not ${what}.`);
   });
+
+  it("checks a fallback like a handler", () => {
+    for (const bad of ["x", 42, {}, function* () {}, { *handle() {} }, class {}])
+      expect(refusal(() => new Bus({ fallback: bad as never }))).toMatch(/^The fallback is /);
+  });
+
+  it("calls an object that is its fallback, and gives it messages only", () =>
+    withTraps(async () => {
+      const handled: unknown[] = [];
+      const bus = new Bus({ fallback: { handle: (message: object) => void handled.push(message) } });
+      const given: unknown[] = [new CreateUser(), CreateUser, () => 0, "text", 7, [1], Promise.resolve()];
+      const results = await Promise.allSettled(given.map((message) => send(bus, message)));
+      expect(results.map(({ status }) => status)).toEqual([
+        "fulfilled",
+        ...Array<string>(6).fill("rejected"),
+      ]);
+      expect(results[1]).toMatchObject({
+        reason: { message: expect.stringContaining("did you forget new?") },
+      });
+      expect(handled).toEqual([new CreateUser()]);
+      await canaries(bus);
+    }));
+
+  it("has no place for a message that is marked as one of another kind", () =>
+    withTraps(async () => {
+      for (const bus of [new Bus({ fallback: () => undefined }), new EventBus()])
+        for (const Type of [SomeCommand, SomeQuery, SomeEvent]) {
+          const [result] = await Promise.allSettled([send(bus, new Type())]);
+          if (new Type()["~kind"] === bus.describe().kind) expect(result.status).toBe("fulfilled");
+          else expect(String((result as PromiseRejectedResult).reason)).toMatch(/is marked as a/);
+        }
+    }));
+
+  it("has ids of its own where those that it was given fail", () =>
+    withTraps(async () => {
+      const failing: (() => unknown)[] = [
+        () => {
+          throw new Error("no id");
+        },
+        () => 7,
+        () => undefined,
+        () => "",
+      ];
+      for (const ids of failing) {
+        const bus = new Bus({ ids: ids as never });
+        const { faults, messages } = recording(bus);
+        (bus as CommandBus).register(CreateUser, () => new Promise(() => undefined));
+        const sent = Promise.allSettled([send(bus, new CreateUser())]);
+        const report = await bus.close({ timeoutMs: 0 });
+        expect(report.aborted).toEqual([expect.any(String)]);
+        expect(messages[0]?.meta.id).toBe(report.aborted[0]);
+        expect(faults).toEqual([expect.objectContaining({ kind: "observer", source: `ids of ${Bus.name}` })]);
+        await sent;
+      }
+    }));
 
   it("takes null and undefined for an option that is not given", () =>
     withTraps(async () => {
@@ -68,6 +141,18 @@ it.each([
     "options.background.retry.retryIf is not a function.",
   ],
   [
+    () => shared(((_: unknown, next: () => unknown) => next()) as never),
+    /^the operator of shared\(\) takes more than a stream/,
+  ],
+  [() => shared(identity, null as never), "options of shared() is not an object."],
+  [() => when(CreateUser, 42 as never), /^the middleware of when\(\) is a value of type number/],
+  [() => when(CreateUser, (() => undefined) as never), /^the middleware of when\(\) does not return/],
+  [() => when(CreateUser, (async () => undefined) as never), /^the middleware of when\(\) does not return/],
+  [
+    () => when(CreateUser, around as never),
+    /^the middleware of when\(\) \(around\) is what makes a middleware/,
+  ],
+  [
     () => shared(identity, { holdTimeoutMs: "long" as never }),
     "holdTimeoutMs must be above 0; received long.",
   ],
@@ -84,3 +169,51 @@ it.each([
   if (typeof text === "string") expect(refused).toBe(text);
   else expect(refused).toMatch(text);
 });
+
+it("a registry that was filled first is checked by the bus that takes it", () => {
+  const registry = new HandlerRegistry();
+  registry.register(SomeQuery, () => undefined);
+  expect(refusal(() => new CommandBus({ registry }))).toMatch(/^SomeQuery is marked as a query/);
+  const events = new HandlerRegistry();
+  events.register(SomeEvent, () => undefined);
+  events.register(SomeEvent, () => undefined);
+  expect(new EventBus({ registry: events }).describe().handlers[0]?.handlers).toHaveLength(2);
+  expect(refusal(() => new CommandBus({ registry: events }))).toMatch(
+    /^This registry belongs to event buses/,
+  );
+});
+
+it("the deliveries of a bus that is closed are over", async () => {
+  const bus = new CommandBus();
+  await bus.close();
+  expect(await lastValueFrom(bus.deliveries(CreateUser).pipe(toArray()), { defaultValue: [] })).toEqual([]);
+  expect(bus.describe().handlers).toEqual([]);
+});
+
+it("a delivery takes a promise for what it will come to, and no null for a message", () =>
+  withTraps(async () => {
+    const results = [() => Promise.resolve(1), () => Promise.reject(new Error("late"))];
+    for (const result of results) {
+      const bus = new QueryBus<unknown>();
+      const { outcomes } = recording(bus);
+      const settling = bus.deliveries(GetUser).subscribe((delivery) => delivery.resolve(result()));
+      const [asked] = await Promise.allSettled([bus.ask(new GetUser())]);
+      expect(outcomes).toEqual([expect.objectContaining(asked)]);
+      settling.unsubscribe();
+      await canaries(bus);
+    }
+    const bus = new CommandBus({ middleware: [map((delivery: Delivery) => delivery.with(null as never))] });
+    bus.register(CreateUser, () => undefined);
+    await expect(bus.dispatch(new CreateUser())).rejects.toThrow("delivery.with() takes a message");
+  }));
+
+it("a function with a then is waited for like any promise", () =>
+  withTraps(async () => {
+    const bus = new CommandBus();
+    bus.register(CreateUser, () =>
+      Object.assign(() => undefined, {
+        then: (_: unknown, reject: (error: Error) => void) => reject(new Error("not lost")),
+      }),
+    );
+    await expect(bus.dispatch(new CreateUser())).rejects.toThrow("not lost");
+  }));

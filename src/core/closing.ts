@@ -45,8 +45,8 @@ export class Closing {
     const finished = this.#finished;
     const left = this.#inFlight.toArray();
     const work = left.map(({ result }) => result);
-    this.#stop(left);
     const aborted = left.map(({ id }) => id);
+    this.#stop(left);
     void stillWorking(work).then((working) =>
       this.#tell({ finished, aborted, abandoned: aborted.filter((_, index) => working[index]) }),
     );

@@ -25,7 +25,7 @@ import {
 } from "./options.js";
 import type { Fault, Outcome } from "./outcome.js";
 import { build, checkMiddleware } from "./pipeline.js";
-import { callHandler, HandlerRegistry, type Registration } from "./registry.js";
+import { callHandler, checkKind, HandlerRegistry, registrationOf, type Registration } from "./registry.js";
 import type { Take } from "./results.js";
 import { stackHasRoom } from "./stack.js";
 import { isThenable } from "./thenable.js";
@@ -83,14 +83,14 @@ export class Engine implements Owner {
     this.returnsValue = kind.returnsValue;
     this.name = options.name ?? name;
     this.clock = options.clock ?? systemClock;
-    this.ids = options.ids ?? uniqueId;
     this.registry = options.registry ?? new HandlerRegistry();
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);
     this.#maxDepth = options.maxDepth ?? 256;
     this.#deep = Math.min(this.#maxDepth, 16);
-    const { fallback } = options;
-    this.#fallback = fallback && [{ handler: fallback, name: "fallback", call: fallback }];
+    const { fallback, ids } = options;
+    this.#fallback = fallback && [{ ...registrationOf("The fallback", fallback), name: "fallback" }];
+    this.ids = ids == null ? uniqueId : () => this.#idBy(ids);
     this.#diagnostics = channelOf(kind.kind);
     this.use(options.middleware ?? []);
   }
@@ -101,7 +101,7 @@ export class Engine implements Owner {
       throw new InvalidMiddlewareError(
         `${this.name} has handled messages; add middleware before the first one.`,
       );
-    checkMiddleware(middleware);
+    for (const [index, item] of middleware.entries()) checkMiddleware(item, `middleware[${index}]`);
     this.#middleware = [...this.#middleware, ...middleware];
     for (const part of this.#parts) part.stop();
     this.#run = build(this.#middleware, this.#toHandler, {
@@ -191,17 +191,34 @@ export class Engine implements Owner {
   }
 
   #handlersOf(message: object): readonly Registration[] {
-    const handlers = this.registry.find(message) ?? this.#fallback;
+    const handlers = this.registry.find(message);
     if (handlers !== undefined) return handlers;
-    if (this.#kind.needsHandler) throw this.registry.notFound(typeOf(message));
-    // What nobody handles is fine for an event; what is none is a mistake that nobody would notice.
+    const type = typeOf(message);
+    if (this.#fallback === undefined && this.#kind.needsHandler && typeof message !== "function")
+      throw this.registry.notFound(type);
+    // What nobody has registered is fine for an event, and for a fallback; what is no message is a mistake that nobody would notice.
     if (typeof message !== "object" || Array.isArray(message) || isThenable(message))
       throw new InvalidMessageError(
         typeof message === "function"
           ? `${this.name} was given a function or class for a message; pass an instance: did you forget new?`
           : `${this.name} was given what is no message; pass an instance of a class.`,
       );
-    return [];
+    if (type !== undefined) checkKind(type, this.kind);
+    return this.#fallback ?? [];
+  }
+
+  /** Ids are asked for where nobody expects an error, as at the end of a bus: what somebody injected must not keep it from ending. */
+  #idBy(ids: () => string): string {
+    let error: unknown;
+    try {
+      const id: unknown = ids();
+      if (typeof id === "string" && id !== "") return id;
+      error = new InvalidMessageError("options.ids returned no text; the id is made up.");
+    } catch (thrown) {
+      error = thrown;
+    }
+    this.report({ kind: "observer", source: `ids of ${this.name}`, error });
+    return uniqueId();
   }
 
   #process(delivery: LiveDelivery, step: Step): void {

@@ -1,9 +1,9 @@
 import { Observable, Subject, type Subscription } from "rxjs";
 import type { Delivery } from "./delivery.js";
+import type { Engine } from "./engine.js";
 import { HandlerStoppedError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { LiveDelivery } from "./live-delivery.js";
-import type { Owner } from "./owner.js";
 import { nameOf, type MessageType } from "./message.js";
 import type { HandlerRegistry } from "./registry.js";
 
@@ -14,11 +14,13 @@ import type { HandlerRegistry } from "./registry.js";
 export function deliveriesOf<M extends object, R>(
   type: MessageType<M>,
   registry: HandlerRegistry,
-  owner: Owner,
+  owner: Engine,
 ): Observable<Delivery<M, R>> {
   const name = `deliveries(${nameOf(type)})`;
 
   const lane = new Observable<Delivery<M, R>>((subscriber) => {
+    // It would never hear of the end.
+    if (owner.closed) return subscriber.complete();
     const subject = new Subject<LiveDelivery>();
     const unsettled = new Set<LiveDelivery>();
     let registration: Subscription;

@@ -11,14 +11,14 @@ import {
   type Headers,
   type MessageMeta,
 } from "./envelope.js";
-import { asError } from "./errors.js";
+import { asError, InvalidMessageError } from "./errors.js";
 import { Extras } from "./extras.js";
 import { guard } from "./guard.js";
 import { nameOf, typeOf, versionOf } from "./message.js";
 import type { Owner } from "./owner.js";
 import type { Registration } from "./registry.js";
 import { consume, isStream, type Take } from "./results.js";
-import { isThenable } from "./thenable.js";
+import { asPromise, isThenable } from "./thenable.js";
 
 const PENDING = 0;
 export const FULFILLED = 1;
@@ -93,7 +93,9 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   resolve(value?: unknown): void {
-    this.settle(FULFILLED, value);
+    // Or the outcome would say that it is fulfilled, with a promise, and the promise of the reply might be rejected.
+    if (isThenable(value)) this.await(asPromise(value));
+    else this.settle(FULFILLED, value);
   }
 
   reject(reason: unknown): void {
@@ -360,6 +362,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   with<N extends object>(message: N): LiveDelivery<N> {
+    if (message == null)
+      throw new InvalidMessageError("delivery.with() takes a message, in place of this one.");
     return new LiveDelivery(this.owner, message, this.handlersOf(message), this.reply);
   }
 

@@ -4,7 +4,7 @@ import type { Headers } from "./envelope.js";
 import { checkObject, refuse } from "./errors.js";
 import type { MessageKind } from "./message.js";
 import type { Middleware } from "./middleware.js";
-import type { HandlerFunction, HandlerRegistry } from "./registry.js";
+import type { Handler, HandlerRegistry } from "./registry.js";
 
 /** What all buses can be told when they are made. */
 export interface BusOptions {
@@ -13,7 +13,7 @@ export interface BusOptions {
   /** Handlers, possibly shared with other buses of the kind. @defaultValue a registry of its own */
   readonly registry?: HandlerRegistry;
   /** Handles messages of types that have no handler. @defaultValue none: such messages are rejected with `HandlerNotFoundError` */
-  readonly fallback?: HandlerFunction<object, unknown>;
+  readonly fallback?: Handler<object>;
   /** For errors, faults and `describe()`. @defaultValue the name of the class */
   readonly name?: string;
   /** How deep dispatches may be nested in each other, as far as the stack goes: with many middleware that may be less. @defaultValue 256 */
@@ -27,15 +27,15 @@ export interface BusOptions {
 /** Where the bus is made, not at its first message. @throws InvalidMessageError */
 export function checkBusOptions(options: BusOptions): void {
   checkObject(options, "options");
-  const { middleware, registry, fallback, clock, ids } = options;
+  const { middleware, registry, clock, ids } = options;
   const check = (option: keyof BusOptions, right: boolean, what: string): void => {
     if (!right && options[option] != null) refuse(`options.${option}`, `is not ${what}`);
   };
   check("middleware", Array.isArray(middleware), "an array of middleware");
   check("registry", typeof registry?.adopt === "function", "a HandlerRegistry");
-  check("fallback", typeof fallback === "function", "a function");
   check("maxDepth", options.maxDepth! >= 1, "a number from 1");
   check("clock", typeof clock?.now === "function", "a clock, which has a method now()");
+  check("name", typeof options.name === "string", "a text");
   check("ids", typeof ids === "function", "a function");
 }
 

@@ -109,29 +109,27 @@ class Passage implements Observer<Delivery> {
 }
 
 /** At construction, and without a message: what can be known to be no middleware should not wait for the first dispatch. */
-export function checkMiddleware(middleware: readonly Middleware[]): void {
-  for (const [index, item] of middleware.entries()) {
-    const refuse = (problem: string): never => {
-      throw new InvalidMiddlewareError(
-        `middleware[${index}]${typeof item === "function" && item.name ? ` (${item.name})` : ""} ${problem}.`,
-      );
-    };
-    if (typeof item !== "function")
-      refuse(
-        `is ${item === null ? "null" : `a value of type ${typeof item}`}; pass an RxJS operator, around(), shared() or when()`,
-      );
-    if (formOf(item) !== undefined) continue;
-    if (item.length > 1) refuse("takes more than a stream; wrap a function (message, next) in around()");
-    let piped: unknown;
-    try {
-      piped = item(EMPTY);
-    } catch (error) {
-      if (error instanceof InvalidMiddlewareError) refuse("is what makes a middleware; call it");
-      throw error;
-    }
-    if (typeof piped === "function") refuse("is what makes a middleware; call it");
-    if (isThenable(piped)) piped.then(undefined, () => undefined);
-    if (!isObservable(piped))
-      refuse("does not return an Observable; an operator takes a stream and returns one");
+export function checkMiddleware(middleware: unknown, place: string): asserts middleware is Middleware {
+  const refuse = (problem: string): never => {
+    const name = typeof middleware === "function" && middleware.name ? ` (${middleware.name})` : "";
+    throw new InvalidMiddlewareError(`${place}${name} ${problem}.`);
+  };
+  if (typeof middleware !== "function")
+    return refuse(
+      `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; pass an RxJS operator, around(), shared() or when()`,
+    );
+  const operator = middleware as Middleware;
+  if (formOf(operator) !== undefined) return;
+  if (operator.length > 1) refuse("takes more than a stream; wrap a function (message, next) in around()");
+  let piped: unknown;
+  try {
+    piped = operator(EMPTY);
+  } catch (error) {
+    if (error instanceof InvalidMiddlewareError) refuse("is what makes a middleware; call it");
+    throw error;
   }
+  if (typeof piped === "function") refuse("is what makes a middleware; call it");
+  if (isThenable(piped)) piped.then(undefined, () => undefined);
+  if (!isObservable(piped))
+    refuse("does not return an Observable; an operator takes a stream and returns one");
 }

@@ -57,7 +57,8 @@ export class HandlerRegistry {
     handler: Handler<M>,
     refresh?: RefreshOptions<M, never>,
   ): Subscription {
-    const registration = registrationOf(type, handler);
+    const name = nameOf(type);
+    const registration = registrationOf(`The handler of ${name}`, handler, name);
     return this.add(type, refresh === undefined ? registration : { ...registration, refresh });
   }
 
@@ -93,6 +94,7 @@ export class HandlerRegistry {
         `This registry belongs to ${this.#kind} buses; give the ${kind} bus one of its own.`,
       );
     }
+    for (const type of this.types()) checkKind(type, kind);
     this.#kind = kind;
   }
 
@@ -100,7 +102,8 @@ export class HandlerRegistry {
   add(type: MessageType, registration: Registration): Subscription {
     checkType(type, this.#kind);
     const before = this.#registrations.get(type);
-    if (before !== undefined && this.#kind !== "event") throw new HandlerAlreadyRegisteredError(nameOf(type));
+    if (before !== undefined && (this.#kind ?? kindOf(type)) !== "event")
+      throw new HandlerAlreadyRegisteredError(nameOf(type));
     this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
     return new Subscription(() => this.#remove(type, registration));
   }
@@ -153,13 +156,19 @@ function distance(a: string, b: string): number {
 
 function checkType(type: MessageType, kind: MessageKind | undefined): void {
   checkClass(type);
+  if (kind !== undefined) checkKind(type, kind);
+}
+
+/** @throws InvalidMessageError for a type that is marked as one of another kind */
+export function checkKind(type: MessageType, kind: MessageKind): void {
   const marked = kindOf(type);
-  if (kind !== undefined && marked !== undefined && marked !== kind) {
+  if (marked !== undefined && marked !== kind)
     throw new InvalidMessageError(
-      `${nameOf(type)} is marked as a ${marked}; register it on a ${marked} bus.`,
-      { messageType: nameOf(type) },
+      `${nameOf(type)} is marked as a ${marked}; it belongs on a ${marked} bus.`,
+      {
+        messageType: nameOf(type),
+      },
     );
-  }
 }
 
 /** Calls a handler. Returns a value, a promise, or a stream under `ask$`; or throws. */
@@ -171,17 +180,20 @@ export function callHandler({ call }: Registration, delivery: LiveDelivery): unk
   return isStream(result) && !delivery.streaming ? consume(result, delivery, delivery.take) : result;
 }
 
-function registrationOf(type: MessageType, handler: Handler): Registration {
-  const call = checkedHandler(type, handler);
+/** @internal `what` is for the errors. @throws InvalidHandlerError */
+export function registrationOf(what: string, handler: Handler, messageType?: string): Registration {
+  const call = checkedHandler(what, handler, messageType);
   const { name } = typeof handler === "function" ? handler : (handler.constructor ?? {});
   return { handler, name: name || "(anonymous)", call };
 }
 
-function checkedHandler(type: MessageType, handler: Handler): HandlerFunction<never, unknown> {
+function checkedHandler(
+  what: string,
+  handler: Handler,
+  messageType?: string,
+): HandlerFunction<never, unknown> {
   const refuse = (problem: string): never => {
-    throw new InvalidHandlerError(`The handler of ${nameOf(type)} ${problem}.`, {
-      messageType: nameOf(type),
-    });
+    throw new InvalidHandlerError(`${what} ${problem}.`, { messageType });
   };
   if (typeof handler !== "function") {
     if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function") {

@@ -6,10 +6,12 @@ import { LiveDelivery } from "./live-delivery.js";
 import type { Owner } from "./owner.js";
 import {
   BusClosedError,
+  checkObject,
   InvalidMiddlewareError,
   MessageHeldError,
   MiddlewareCrashedError,
 } from "./errors.js";
+import { checkMiddleware } from "./pipeline.js";
 import { notADelivery, replying, withForm, type Middleware, type Part, type Step } from "./middleware.js";
 
 export interface SharedOptions {
@@ -30,8 +32,9 @@ export function shared<M extends object = object, R = unknown>(
   operator: OperatorFunction<Delivery<M, R>, Delivery<M, R>>,
   options: SharedOptions = {},
 ): Middleware<M, R> {
-  if (typeof operator !== "function") throw new InvalidMiddlewareError("shared() takes an RxJS operator.");
-  const holdTimeoutMs = options?.holdTimeoutMs ?? 30_000;
+  checkMiddleware(operator, "the operator of shared()");
+  checkObject(options, "options of shared()");
+  const { holdTimeoutMs = 30_000 } = options;
   if (!(holdTimeoutMs > 0))
     throw new InvalidMiddlewareError(`holdTimeoutMs must be above 0; received ${String(holdTimeoutMs)}.`);
   const name = operator.name || "shared";

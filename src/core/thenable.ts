@@ -1,6 +1,7 @@
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
-    typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function"
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    typeof (value as PromiseLike<unknown>).then === "function"
   );
 }
 

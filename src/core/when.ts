@@ -2,7 +2,7 @@ import { mergeMap, of } from "rxjs";
 import { InvalidMiddlewareError } from "./errors.js";
 import { middlewareName, withForm, type Middleware } from "./middleware.js";
 import { matcher, nameOf, type MessageType } from "./message.js";
-import { build } from "./pipeline.js";
+import { build, checkMiddleware } from "./pipeline.js";
 
 /**
  * Narrows a middleware to some message types; others pass it by.
@@ -17,9 +17,8 @@ export function when<T extends MessageType>(
   const list = (Array.isArray(types) ? types : [types]) as readonly MessageType[];
   if (list.length === 0 || list.some((type) => typeof type !== "function"))
     throw new InvalidMiddlewareError("when() takes a message class, or several.");
-  if (typeof middleware !== "function")
-    throw new InvalidMiddlewareError("when() takes a middleware as its second argument.");
   const narrowed = middleware as unknown as Middleware;
+  checkMiddleware(narrowed, "the middleware of when()");
   const matches = matcher(list);
   return withForm(
     (source) =>
