@@ -553,6 +553,17 @@ describe("decorators used wrongly", () => {
     expect(() => decorate(Users)).toThrow(/experimentalDecorators/);
   });
 
+  it.each(decorators)(
+    "X23 @%s as a legacy decorator of a class, without an argument list, says so",
+    (name, decorator) => {
+      class Users {}
+      const replaced = decorator(Users) as new () => unknown;
+      expect(() => new replaced()).toThrow(
+        new RegExp(`@${name} takes a message class.*experimentalDecorators`),
+      );
+    },
+  );
+
   it("X23 command(Type) on a field, or on a class without a handle method, is refused", () => {
     const decorate = command(Item) as unknown as Loose;
 

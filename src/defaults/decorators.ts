@@ -69,7 +69,12 @@ function decorator<M extends object, R>(
     );
   }
 
-  const decorate = (target: unknown, context?: DecoratorContext | string | symbol): unknown => {
+  // No arrow: as a legacy decorator without an argument list it takes the place of the class, which is noticed when that is constructed.
+  const decorate = function (target: unknown, context?: DecoratorContext | string | symbol): unknown {
+    if (new.target !== undefined)
+      fail(
+        `takes a message class: @${kind}(SomeType); and it is a TC39 decorator, without experimentalDecorators`,
+      );
     if (typeof context === "string" || typeof context === "symbol")
       return fail("is a TC39 decorator; remove experimentalDecorators from tsconfig.json");
     if (context === undefined) {
