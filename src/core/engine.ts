@@ -1,4 +1,4 @@
-import { monotonicNow, systemClock, uniqueId, type Clock } from "./clock.js";
+import { monotonicNow, systemClock, type Clock } from "./clock.js";
 import { Closing } from "./closing.js";
 import { checkSignal } from "./cancellation.js";
 import { channelOf, isWatched, runDiagnosed } from "./diagnostics.js";
@@ -9,6 +9,7 @@ import {
   InvalidMessageError,
   InvalidMiddlewareError,
 } from "./errors.js";
+import { checkedIds } from "./ids.js";
 import { InFlight } from "./in-flight.js";
 import { FULFILLED, LiveDelivery } from "./live-delivery.js";
 import type { Owner } from "./owner.js";
@@ -90,7 +91,9 @@ export class Engine implements Owner {
     this.#deep = Math.min(this.#maxDepth, 16);
     const { fallback, ids } = options;
     this.#fallback = fallback && [{ ...registrationOf("The fallback", fallback), name: "fallback" }];
-    this.ids = ids == null ? uniqueId : () => this.#idBy(ids);
+    this.ids = checkedIds(ids, (error) =>
+      this.report({ kind: "observer", source: `ids of ${this.name}`, error }),
+    );
     this.#diagnostics = channelOf(kind.kind);
     this.use(options.middleware ?? []);
   }
@@ -205,20 +208,6 @@ export class Engine implements Owner {
       );
     if (type !== undefined) checkKind(type, this.kind);
     return this.#fallback ?? [];
-  }
-
-  /** Ids are asked for where nobody expects an error, as at the end of a bus: what somebody injected must not keep it from ending. */
-  #idBy(ids: () => string): string {
-    let error: unknown;
-    try {
-      const id: unknown = ids();
-      if (typeof id === "string" && id !== "") return id;
-      error = new InvalidMessageError("options.ids returned no text; the id is made up.");
-    } catch (thrown) {
-      error = thrown;
-    }
-    this.report({ kind: "observer", source: `ids of ${this.name}`, error });
-    return uniqueId();
   }
 
   #process(delivery: LiveDelivery, step: Step): void {
