@@ -6,6 +6,7 @@ import { loggableError } from "./error.js";
 import { escapeText } from "./escape.js";
 import {
   checkedLevels,
+  checkLogging,
   type AnyLogger,
   type LoggedOutcome,
   type LogLevels,
@@ -51,6 +52,7 @@ export class Lines {
   readonly #copy: Copy;
 
   constructor(logger: AnyLogger, bus: string, options: LogOptions<string>) {
+    checkLogging(logger, options);
     const { payload = false, headers = false, bindings = {} } = options;
     this.#logger = logger;
     this.#levels = checkedLevels(logger, options.levels);
@@ -74,7 +76,8 @@ export class Lines {
 
   #writes(kind: keyof LogLevels): boolean {
     const level = this.#levels[kind];
-    return level !== "silent" && this.#logger.isLevelEnabled(level);
+    // A logger like pino's may not know; it drops the line then.
+    return level !== "silent" && (this.#logger.isLevelEnabled?.(level) ?? true);
   }
 
   /** Returns whether there was anything to write, as the others do. */

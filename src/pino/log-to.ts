@@ -14,7 +14,7 @@ export type LoggedBus = Pick<Bus, "messages$" | "outcomes$" | "faults$" | "descr
  * Guarantees: a logger that throws breaks no dispatch. One record is one line, and no control character of a name, id, header or error reaches
  * a terminal. Payloads and headers are left out unless asked for. No part of a line is made whose level is disabled.
  *
- * @throws TypeError for a level that the logger does not have, and for a path that cannot be redacted.
+ * @throws TypeError for a bus, a logger or an option that is none, a level that the logger does not have, and a path that cannot be redacted.
  * @example
  * const logs = logTo(commandBus, pino(), { levels: { message: "silent" }, payload: true, redact: ["password"] });
  * await commandBus.dispatch(new CreateUser("u1", "secret"));
@@ -26,6 +26,8 @@ export function logTo<CustomLevels extends string = never>(
   logger: Logger<CustomLevels>,
   options: LogOptions<CustomLevels> = {},
 ): Subscription {
+  if (typeof (bus as Partial<LoggedBus> | null | undefined)?.describe !== "function")
+    throw new TypeError("logTo() takes a bus.");
   const lines = new Lines(logger, bus.describe().name, options);
   const subscription = new Subscription();
   // A bus that nobody watches saves itself the work, and one whose faults nobody watches says them on the console.

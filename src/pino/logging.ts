@@ -14,7 +14,7 @@ import type { AnyLogger, LogOptions } from "./options.js";
  * Guarantees: as `logTo`; synchronous when everything below is. An error of the logger goes to `faults$`. A cancelled message has its line at
  * once, however long its handler goes on.
  *
- * @throws TypeError for a level that the logger does not have, and for a path that cannot be redacted.
+ * @throws TypeError for a logger or an option that is none, a level that the logger does not have, and a path that cannot be redacted.
  * @example
  * new CommandBus({ middleware: [logging(pino({ level: "debug" })), retrying({ count: 3 })] });
  */

@@ -54,17 +54,58 @@ const DEFAULT_LEVELS: LogLevels = {
   fault: "error",
 };
 
+/** Those of a logger that does not list its own, such as the one Fastify has when logging is disabled. */
+const STANDARD_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
+/** @throws TypeError that names what is wrong, where the lines are asked for: later it would only show at the first of them. */
+export function checkLogging(logger: AnyLogger, options: LogOptions<string>): void {
+  const { child } = (logger ?? {}) as Partial<AnyLogger>;
+  if (typeof child !== "function" || levelsOf(logger).length === 0)
+    throw new TypeError(
+      "logTo() and logging() take a pino logger, or one like it, with methods for its levels and child().",
+    );
+  if (!isObject(options)) throw new TypeError("options is not an object.");
+  const { levels, payload, headers, isCancellation, bindings } = options;
+  const check = (option: keyof LogOptions, right: boolean, what: string): void => {
+    if (!right && options[option] !== undefined) throw new TypeError(`${option} is not ${what}.`);
+  };
+  check("levels", isObject(levels), "an object");
+  check("payload", isFlag(payload) || typeof payload === "function", "true, false or a function");
+  check("headers", isFlag(headers) || isNames(headers), "true, false or an array of names");
+  check("isCancellation", typeof isCancellation === "function", "a function");
+  check("bindings", isObject(bindings), "an object");
+}
+
 /** @throws TypeError for a level that the logger does not have: it would only show when the first such line is written. */
 export function checkedLevels(logger: AnyLogger, levels: LogOptions<string>["levels"]): LogLevels<string> {
   const all: LogLevels<string> = { ...DEFAULT_LEVELS, ...levels };
+  const known = levelsOf(logger);
   for (const [kind, level] of Object.entries(all)) {
     if (!(kind in DEFAULT_LEVELS))
       throw new TypeError(`levels.${kind} is unknown; known are ${Object.keys(DEFAULT_LEVELS).join(", ")}.`);
-    if (level !== "silent" && !Object.hasOwn(logger.levels.values, String(level)))
+    if (level !== "silent" && !known.includes(level as string))
       throw new TypeError(
         `levels.${kind} is ${JSON.stringify(level)}, which the logger does not have; ` +
-          `it has ${Object.keys(logger.levels.values).join(", ")} and silent.`,
+          `it has ${known.join(", ")} and silent.`,
       );
   }
   return all;
+}
+
+function levelsOf(logger: AnyLogger): readonly string[] {
+  const { levels } = logger as Partial<AnyLogger>;
+  if (levels === undefined) return STANDARD_LEVELS.filter((level) => typeof logger[level] === "function");
+  return isObject(levels?.values) ? Object.keys(levels.values) : [];
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function isFlag(value: unknown): boolean {
+  return typeof value === "boolean";
+}
+
+function isNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === "string");
 }
