@@ -1,9 +1,11 @@
 import type { Observable } from "rxjs";
+import { checkSignal } from "../core/cancellation.js";
 import type { Clock } from "../core/clock.js";
 import type { Delivery } from "../core/delivery.js";
 import { LiveDelivery } from "../core/live-delivery.js";
 import type { Owner } from "../core/owner.js";
 import { checkedHeaders, Envelope, type MessageMeta } from "../core/envelope.js";
+import { checkObject, refuse } from "../core/errors.js";
 import type { ResultOf } from "../core/message.js";
 import type { DispatchOptions } from "../core/options.js";
 import type { Fault } from "../core/outcome.js";
@@ -33,6 +35,7 @@ const STOPPED: Clock = { now: () => 0, monotonicNow: () => 0 };
  *
  * Guarantees: its id is "1" and its time 0, unless told otherwise; `settled$` and `settlement` say how it was settled.
  *
+ * @throws InvalidMessageError for a message, or an option, that is none.
  * @example
  * const first = delivery(new CreateUser("u1"));
  * marbles(({ cold, expectObservable }) => {
@@ -44,6 +47,8 @@ export function delivery<M extends object, R = ResultOf<M>>(
   message: M,
   options: TestDeliveryOptions = {},
 ): TestDelivery<M, R> {
+  checkObject(message, "message");
+  checkObject(options, "options");
   return new StandaloneDelivery(message, options) as unknown as TestDelivery<M, R>;
 }
 
@@ -51,6 +56,9 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
   readonly faults: readonly Fault[];
 
   constructor(message: M, { id = "1", clock = STOPPED, headers, causedBy, signal }: TestDeliveryOptions) {
+    if (typeof (clock as Partial<Clock> | null)?.now !== "function")
+      refuse("options.clock", "is not a clock, which has a method now()");
+    if (signal !== undefined) checkSignal(signal, "options.signal");
     const faults: Fault[] = [];
     const owner: Owner = {
       name: "TestBus",
@@ -91,5 +99,6 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
  * expect(toLogLine(envelope(new CreateUser("u1"), { correlationId: "request-7" }))).toMatchSnapshot();
  */
 export function envelope<M extends object>(message: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
+  checkObject(meta, "meta");
   return Envelope.of(message, { id: "1", time: 0, ...meta });
 }

@@ -1,5 +1,5 @@
 import type { HandlerContext } from "../core/delivery.js";
-import { CqrsError } from "../core/errors.js";
+import { CqrsError, InvalidHandlerError, checkObject } from "../core/errors.js";
 import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import type { Handler, HandlerFunction } from "../core/registry.js";
 
@@ -50,13 +50,15 @@ type Fault = { readonly kind: "throw" | "reject" | "throwAfter"; readonly error?
  *
  * Guarantees: calls that are not in the plan reach the handler as they are, synchronously. `delayMs` uses `setTimeout`, so fake timers drive it.
  *
- * @throws TypeError for a plan that is none, which would silently inject nothing.
+ * @throws InvalidHandlerError for a handler that is none, and for generators; TypeError for a plan that is none, which would silently inject nothing.
  * @example
  * const handler = faulty(createUser, { 1: "throw", 2: { reject: new Error("busy") }, 4: { delayMs: 10 } });
  * bus.register(CreateUser, handler);
  * await expect(bus.dispatch(new CreateUser("u1"))).rejects.toThrow("Injected fault: throw at call 1");
  */
 export function faulty<M, R>(handler: Handler<M, R>, plan: FaultPlan): FaultyHandler<M, R> {
+  checkHandler(handler);
+  checkPlan(plan);
   const faults = new Map(Object.entries(plan).map(([call, fault]) => [callOf(call), faultOf(call, fault)]));
   const run = (message: M, context: HandlerContext<M>): R =>
     typeof handler === "function" ? handler(message, context) : handler.handle(message, context);
@@ -99,11 +101,12 @@ export interface RandomPlanOptions {
 /**
  * A plan for {@link faulty} that looks random and is the same for the same seed, on every machine: print the seed when a test fails.
  *
- * @throws RangeError for options outside their range.
+ * @throws InvalidMessageError for options that are none, RangeError for those outside their range.
  * @example
  * const handler = faulty(createUser, randomPlan(42, { calls: 100, rate: 0.2 }));
  */
 export function randomPlan(seed: number, options: RandomPlanOptions): FaultPlan {
+  checkObject(options, "options");
   const { calls, rate = 0.5, faults = ["throw", "reject", "throwAfter"] } = options;
   if (!Number.isSafeInteger(calls) || calls < 0)
     throw new RangeError(`calls must be a whole number from 0; received ${calls}.`);
@@ -128,6 +131,28 @@ function mulberry32(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** What is wrapped is no longer seen by the bus, which would have refused these. */
+function checkHandler(handler: unknown): void {
+  const isFunction = typeof handler === "function";
+  const run = isFunction ? handler : (handler as { readonly handle?: unknown } | null | undefined)?.handle;
+  if (typeof run !== "function")
+    throw new InvalidHandlerError("faulty() takes a handler: a function, or an object with a handle method.");
+  if (Object.prototype.toString.call(run).endsWith("GeneratorFunction]"))
+    throw new InvalidHandlerError(
+      "The handler of faulty() is a generator function; return an Observable or an async iterable instead.",
+    );
+  if (isFunction && /^class\b/.test(Function.prototype.toString.call(handler)))
+    throw new InvalidHandlerError(
+      "The handler of faulty() is a class; pass an instance with a handle method.",
+    );
+}
+
+/** Of a list or a Map no calls would be found. */
+function checkPlan(plan: unknown): void {
+  if (typeof plan !== "object" || plan === null || Symbol.iterator in plan)
+    throw new TypeError('A plan is an object of calls and their faults, such as { 1: "throw" }.');
 }
 
 function callOf(key: string): number {

@@ -18,6 +18,7 @@ import { equal } from "./equal.js";
  * Middleware that waits takes part in virtual time when its options have `scheduler: asyncScheduler`; what it is awaited by does not, so test that with
  * fake timers, as `settleAll` shows.
  *
+ * @throws TypeError for what is no function.
  * @example
  * it("delays", () =>
  *   marbles(({ cold, expectObservable }) => {
@@ -27,6 +28,7 @@ import { equal } from "./equal.js";
  *   }));
  */
 export function marbles(run: (helpers: RunHelpers) => void): void {
+  if (typeof run !== "function") throw new TypeError("marbles() takes a function.");
   const expectations: Expectation[] = [];
   let checked = 0;
 

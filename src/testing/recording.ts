@@ -1,8 +1,9 @@
 import type { Subscription } from "rxjs";
 import type { Bus } from "../core/bus.js";
 import type { Envelope } from "../core/envelope.js";
-import { matcher, type MessageType, type ResultOf } from "../core/message.js";
+import { checkClass, matcher, type MessageType, type ResultOf } from "../core/message.js";
 import type { Fault, Outcome } from "../core/outcome.js";
+import { checkBuses } from "./check-buses.js";
 
 /** Everything a bus has shown since {@link recording} began, oldest first. */
 export interface Recording {
@@ -10,9 +11,9 @@ export interface Recording {
   readonly outcomes: readonly Outcome[];
   /** While they are recorded, faults do not go to the console. */
   readonly faults: readonly Fault[];
-  /** The messages of one class. */
+  /** The messages of one class. @throws InvalidMessageError for what is no class */
   messagesOf<M extends object>(type: MessageType<M>): Envelope<M>[];
-  /** The outcomes of messages of one class. */
+  /** The outcomes of messages of one class. @throws InvalidMessageError for what is no class */
   outcomesOf<M extends object>(type: MessageType<M>): Outcome<M, ResultOf<M>>[];
   /** Forgets what was recorded, and goes on. */
   clear(): void;
@@ -24,6 +25,7 @@ export interface Recording {
 /**
  * Records what a bus shows.
  *
+ * @throws TypeError for what is no bus.
  * @example
  * const recorded = recording(commandBus);
  * await commandBus.dispatch(new CreateUser("u1"));
@@ -31,6 +33,7 @@ export interface Recording {
  * expect(recorded.faults).toEqual([]);
  */
 export function recording(bus: Pick<Bus, "messages$" | "outcomes$" | "faults$">): Recording {
+  checkBuses([bus], "recording() takes a bus.");
   return new BusRecording(bus);
 }
 
@@ -51,11 +54,13 @@ class BusRecording implements Recording {
   }
 
   messagesOf<M extends object>(type: MessageType<M>): Envelope<M>[] {
+    checkClass(type);
     const matches = matcher([type]);
     return this.messages.filter(({ payload }) => matches(payload)) as Envelope<M>[];
   }
 
   outcomesOf<M extends object>(type: MessageType<M>): Outcome<M, ResultOf<M>>[] {
+    checkClass(type);
     const matches = matcher([type]);
     return this.outcomes.filter(({ envelope }) => matches(envelope.payload)) as Outcome<M, ResultOf<M>>[];
   }

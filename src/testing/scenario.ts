@@ -3,6 +3,7 @@ import type { Bus } from "../core/bus.js";
 import { isEnvelope, type Envelope } from "../core/envelope.js";
 import { kindOf, nameOf, typeOf, type MessageKind } from "../core/message.js";
 import type { Fault } from "../core/outcome.js";
+import { checkBuses } from "./check-buses.js";
 import { equal } from "./equal.js";
 import { settleAll } from "./settle-all.js";
 import { show } from "./show.js";
@@ -51,7 +52,7 @@ export interface ScenarioEnd {
  * everything has finished when the promise settles, as {@link settleAll} has it. Messages and values are equal when they look the same and are of the
  * same classes. Nothing is reset: make buses for each test, or reset them.
  *
- * @throws Error when a message belongs to none of the buses, or to several.
+ * @throws TypeError for what is no bus; a message that belongs to none of the buses, or to several, fails when it is played.
  * @example
  * const shop = scenario(commandBus, queryBus, eventBus);
  * await shop.given(new AddItem("o1", "tea")).when(new PlaceOrder("o1")).thenSends(new OrderPlaced("o1"), new ReserveStock("tea"));
@@ -59,6 +60,7 @@ export interface ScenarioEnd {
  * await shop.when(new GetOrders()).thenReturns([{ id: "o1" }]);
  */
 export function scenario(...buses: readonly Bus[]): Scenario {
+  checkBuses(buses, "scenario() takes buses.");
   return new Given(buses, []);
 }
 
@@ -76,6 +78,7 @@ class Given implements Scenario {
   }
 
   when(...messages: readonly [object, ...object[]]): ScenarioEnd {
+    if (messages.length < 1) throw new TypeError("when() takes at least one message.");
     return new When(
       () => play(this.#buses, this.#before, messages),
       messages.map(typeName).join(", "),

@@ -1,5 +1,6 @@
 import { Subscription } from "rxjs";
 import type { Bus } from "../core/bus.js";
+import { checkBuses } from "./check-buses.js";
 
 /** What {@link settleAll} needs of a bus. */
 export type SettlingBus = Pick<Bus, "inFlight" | "messages$" | "outcomes$">;
@@ -11,7 +12,8 @@ const { setTimeout } = globalThis;
  * Resolves when everything has finished that is in flight on these buses, with all that it causes on them: handlers that nobody awaits, effects of
  * sagas, enqueued commands. That is when all of them have been idle for a whole macrotask.
  *
- * Guarantees: never rejects, whatever becomes of the messages; does not poll, but is woken by their outcomes. A message that never ends keeps it waiting.
+ * Guarantees: rejects only for what is no bus, whatever becomes of the messages; does not poll, but is woken by their outcomes. A message that
+ * never ends keeps it waiting.
  *
  * What waits outside of the buses, such as a saga in a `delay` or a timer of your own, is in flight nowhere: let its time pass first. Under fake timers, messages that wait for
  * one (`timeLimit`, `retrying`, `batching`, ...) stay in flight until the test advances them:
@@ -27,6 +29,7 @@ const { setTimeout } = globalThis;
  * await settled;
  */
 export async function settleAll(...buses: readonly SettlingBus[]): Promise<void> {
+  checkBuses(buses, "settleAll() takes buses.");
   const isIdle = (): boolean => buses.every(({ inFlight }) => inFlight === 0);
   let accepted = 0;
   let wake = (): void => undefined;
