@@ -143,6 +143,30 @@ describe("a scenario that goes otherwise", () => {
       );
     }));
 
+  it("says when what it expected only looks the same", () =>
+    withTraps(async () => {
+      const { play, queryBus } = shop();
+      const Other = { OrderPlaced: class OrderPlaced extends PlaceOrder {} };
+      const hint =
+        "\nThey look the same, and are not equal: is one of another class of the same name, or do they differ in what is not shown?";
+      const placed = play.when(new PlaceOrder("o1"));
+
+      expect(await messageOf(placed.thenSends(new Other.OrderPlaced("o1"), new ReserveStock("o1")))).toBe(
+        'PlaceOrder should have sent\n  OrderPlaced { id: "o1" }\n  ReserveStock { id: "o1" }' +
+          `\nand has sent\n  OrderPlaced { id: "o1" }\n  ReserveStock { id: "o1" }${hint}`,
+      );
+      // Envelopes stand for their payloads, and are shown as them.
+      expect(await messageOf(placed.thenSends(Envelope.of(new OrderPlaced("o2"))))).toMatch(
+        'PlaceOrder should have sent\n  OrderPlaced { id: "o2" }\nand has sent\n  OrderPlaced { id: "o1" }',
+      );
+
+      class GetPrices extends Query<unknown> {}
+      queryBus.register(GetPrices, () => [Promise.resolve(1)]);
+      expect(await messageOf(play.when(new GetPrices()).thenReturns([Promise.resolve(1)]))).toBe(
+        `GetPrices should have returned\n  [Promise {}]\nand has returned\n  [Promise {}]${hint}`,
+      );
+    }));
+
   it("says how it failed, with the error as its cause", () =>
     withTraps(async () => {
       const { play } = shop();

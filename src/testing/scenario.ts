@@ -104,9 +104,9 @@ class When implements ScenarioEnd {
 
   async thenSends(...messages: readonly object[]): Promise<Played> {
     const played = await this.thenSucceeds();
+    const expected = messages.map(payloadOf);
     const sent = played.sent.map(({ payload }) => payload);
-    if (!equal(sent, messages.map(payloadOf)))
-      throw this.#unexpected(`sent\n${list(messages)}\nand has sent\n${list(sent)}`, played);
+    if (!equal(sent, expected)) throw this.#unexpected(different("sent", expected, sent), played);
     return played;
   }
 
@@ -118,10 +118,7 @@ class When implements ScenarioEnd {
     const played = await this.thenSucceeds();
     const { outcome } = played;
     if (outcome.status === "fulfilled" && !equal(outcome.value, value))
-      throw this.#unexpected(
-        `returned\n${list([value])}\nand has returned\n${list([outcome.value])}`,
-        played,
-      );
+      throw this.#unexpected(different("returned", [value], [outcome.value]), played);
     return played;
   }
 
@@ -248,6 +245,15 @@ function payloadOf(message: object): object {
 
 function typeName(message: object): string {
   return nameOf(typeOf(payloadOf(message)));
+}
+
+function different(verb: string, expected: readonly unknown[], actual: readonly unknown[]): string {
+  const [wanted, got] = [list(expected), list(actual)];
+  const hint =
+    wanted === got
+      ? "\nThey look the same, and are not equal: is one of another class of the same name, or do they differ in what is not shown?"
+      : "";
+  return `${verb}\n${wanted}\nand has ${verb}\n${got}${hint}`;
 }
 
 function list(items: readonly unknown[]): string {
