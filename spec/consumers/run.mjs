@@ -180,21 +180,23 @@ async function main() {
 
   const onCompilers = {};
   for (const [title, compiler] of Object.entries(compilers)) {
-    for (const resolution of ["nodenext", "bundler"]) {
-      onCompilers[`types with ${title}, ${resolution}`] = async (folder) => {
+    for (const config of ["nodenext", "bundler", "pino"]) {
+      onCompilers[`types with ${title}, ${config}`] = async (folder) => {
         const tsc = join("node_modules", compiler, "bin/tsc");
-        await run(process.execPath, [tsc, "-p", `types/tsconfig.${resolution}.json`], folder);
+        await run(process.execPath, [tsc, "-p", `types/tsconfig.${config}.json`], folder);
       };
     }
   }
 
+  const peers = {};
+  for (const name of ["pino", "@opentelemetry/api"]) peers[name] = devDependencies[name];
   const { typescript, jest } = devDependencies;
   const jestProject = { typescript, jest };
   for (const name of ["ts-jest", "@jest/globals", "@types/node"]) jestProject[name] = devDependencies[name];
 
   await inPairs([
     () =>
-      group("a plain project", () => project("plain", ["esm", "cjs", "mixed", "browser", "size"]), {
+      group("a plain project", () => project("plain", ["esm", "cjs", "mixed", "browser", "size"], peers), {
         ...onNode,
         "esbuild bundle in a browser": openInBrowser,
         "size of the core": measure,
@@ -214,6 +216,8 @@ async function main() {
         "compilers",
         () =>
           project("types", ["types"], {
+            ...peers,
+            "@types/node": devDependencies["@types/node"],
             "typescript-oldest": "npm:typescript@5.4",
             "typescript-newest": "npm:typescript@7",
           }),

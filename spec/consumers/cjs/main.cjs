@@ -1,6 +1,11 @@
 // Plain CommonJS on Node.
 const assert = require("node:assert/strict");
 const { Command, CommandBus, HandlerNotFoundError, Query, QueryBus } = require("cqrx");
+const { timeLimit } = require("cqrx/middleware");
+const { metering, tracing } = require("cqrx/opentelemetry");
+const { logTo } = require("cqrx/pino");
+const { recording } = require("cqrx/testing");
+const { pino } = require("pino");
 
 class CreateUser extends Command {
   constructor(userId, email) {
@@ -35,7 +40,17 @@ async function main() {
     [["fulfilled", "CreateUser"]],
   );
   await assert.rejects(commandBus.dispatch(new GetUserEmail("u1")), HandlerNotFoundError);
-  await commandBus.close();
+
+  // The other entry points know the buses of the first.
+  const written = [];
+  const wholeBus = new CommandBus({ middleware: [timeLimit(1_000), tracing(), metering()] });
+  const recorded = recording(wholeBus);
+  logTo(wholeBus, pino({}, { write: (line) => written.push(JSON.parse(line).msg) }));
+  wholeBus.register(CreateUser, () => undefined);
+  await wholeBus.dispatch(new CreateUser("u1", "x@y.com"));
+  assert.deepEqual(written, ["CreateUser fulfilled"]);
+  assert.equal(recorded.outcomesOf(CreateUser).length, 1);
+  await Promise.all([commandBus.close(), wholeBus.close()]);
   console.log(`done on ${process.version}`);
 }
 

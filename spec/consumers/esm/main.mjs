@@ -1,6 +1,11 @@
 // A plain ES module on Node.
 import assert from "node:assert/strict";
 import { Command, CommandBus, Query, QueryBus } from "cqrx";
+import { timeLimit } from "cqrx/middleware";
+import { metering, tracing } from "cqrx/opentelemetry";
+import { logTo } from "cqrx/pino";
+import { recording } from "cqrx/testing";
+import { pino } from "pino";
 
 class CreateUser extends Command {
   constructor(userId, email) {
@@ -34,5 +39,15 @@ assert.deepEqual(
   outcomes.map(({ status, envelope }) => [status, envelope.meta.name]),
   [["fulfilled", "CreateUser"]],
 );
-await commandBus.close();
+
+// The other entry points know the buses of the first.
+const written = [];
+const wholeBus = new CommandBus({ middleware: [timeLimit(1_000), tracing(), metering()] });
+const recorded = recording(wholeBus);
+logTo(wholeBus, pino({}, { write: (line) => written.push(JSON.parse(line).msg) }));
+wholeBus.register(CreateUser, () => undefined);
+await wholeBus.dispatch(new CreateUser("u1", "x@y.com"));
+assert.deepEqual(written, ["CreateUser fulfilled"]);
+assert.equal(recorded.outcomesOf(CreateUser).length, 1);
+await Promise.all([commandBus.close(), wholeBus.close()]);
 console.log(`done on ${process.version}`);

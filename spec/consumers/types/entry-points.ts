@@ -1,0 +1,30 @@
+// Compiled, not run: the entry points beside the first one, where there are no types of Node.
+import { CommandBus, Query, QueryBus } from "cqrx";
+import { caching, retrying, timeLimit } from "cqrx/middleware";
+import { metering, tracing } from "cqrx/opentelemetry";
+import { delivery, faulty, recording, scenario, settleAll, type Played } from "cqrx/testing";
+
+class CreateUser {
+  constructor(readonly userId: string) {}
+}
+
+class CountUsers extends Query<number> {}
+
+export async function main(): Promise<Played> {
+  const commandBus = new CommandBus({
+    middleware: [tracing(), metering(), timeLimit(1_000), retrying({ count: 2 })],
+  });
+  const queryBus = new QueryBus({ middleware: [caching({ store: new Map() })] });
+  const recorded = recording(commandBus);
+  const userIds: string[] = recorded.messagesOf(CreateUser).map(({ payload }) => payload.userId);
+  commandBus.register(
+    CreateUser,
+    faulty(({ userId }: CreateUser) => void userIds.push(userId), { 1: "throw" }),
+  );
+  queryBus.register(CountUsers, () => userIds.length);
+  delivery(new CountUsers()).resolve(1);
+  // @ts-expect-error the result type comes from the query
+  delivery(new CountUsers()).resolve("one");
+  await settleAll(commandBus, queryBus);
+  return scenario(commandBus, queryBus).when(new CountUsers()).thenReturns(1);
+}
