@@ -1,7 +1,7 @@
 // Server-sent events. Try them in a browser, or with curl -N.
 // GET /audit: every outcome of the buses, without payloads. GET /users/:id/live: a user, now and after each change.
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { map, merge, Subscription, type Observable } from "rxjs";
+import { map, mergeWith, Subscription, type Observable } from "rxjs";
 import type { Outcome } from "cqrx";
 import type { Buses } from "./buses.js";
 import { UserNotFoundError } from "./errors.js";
@@ -17,7 +17,7 @@ export function auditRoute(
   pingMs = 15_000,
 ): void {
   const stream = streams(app, pingMs);
-  const events$ = merge(commandBus.outcomes$, queryBus.outcomes$, eventBus.outcomes$).pipe(map(toEvent));
+  const events$ = commandBus.outcomes$.pipe(mergeWith(queryBus.outcomes$, eventBus.outcomes$), map(toEvent));
   app.get("/audit", { exposeHeadRoute: false }, (_request, reply) => stream(reply, events$));
 }
 
