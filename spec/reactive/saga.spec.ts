@@ -20,6 +20,7 @@ import {
   delay,
   filter,
   firstValueFrom,
+  from,
   interval,
   map,
   merge,
@@ -302,6 +303,86 @@ describe("saga", () => {
         "clumsy rejected",
       ]);
       expect(faults[6]).toMatchObject({ error: failure, envelope: { payload: emitted[6] } });
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("12 a command whose type cannot be read is reported, whether or not an event led to it; the saga lives", () =>
+    withTraps(async () => {
+      class Unreadable {
+        static get messageName(): string {
+          throw new Error("no name");
+        }
+      }
+      const unreadable = (n: number): object => {
+        if (n === 0) return new Unreadable();
+        const { proxy, revoke } = Proxy.revocable({}, {});
+        revoke();
+        return proxy;
+      };
+      const process = saga(
+        eventBus,
+        commandBus,
+        (events$) =>
+          merge(
+            from([unreadable(0), unreadable(1)]),
+            events$.pipe(
+              ofType(Happened),
+              map(({ payload: { n } }) => (n < 2 ? unreadable(n) : new Do(n))),
+            ),
+          ),
+        { name: "clumsy" },
+      );
+      for (const n of [0, 1, 2]) await eventBus.publish(new Happened(n));
+      expect([process.state, log]).toEqual(["running", ["do 2"]]);
+      expect(faults.map(({ error, envelope }) => [(error as Error).message, envelope?.payload])).toEqual(
+        [undefined, undefined, new Happened(0), new Happened(1)].map((event) => [
+          "Saga clumsy emitted a command whose type cannot be read (see cause).",
+          event,
+        ]),
+      );
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("12 a promise is no command: it is reported, and whatever it rejects with ends nothing", () =>
+    withTraps(async () => {
+      const process = saga(
+        eventBus,
+        commandBus,
+        (events$) =>
+          events$.pipe(
+            ofType(Happened),
+            map(async ({ payload: { n } }) => {
+              await Promise.resolve();
+              if (n === 0) throw new Error("lookup");
+              return new Do(n);
+            }),
+          ),
+        { name: "hasty" },
+      );
+      for (const n of [0, 1]) await eventBus.publish(new Happened(n));
+      await macrotask();
+      expect([process.state, log]).toEqual(["running", []]);
+      const text = "Saga hasty emitted a promise; use mergeMap or concatMap where it is made with map.";
+      expect(faults).toMatchObject([
+        { error: { code: "INVALID_MESSAGE", message: text }, envelope: { payload: new Happened(0) } },
+        { error: { code: "INVALID_MESSAGE", message: text }, envelope: { payload: new Happened(1) } },
+      ]);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("an async function is none, and what it rejects with ends nothing", () =>
+    withTraps(async () => {
+      // eslint-disable-next-line @typescript-eslint/require-await -- as it happens
+      const project = async (): Promise<never> => {
+        throw new Error("connection");
+      };
+      const process = saga(eventBus, commandBus, project as never, { restart: { count: 0 } });
+      await macrotask();
+      expect(process.state).toBe("failed");
+      expect(faults).toMatchObject([
+        { error: { code: "INVALID_HANDLER", message: expect.stringContaining("returned a promise") } },
+        { error: { code: SagaFailedError.code } },
+      ]);
       await canaries(eventBus, commandBus);
     }));
 

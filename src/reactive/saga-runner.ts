@@ -16,6 +16,7 @@ import { follow } from "../core/followers.js";
 import { guard } from "../core/guard.js";
 import { nameOf, typeOf } from "../core/message.js";
 import { nesting } from "../core/nesting.js";
+import { asPromise, isThenable } from "../core/thenable.js";
 import {
   currentReaction,
   cycleIn,
@@ -147,7 +148,7 @@ export class SagaRunner {
         const commands$: unknown = this.#project(life.events.asObservable());
         if (!isObservable(commands$))
           throw new InvalidHandlerError(
-            `Saga ${this.#name} returned no Observable; return the commands as one.`,
+            `Saga ${this.#name} returned ${isPromise(commands$) ? "a promise" : "no Observable"}; return the commands as an Observable.`,
           );
         life.subscription.add(
           commands$.subscribe({
@@ -267,20 +268,38 @@ export class SagaRunner {
     if (life.delivered > 0) life.reacted = true;
     const current = currentReaction();
     const event = current?.saga === this ? current.event : undefined;
-    if (typeof command !== "object" || command === null) {
-      const text = `Saga ${this.#name} emitted ${command === null ? "null" : `a value of type ${typeof command}`}; filter out what is no command.`;
-      return this.#report(new InvalidMessageError(text), event);
+    let name: string;
+    try {
+      name = this.#commandName(command);
+    } catch (error) {
+      return this.#report(error, event);
     }
-    if (current === undefined) return this.#dispatch(command, event, undefined);
-    const name = nameOf(typeOf(command));
+    if (current === undefined) return this.#dispatch(command as object, event, undefined);
     if (current.hops < this.#maxHops) {
       const effect = effectOf(current, name);
-      return reacting(effect, () => this.#dispatch(command, event, effect));
+      return reacting(effect, () => this.#dispatch(command as object, event, effect));
     }
     this.#report(
       new LoopDetectedError(this.#name, name, this.#maxHops, cycleIn([...current.names, name])),
       event,
     );
+  }
+
+  /** @throws InvalidMessageError for what is no command */
+  #commandName(command: unknown): string {
+    const refuse = (problem: string, cause?: unknown): never => {
+      throw new InvalidMessageError(`Saga ${this.#name} emitted ${problem}.`, { cause });
+    };
+    if (command === null) refuse("null; filter out what is no command");
+    if (typeof command !== "object")
+      refuse(`a value of type ${typeof command}; filter out what is no command`);
+    let name: string | undefined;
+    try {
+      if (!isPromise(command)) name = nameOf(typeOf(command));
+    } catch (cause) {
+      refuse("a command whose type cannot be read (see cause)", cause);
+    }
+    return name ?? refuse("a promise; use mergeMap or concatMap where it is made with map");
   }
 
   #dispatch(command: object, event: Envelope | undefined, effect: Reaction | undefined): void {
@@ -294,4 +313,11 @@ export class SagaRunner {
   #report(error: unknown, envelope?: Envelope): void {
     this.#engine.report({ kind: "saga", source: this.#name, error, envelope });
   }
+}
+
+/** What it rejects with is not told: that it is a promise has to be put right first. */
+function isPromise(value: unknown): boolean {
+  if (!isThenable(value)) return false;
+  asPromise(value).then(undefined, () => undefined);
+  return true;
 }
