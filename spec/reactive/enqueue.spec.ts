@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import {
+  around,
   BusClosedError,
   CommandBus,
   Envelope,
@@ -12,7 +13,7 @@ import {
   type Outcome,
   type RejectedOutcome,
 } from "cqrx";
-import { retrying } from "cqrx/middleware";
+import { idempotency, retrying } from "cqrx/middleware";
 import { deferred, microtasks, watch, type Deferred } from "../conformance/support.js";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 
@@ -131,6 +132,59 @@ describe("enqueue", () => {
       await bus.drain();
       expect(log).toEqual(["attempt 2"]);
       expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
+      await canaries(bus);
+    }));
+
+  it.each([
+    ["succeeds", false, "fulfilled", ["sent"]],
+    ["fails", true, "rejected", []],
+  ])(
+    "by a run that several dispatches share, one of which has left, ends as that %s",
+    (_, fails, end, sent) =>
+      withTraps(async () => {
+        const key = (message: object): string | undefined =>
+          message instanceof PlaceOrder ? "k" : undefined;
+        start({ middleware: [idempotency({ key, store: new Map() }), retrying({ count: 1 })] });
+        const gate = deferred();
+        let attempt = 0;
+        bus.register(PlaceOrder, async (order, context) => {
+          if (++attempt === 1) throw new Error("busy");
+          await gate.promise;
+          bus.enqueue(new SendMail(), { causedBy: context });
+          await Promise.resolve();
+          if (order.fails) throw new Error("out of stock");
+        });
+        bus.register(SendMail, () => log.push("sent"));
+        const first = new AbortController();
+        const dispatches = [{ signal: first.signal }, {}].map((options) =>
+          watch(bus.dispatch(new PlaceOrder(fails), options)),
+        );
+        await microtasks();
+        first.abort();
+        gate.resolve();
+        await bus.drain();
+        await microtasks();
+        expect([dispatches.map(({ status }) => status), log]).toEqual([["rejected", end], sent]);
+        await canaries(bus);
+      }),
+  );
+
+  it("runs after all outcomes of the run that caused it", () =>
+    withTraps(async () => {
+      const key = (message: object): string | undefined => (message instanceof PlaceOrder ? "k" : undefined);
+      start({ middleware: [around((_, next) => next()), idempotency({ key, store: new Map() })] });
+      bus.register(PlaceOrder, async (_, context) => {
+        bus.enqueue(new SendMail(), { causedBy: context });
+        await Promise.resolve();
+      });
+      bus.register(SendMail, () => undefined);
+      for (const _ of [1, 2]) bus.dispatch(new PlaceOrder());
+      await bus.drain();
+      expect(outcomes.map(({ envelope }) => envelope.meta.name)).toEqual([
+        "PlaceOrder",
+        "PlaceOrder",
+        "SendMail",
+      ]);
       await canaries(bus);
     }));
 

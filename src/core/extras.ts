@@ -14,6 +14,8 @@ export class Extras {
   among: Set<LiveDelivery> | undefined = undefined;
   /** The delivery that was dispatched, of which this one is a fork. */
   origin: LiveDelivery | undefined = undefined;
+  /** The detached fork that this one is, or is part of: others may wait for it, too, so that it ends by itself. */
+  run: LiveDelivery | undefined = undefined;
   /** What this is an effect of, as long as both are in flight; then forgotten, or a chain of causes would keep its whole past alive. */
   cause: LiveDelivery | undefined = undefined;
   id: string | undefined = undefined;

@@ -361,6 +361,11 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     return reply.more?.origin ?? reply;
   }
 
+  /** What decides how the work for this delivery ends: the run that others wait for, too, or else the dispatch. */
+  get whole(): LiveDelivery {
+    return this.reply.more?.run ?? this.origin;
+  }
+
   with<N extends object>(message: N): LiveDelivery<N> {
     if (message == null)
       throw new InvalidMessageError("delivery.with() takes a message, in place of this one.");
@@ -369,6 +374,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   fork(message: M = this.message): LiveDelivery<M> {
     const fork = this.detached(message);
+    fork.extras.run = this.reply.more?.run;
     this.abortWith(fork);
     return fork;
   }
@@ -378,6 +384,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     const fork = new LiveDelivery(this.owner, message, this.handlersOf(message));
     const { extras } = fork;
     extras.origin = this.origin;
+    extras.run = fork;
     extras.streaming = this.streaming;
     extras.attempt = this.attempt;
     return fork;

@@ -138,18 +138,23 @@ export class Background {
   }
 }
 
-/** Tells how a cause ended, at once if it has: the handler's own reply, which middleware may have asked for again, and then the whole dispatch. */
+/**
+ * Tells how a cause ended, at once if it has: the handler's own reply, which middleware may have asked for again, and then the whole, which is not the
+ * dispatch where several share a run. The dispatch has its outcome first all the same.
+ */
 function whenSucceeded(
   cause: LiveDelivery,
   succeeded: () => void,
   failed: (reason: unknown) => void,
 ): () => void {
-  const { reply, origin } = cause;
-  const whole = (): void => (origin.status === FULFILLED ? succeeded() : failed(origin.result));
-  const part = (): void => (reply.status === FULFILLED ? origin.whenSettled(whole) : failed(reply.result));
+  const { reply, whole, origin } = cause;
+  const ended = (): void =>
+    whole.status === FULFILLED ? origin.whenSettled(succeeded) : failed(whole.result);
+  const part = (): void => (reply.status === FULFILLED ? whole.whenSettled(ended) : failed(reply.result));
   reply.whenSettled(part);
   return () => {
     reply.forget(part);
-    origin.forget(whole);
+    whole.forget(ended);
+    origin.forget(succeeded);
   };
 }
