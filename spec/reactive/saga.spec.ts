@@ -372,7 +372,6 @@ describe("saga", () => {
 
   it("an async function is none, and what it rejects with ends nothing", () =>
     withTraps(async () => {
-      // eslint-disable-next-line @typescript-eslint/require-await -- as it happens
       const project = async (): Promise<never> => {
         throw new Error("connection");
       };
