@@ -294,6 +294,24 @@ describe("watch", () => {
       await canaries(bus);
     }));
 
+  it("an onError that rejects is reported; the watcher stays", () =>
+    withTraps(async () => {
+      const failure = new Error("no mail server");
+      let down = true;
+      bus.register(Count, () => {
+        if (down) throw new Error("down");
+        return 1;
+      });
+      const { log } = shownBy(watch({ onError: () => Promise.reject(failure) as never }));
+      await macrotask();
+      expect(faults).toEqual([{ kind: "observer", source: "onError", error: failure }]);
+      down = false;
+      refresh$.next(0);
+      await microtasks();
+      expect(log).toEqual([1]);
+      await canaries(bus);
+    }));
+
   it("97 1,000 watchers of one query share a run per change; the last to leave tears it down; a new one starts afresh", () =>
     withTraps(async () => {
       const counted = counting();
@@ -409,6 +427,30 @@ describe("watch", () => {
     slow.unsubscribe();
     expect(jest.getTimerCount()).toBe(0);
     await canaries(bus);
+  });
+
+  it.each([
+    ["at once", 0, 0],
+    ["sooner", 10, 10],
+    ["no later", 1_000, 500],
+  ])("98 an impatient watcher that comes later has the pending refresh %s", async (_, coalesceMs, after) => {
+    jest.useFakeTimers();
+    const counted = counting();
+    const patient = shownBy(watch({ coalesceMs: 1_000 }));
+    refresh$.next(0);
+    await jest.advanceTimersByTimeAsync(500);
+    const late = shownBy(watch({ coalesceMs }));
+    refresh$.next(0);
+    if (after > 0) await jest.advanceTimersByTimeAsync(after - 1);
+    else expect(jest.getTimerCount()).toBe(0);
+    expect(counted.runs).toBe(1);
+    await jest.advanceTimersByTimeAsync(1);
+    expect([patient.log, late.log]).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect([counted.runs, jest.getTimerCount()]).toEqual([2, 0]);
   });
 
   it("98 a query that refreshes itself leaves room for timers", () =>
@@ -640,6 +682,19 @@ describe("distinct", () => {
     ]);
     await canaries(bus);
   });
+
+  it("that returns a promise is reported, and nothing is withheld", () =>
+    withTraps(async () => {
+      counting();
+      const { log } = shownBy(watch({ distinct: (() => Promise.reject(new Error("later"))) as never }));
+      refresh$.next(0);
+      await macrotask();
+      expect(log).toEqual([1, 2]);
+      expect(faults).toMatchObject([
+        { kind: "observer", source: "distinct", error: { message: expect.stringContaining("distinct returned a promise") } }, // prettier-ignore
+      ]);
+      await canaries(bus);
+    }));
 });
 
 describe("refreshOn at registration", () => {
@@ -709,8 +764,86 @@ describe("refreshOn at registration", () => {
     expect([log, a$.observed, b$.observed]).toEqual([[1, 2], false, true]);
   });
 
-  it("must be an Observable", () => {
-    expect(() => bus.register(Count, () => 1, { refreshOn: "soon" as never })).toThrow(/refreshOn/);
+  it("is heard by those who watched before there was a handler, and so is its registration", () =>
+    withTraps(async () => {
+      const errors: unknown[] = [];
+      const { log } = shownBy(bus.watch(new Count(), { onError: (error) => errors.push(error) }));
+      expect(errors).toMatchObject([{ code: HandlerNotFoundError.code }]);
+      const changed$ = new Subject();
+      let state = 1;
+      bus.register(Count, () => state, { refreshOn: changed$ });
+      bus.register(class Other {}, () => 0);
+      await microtasks();
+      expect(log).toEqual([1]);
+      state = 2;
+      changed$.next(0);
+      await microtasks();
+      expect([log, errors.length]).toEqual([[1, 2], 1]);
+      await canaries(bus);
+    }));
+
+  it("of a handler registered anew is heard at once; the registration alone may change the result", () =>
+    withTraps(async () => {
+      const [a$, b$] = [new Subject(), new Subject()];
+      const first = bus.register(Count, () => 1, { refreshOn: a$ });
+      const { log, unsubscribe } = shownBy(bus.watch(new Count()));
+      first.unsubscribe();
+      let state = 2;
+      bus.register(Count, () => state, { refreshOn: b$ });
+      await microtasks();
+      expect([log, a$.observed, b$.observed]).toEqual([[1, 2], false, true]);
+      state = 3;
+      b$.next(0);
+      await microtasks();
+      expect(log).toEqual([1, 2, 3]);
+      unsubscribe();
+      expect(b$.observed).toBe(false);
+      await canaries(bus);
+    }));
+
+  it("registered while the old handler runs, asks the new one after it", async () => {
+    const gate = deferred<number>();
+    const first = bus.register(Count, () => gate.promise);
+    const { log } = shownBy(bus.watch(new Count()));
+    first.unsubscribe();
+    bus.register(Count, () => 2);
+    gate.resolve(1);
+    await microtasks();
+    expect(log).toEqual([1, 2]);
+  });
+
+  it("an affects that returns a promise is reported and counts as yes, whatever the promise rejects with", () =>
+    withTraps(async () => {
+      const changed$ = new Subject();
+      let runs = 0;
+      bus.register(Count, () => ++runs, {
+        refreshOn: changed$,
+        affects: (() => Promise.reject(new Error("affects"))) as never,
+      });
+      const { log } = shownBy(bus.watch(new Count()));
+      changed$.next(0);
+      await macrotask();
+      expect(log).toEqual([1, 2]);
+      expect(faults).toMatchObject([
+        { kind: "refresh", source: "watch(Count)", error: { message: expect.stringContaining("affects returned a promise") } }, // prettier-ignore
+      ]);
+      await canaries(bus);
+    }));
+
+  it.each([
+    ["options is not an object", 5],
+    ["options is not an object", true],
+    ["options.refreshOn is not an Observable", { refreshOn: "soon" }],
+    ["options.affects is not a function", { affects: 5 }],
+  ])("must make sense: %s", (text, options) => {
+    expect(() => bus.register(Count, () => 1, options as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_MESSAGE", message: `${text}.` }),
+    );
+  });
+
+  it.each([null, undefined])("%p is none", (options) => {
+    bus.register(Count, () => 1, options as never);
+    expect(shownBy(bus.watch(new Count())).log).toEqual([1]);
   });
 });
 
@@ -764,20 +897,8 @@ describe("the ends of a watcher", () => {
     expect([log, signals[0]!.aborted]).toEqual([["complete"], true]);
   });
 
-  it("options that make no sense error the watcher", () => {
-    counting();
-    for (const options of [
-      { coalesceMs: -1 },
-      { coalesceMs: NaN },
-      { refreshOn: 5 },
-      { signal: {} },
-      { headers: [] },
-    ])
-      expect(shownBy(bus.watch(new Count(), options as never)).log).toMatchObject([
-        { code: "INVALID_MESSAGE" },
-      ]);
-    expect(shownBy(bus.watch(null as never)).log).toMatchObject([{ code: "INVALID_MESSAGE" }]);
-  });
+  it("a query that is none errors the watcher", () =>
+    expect(shownBy(bus.watch(null as never)).log).toMatchObject([{ code: "INVALID_MESSAGE" }]));
 
   it("a watcher that throws is reported, and the others see everything", () =>
     withTraps(async () => {
@@ -792,6 +913,26 @@ describe("the ends of a watcher", () => {
       expect(faults).toHaveLength(2);
       await canaries(bus);
     }));
+});
+
+describe("options of watch", () => {
+  it.each([
+    ["options is not", null],
+    ["options is not", "soon"],
+    ["options.coalesceMs must be", { coalesceMs: -1 }],
+    ["options.coalesceMs must be", { coalesceMs: NaN }],
+    ["options.coalesceMs must be", { coalesceMs: "5" }],
+    ["options.refreshOn is not", { refreshOn: 5 }],
+    ["options.refreshOn is not", { refreshOn: null }],
+    ["options.distinct is neither", { distinct: "no" }],
+    ["options.onError is not", { onError: true }],
+    ["options.signal", { signal: {} }],
+    ["meta.headers is not", { headers: [] }],
+  ])("are refused where they are given: %s %p", (text, options) => {
+    expect(() => bus.watch(new Count(), options as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_MESSAGE", message: expect.stringContaining(text) }),
+    );
+  });
 });
 
 describe("runs of a live query", () => {

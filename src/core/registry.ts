@@ -49,6 +49,7 @@ export interface Registration {
 export class HandlerRegistry {
   // Replaced, never changed, so that who iterates keeps what there was when it began.
   readonly #registrations = new Map<unknown, readonly Registration[]>();
+  readonly #listeners = new Set<() => void>();
   #kind: MessageKind | undefined;
 
   /** @throws HandlerAlreadyRegisteredError for a second handler of a type, unless the registry belongs to event buses. */
@@ -105,7 +106,14 @@ export class HandlerRegistry {
     if (before !== undefined && (this.#kind ?? kindOf(type)) !== "event")
       throw new HandlerAlreadyRegisteredError(nameOf(type));
     this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
+    for (const listener of this.#listeners) listener();
     return new Subscription(() => this.#remove(type, registration));
+  }
+
+  /** @internal Tells of each registration; the returned function ends that. */
+  whenRegistered(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   #remove(type: MessageType, registration: Registration): void {

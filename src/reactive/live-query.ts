@@ -19,8 +19,10 @@ export type LiveQuery<R> = Observable<R> & AsyncIterable<R>;
 const shared = new WeakMap<Engine, Map<unknown, SharedQuery>>();
 
 export function liveQuery(engine: Engine, query: object, options: WatchOptions<never>): LiveQuery<never> {
+  const checked = checkedOptions(options);
+  const report = (source: string, error: unknown): void => engine.report({ kind: "observer", source, error });
   const values$ = new Observable<unknown>((subscriber) => {
-    const watcher = new Watcher(subscriber, checkedOptions(options));
+    const watcher = new Watcher(subscriber, checked, report);
     const { signal } = watcher.options;
     if (signal !== undefined)
       subscriber.add(abortOn(signal, { abort: (reason) => subscriber.error(reason) }));
@@ -30,9 +32,7 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
     subscriber.add(() => live.leave(watcher));
     live.join(watcher);
   });
-  const live$ = guard(values$, (error) =>
-    engine.report({ kind: "observer", source: `watch(${nameOf(typeOf(query))})`, error }),
-  );
+  const live$ = guard(values$, (error) => report(`watch(${nameOf(typeOf(query))})`, error));
   return Object.assign(live$, {
     [Symbol.asyncIterator]: () => latestOf(live$),
   }) as unknown as LiveQuery<never>;

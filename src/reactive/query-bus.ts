@@ -3,7 +3,7 @@ import type { MessageOf, MessageType, ResultOf } from "../core/message.js";
 import { CoreQueryBus, type QueryResult } from "../core/query-bus.js";
 import type { Handler, RefreshOptions } from "../core/registry.js";
 import { liveQuery, type LiveQuery } from "./live-query.js";
-import { checkRefreshOn, type WatchOptions } from "./watcher.js";
+import { checkRefreshOptions, type WatchOptions } from "./watcher.js";
 
 /**
  * Takes queries to their one handler each and brings back the result, once or for as long as somebody watches.
@@ -21,14 +21,19 @@ export class QueryBus<Unmarked = unknown> extends CoreQueryBus<Unmarked> {
    *
    * @throws HandlerAlreadyRegisteredError when the type has one; the first stays.
    * @throws InvalidHandlerError for what cannot be called, and for generators.
+   * @throws InvalidMessageError for options that make no sense.
    */
   override register<Q extends MessageOf<"query">, E = unknown>(
     type: MessageType<Q>,
     handler: Handler<Q, QueryResult<ResultOf<Q, Unmarked>>>,
     refresh?: RefreshOptions<Q, E>,
   ): Subscription {
-    checkRefreshOn(refresh?.refreshOn);
-    return this.engine.registry.register(type, handler, refresh as RefreshOptions<Q, never> | undefined);
+    if (refresh != null) checkRefreshOptions(refresh);
+    return this.engine.registry.register(
+      type,
+      handler,
+      (refresh ?? undefined) as RefreshOptions<Q, never> | undefined,
+    );
   }
 
   /**
@@ -37,8 +42,10 @@ export class QueryBus<Unmarked = unknown> extends CoreQueryBus<Unmarked> {
    * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries share each run, and see the latest
    * result at once when they come later; the last one to leave aborts the run. There is one run at a time: refreshes that come meanwhile
    * are answered by one more after it. A handler that returned a stream and has emitted is unsubscribed from, and asked again.
-   * A failure errors the watchers that have no `onError`; the others stay, and the next refresh tries again. Closing the bus completes them.
+   * A failure errors the watchers that have no `onError`; the others stay, and the next refresh tries again. So does a new handler of the type.
+   * Closing the bus completes them.
    *
+   * @throws InvalidMessageError for options that make no sense; a query that is none errors its watchers.
    * @example
    * const created$ = commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled());
    * queryBus.watch(new CountUsers(), { refreshOn: created$ }).subscribe((count) => console.log(count));

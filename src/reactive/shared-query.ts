@@ -7,9 +7,10 @@ import { BusClosedError } from "../core/errors.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import { nameOf, typeOf } from "../core/message.js";
 import type { Part } from "../core/middleware.js";
-import type { RefreshOptions } from "../core/registry.js";
+import type { RefreshOptions, Registration } from "../core/registry.js";
 import { same } from "./same.js";
 import { Soon } from "./soon.js";
+import { verdict } from "./verdict.js";
 import type { Watcher } from "./watcher.js";
 
 /** One time that the query is asked. */
@@ -25,9 +26,12 @@ export class SharedQuery implements Part {
   readonly #headers: Headers | undefined;
   readonly #forget: () => void;
   readonly #detach: () => void;
+  readonly #leaveRegistry: () => void;
   readonly #watchers = new Set<Watcher>();
   readonly #sources = new Map<Observable<unknown>, { watchers: number; subscription?: Subscription }>();
   readonly #again: Soon;
+  /** As they were when it was asked last. */
+  #handlers: readonly Registration[] | undefined;
   #declared:
     { readonly options: RefreshOptions; readonly subscription: Subscription | undefined } | undefined;
   #run: Run | undefined;
@@ -46,6 +50,7 @@ export class SharedQuery implements Part {
     this.#headers = headers;
     this.#forget = forget;
     this.#detach = engine.attach(this);
+    this.#leaveRegistry = engine.registry.whenRegistered(() => this.#registered());
     // Later runs belong to whoever began to watch, not to whoever caused a refresh.
     const scope = captureContext();
     this.#again = new Soon(() => scope.runInAsyncScope(() => this.#ask()));
@@ -56,6 +61,7 @@ export class SharedQuery implements Part {
     // Before anything is asked: what changes from now on is in the result, or refreshes it.
     const { refreshOn } = watcher.options;
     if (refreshOn !== undefined) this.#listenTo(refreshOn);
+    this.#again.hasten(watcher.options.coalesceMs ?? 0);
     if (this.#latest !== undefined) watcher.show(this.#latest.value, this.#version);
     else if (this.#run !== undefined || this.#again.pending || !this.#watchers.has(watcher)) return;
     else if (this.#failing) this.#again.ask();
@@ -77,6 +83,7 @@ export class SharedQuery implements Part {
   #end(): void {
     this.#forget();
     this.#detach();
+    this.#leaveRegistry();
     this.#again.cancel();
     this.#declared?.subscription?.unsubscribe();
     this.#declared = undefined;
@@ -100,7 +107,8 @@ export class SharedQuery implements Part {
 
   /** What the handler was registered with; looked up for each run, because it may have been registered anew. */
   #listenToDeclared(): void {
-    const options = refreshOptions(this.#engine, this.#query);
+    this.#handlers = handlersOf(this.#engine, this.#query);
+    const options = this.#handlers?.[0]?.refresh as RefreshOptions | undefined;
     if (options === this.#declared?.options) return;
     this.#declared?.subscription?.unsubscribe();
     this.#declared = undefined;
@@ -108,8 +116,17 @@ export class SharedQuery implements Part {
     const { refreshOn, affects } = options;
     const subscription =
       refreshOn &&
-      this.#refreshOn(refreshOn, (emission) => affects === undefined || affects(emission, this.#query));
+      this.#refreshOn(
+        refreshOn,
+        (emission) => affects === undefined || verdict(affects(emission, this.#query), "affects"),
+      );
     this.#declared = { options, subscription };
+  }
+
+  /** By a new handler the answer may be another, and it may say anew when that changes. */
+  #registered(): void {
+    const handlers = handlersOf(this.#engine, this.#query);
+    if (handlers !== undefined && handlers !== this.#handlers) this.#refresh();
   }
 
   #refreshOn(refreshOn: Observable<unknown>, affected: (emission: unknown) => boolean): Subscription {
@@ -197,12 +214,7 @@ export class SharedQuery implements Part {
     const closed = error instanceof BusClosedError && this.#engine.closed;
     this.#failing = true;
     for (const watcher of closed && this.#closing ? [] : [...this.#watchers]) {
-      if (!this.#watchers.has(watcher)) continue;
-      try {
-        watcher.fail(error);
-      } catch (failure) {
-        this.#engine.report({ kind: "observer", source: "onError", error: failure });
-      }
+      if (this.#watchers.has(watcher)) watcher.fail(error);
     }
     this.#failing = false;
     if (closed || this.#closing) this.stop();
@@ -230,9 +242,9 @@ function abandon(delivery: LiveDelivery): void {
   delivery.abort(abortError(`Nobody watches ${delivery.typeName} any more, or it is asked again.`));
 }
 
-function refreshOptions({ registry }: Engine, query: object): RefreshOptions | undefined {
+function handlersOf({ registry }: Engine, query: object): readonly Registration[] | undefined {
   try {
-    return registry.find(query)?.[0]?.refresh as RefreshOptions | undefined;
+    return registry.find(query);
   } catch {
     // A query that cannot be looked at: asking it will tell why.
     return undefined;

@@ -6,6 +6,7 @@ export class Soon {
   readonly #run: () => void;
   #asked: object | undefined;
   #runs = 0;
+  #dueMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(run: () => void) {
@@ -27,8 +28,20 @@ export class Soon {
       this.#run();
     };
     // Not queueMicrotask, which fake timers hold back.
-    if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) void Promise.resolve().then(run);
-    else this.#timer = setTimeout(run, delayMs);
+    if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) {
+      this.#dueMs = 0;
+      void Promise.resolve().then(run);
+    } else {
+      this.#dueMs = performance.now() + delayMs;
+      this.#timer = setTimeout(run, delayMs);
+    }
+  }
+
+  /** What is pending comes after `delayMs` at the latest. */
+  hasten(delayMs: number): void {
+    if (!this.pending || performance.now() + delayMs >= this.#dueMs) return;
+    this.cancel();
+    this.ask(delayMs);
   }
 
   cancel(): void {

@@ -2,7 +2,10 @@ import type { Observable, Subscriber } from "rxjs";
 import { checkSignal } from "../core/cancellation.js";
 import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import { checkedHeaders, type Headers } from "../core/envelope.js";
-import { refuse } from "../core/errors.js";
+import { checkObject, refuse } from "../core/errors.js";
+import type { RefreshOptions } from "../core/registry.js";
+import { asPromise, isThenable } from "../core/thenable.js";
+import { verdict } from "./verdict.js";
 
 export interface WatchOptions<R = unknown> {
   /** Whatever it emits, the query is asked again. Added to what the handler was registered with. @defaultValue none */
@@ -28,32 +31,54 @@ export interface WatchOptions<R = unknown> {
 
 /** @throws InvalidMessageError */
 export function checkedOptions(options: WatchOptions<never>): WatchOptions {
-  const { refreshOn, coalesceMs = 0, signal, headers } = options;
+  checkObject(options, "options");
+  const { refreshOn, distinct = true, coalesceMs = 0, signal, onError, headers } = options;
   checkRefreshOn(refreshOn);
-  if (!(coalesceMs >= 0 && coalesceMs <= LONGEST_TIMEOUT_MS))
+  if (typeof distinct !== "boolean" && typeof distinct !== "function")
+    refuse("options.distinct", "is neither a boolean nor a function");
+  if (typeof coalesceMs !== "number" || !(coalesceMs >= 0 && coalesceMs <= LONGEST_TIMEOUT_MS))
     refuse("options.coalesceMs", `must be from 0 to ${LONGEST_TIMEOUT_MS}; received ${String(coalesceMs)}`);
   if (signal !== undefined) checkSignal(signal, "options.signal");
+  checkFunction(onError, "options.onError");
   return {
     ...(options as WatchOptions),
     headers: headers === undefined ? undefined : checkedHeaders(headers),
   };
 }
 
-/** @throws InvalidMessageError */
-export function checkRefreshOn(refreshOn: unknown): void {
+/** Of a registration. @throws InvalidMessageError */
+export function checkRefreshOptions(options: unknown): void {
+  checkObject(options, "options");
+  const { refreshOn, affects } = options as { readonly [option in keyof RefreshOptions]: unknown };
+  checkRefreshOn(refreshOn);
+  checkFunction(affects, "options.affects");
+}
+
+function checkRefreshOn(refreshOn: unknown): void {
   if (refreshOn !== undefined && typeof (refreshOn as Partial<Observable<unknown>>)?.subscribe !== "function")
     refuse("options.refreshOn", "is not an Observable");
+}
+
+function checkFunction(option: unknown, path: string): void {
+  if (option !== undefined && typeof option !== "function") refuse(path, "is not a function");
 }
 
 /** One subscriber, and what it has been shown. */
 export class Watcher {
   readonly #subscriber: Subscriber<unknown>;
   readonly options: WatchOptions;
+  /** Takes what one of the options failed with. */
+  readonly #report: (option: keyof WatchOptions, error: unknown) => void;
   #shown: { readonly value: unknown; readonly version: number } | undefined;
 
-  constructor(subscriber: Subscriber<unknown>, options: WatchOptions) {
+  constructor(
+    subscriber: Subscriber<unknown>,
+    options: WatchOptions,
+    report: (option: keyof WatchOptions, error: unknown) => void,
+  ) {
     this.#subscriber = subscriber;
     this.options = options;
+    this.#report = report;
   }
 
   get comparesContent(): boolean {
@@ -70,11 +95,19 @@ export class Watcher {
     const { distinct } = this.options;
     if (this.#shown === undefined) return false;
     if (this.comparesContent) return this.#shown.version === version;
+    let said: unknown;
     try {
-      return typeof distinct === "function" && distinct(this.#shown.value, value);
+      said = typeof distinct === "function" && distinct(this.#shown.value, value);
     } catch (error) {
       this.#subscriber.error(error);
       return true;
+    }
+    try {
+      return verdict(said, "distinct");
+    } catch (error) {
+      // Rather shown once too often than withheld.
+      this.#report("distinct", error);
+      return false;
     }
   }
 
@@ -82,8 +115,14 @@ export class Watcher {
     // What comes next is news, whatever was shown before.
     this.#shown = undefined;
     const { onError } = this.options;
-    if (onError === undefined) this.#subscriber.error(error);
-    else onError(error);
+    const report = (failure: unknown): void => this.#report("onError", failure);
+    try {
+      if (onError === undefined) return this.#subscriber.error(error);
+      const told: unknown = onError(error);
+      if (isThenable(told)) asPromise(told).then(undefined, report);
+    } catch (failure) {
+      report(failure);
+    }
   }
 
   complete(): void {
