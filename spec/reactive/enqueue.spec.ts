@@ -426,10 +426,56 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  it("must make sense", () => {
-    for (const background of [{ concurrency: 0 }, { concurrency: NaN }, { retry: { count: -1 } }])
-      expect(() => new CommandBus({ background })).toThrow(/background/);
+  const whole = "is not a whole number from";
+  const ms = "is not a number of milliseconds from 0";
+  it.each([
+    [" is not an object", "soon"],
+    [`.concurrency ${whole} 1`, { concurrency: 0 }],
+    [`.concurrency ${whole} 1`, { concurrency: NaN }],
+    [`.concurrency ${whole} 1`, { concurrency: 1.5 }],
+    [`.concurrency ${whole} 1`, { concurrency: "5" }],
+    [".retry is not an object", { retry: 3 }],
+    [`.retry.count ${whole} 0`, { retry: { count: -1 } }],
+    [`.retry.count ${whole} 0`, { retry: { count: 1.5 } }],
+    [`.retry.count ${whole} 0`, { retry: { count: "5" } }],
+    [`.retry.delayMs ${ms}`, { retry: { count: 1, delayMs: -1 } }],
+    [`.retry.delayMs ${ms}`, { retry: { count: 1, delayMs: "5" } }],
+    [`.retry.maxDelayMs ${ms}`, { retry: { count: 1, maxDelayMs: NaN } }],
+    [".retry.retryIf is not a function", { retry: { count: 1, retryIf: true } }],
+    [".retry.count is Infinity, which needs delayMs and maxDelayMs above 0", { retry: { count: Infinity } }],
+    [
+      ".retry.count is Infinity, which needs delayMs and maxDelayMs above 0",
+      { retry: { count: Infinity, delayMs: 5, maxDelayMs: 0 } },
+    ],
+  ])("must make sense: options.background%s", (text, background) => {
+    expect(() => new CommandBus({ background: background as never })).toThrow(
+      expect.objectContaining({ code: "INVALID_MESSAGE", message: `options.background${text}.` }),
+    );
   });
+
+  it.each([
+    {},
+    { concurrency: Infinity },
+    { retry: { count: 0 } },
+    { retry: { count: Infinity, delayMs: 0.5 } },
+  ])("may be %p", (background) => void new CommandBus({ background }));
+
+  it("retry without a wait has none after a thousand times, either", () =>
+    withTraps(async () => {
+      const timers = jest.spyOn(globalThis, "setTimeout");
+      start({ background: { retry: { count: 2_000 } } });
+      let attempts = 0;
+      bus.register(SendMail, () => {
+        attempts++;
+        throw new Error("busy");
+      });
+      bus.enqueue(new SendMail());
+      await bus.drain();
+      expect(attempts).toBe(2_001);
+      expect(timers.mock.calls.filter(([, ms]) => ms !== 0)).toEqual([]);
+      timers.mockRestore();
+      await canaries(bus);
+    }));
 
   it("close waits for what is queued, and aborts what is left at the deadline, waiting for a retry or not", () =>
     withTraps(async () => {

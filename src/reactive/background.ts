@@ -4,7 +4,7 @@ import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import type { Cause } from "../core/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/live-delivery.js";
 import type { Engine } from "../core/engine.js";
-import { checkObject, InvalidMessageError, MessageDroppedError, refuse } from "../core/errors.js";
+import { checkObject, MessageDroppedError, refuse } from "../core/errors.js";
 import type { Step } from "../core/middleware.js";
 import { Soon } from "./soon.js";
 
@@ -16,7 +16,7 @@ export interface BackgroundOptions {
 }
 
 export interface BackgroundRetryOptions {
-  /** How often to try again after the first attempt. */
+  /** How often to try again after the first attempt; `Infinity` only with a `delayMs`. */
   readonly count: number;
   /** The wait before the first retry, doubled from retry to retry. It takes up none of the concurrency. @defaultValue 0 */
   readonly delayMs?: number;
@@ -28,7 +28,30 @@ export interface BackgroundRetryOptions {
 
 /** The wait before a retry, from 1. */
 export function backoffMs(retry: number, delayMs: number, maxDelayMs: number): number {
-  return Math.min(delayMs * 2 ** (retry - 1), maxDelayMs, LONGEST_TIMEOUT_MS);
+  // No more than that: nothing, doubled to infinity, is no number.
+  return Math.min(delayMs * 2 ** Math.min(retry - 1, 1_000), maxDelayMs, LONGEST_TIMEOUT_MS);
+}
+
+function checkedRetry(options: BackgroundRetryOptions, path: string): Required<BackgroundRetryOptions> {
+  checkObject(options, path);
+  const { count = 0, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = options;
+  checkWhole(count, 0, `${path}.count`);
+  checkMs(delayMs, `${path}.delayMs`);
+  checkMs(maxDelayMs, `${path}.maxDelayMs`);
+  if (typeof retryIf !== "function") refuse(`${path}.retryIf`, "is not a function");
+  if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
+    refuse(`${path}.count`, "is Infinity, which needs delayMs and maxDelayMs above 0");
+  return { count, delayMs, maxDelayMs, retryIf };
+}
+
+/** `Infinity` passes for a whole number, and strings that hold one do not. */
+function checkWhole(value: number, least: number, path: string): void {
+  if (!(Number.isInteger(value) || value === Infinity) || value < least)
+    refuse(path, `is not a whole number from ${least}`);
+}
+
+function checkMs(value: number, path: string): void {
+  if (typeof value !== "number" || !(value >= 0)) refuse(path, "is not a number of milliseconds from 0");
 }
 
 interface Job {
@@ -53,14 +76,9 @@ export class Background {
   constructor(options: BackgroundOptions = {}) {
     checkObject(options, "options.background");
     const { concurrency = 10, retry } = options;
-    const { count = 0, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = retry ?? {};
-    if (typeof retryIf !== "function") refuse("options.background.retry.retryIf", "is not a function");
-    if (!(concurrency >= 1) || !(count >= 0) || !(delayMs >= 0) || !(maxDelayMs >= 0))
-      throw new InvalidMessageError(
-        "background takes a concurrency of at least 1, and a retry count and delays of at least 0.",
-      );
+    checkWhole(concurrency, 1, "options.background.concurrency");
     this.#concurrency = concurrency;
-    this.#retry = { count, delayMs, maxDelayMs, retryIf };
+    this.#retry = checkedRetry(retry ?? { count: 0 }, "options.background.retry");
   }
 
   /** Takes an accepted delivery, and the pipeline that will run it. */
