@@ -1,7 +1,8 @@
 import { filter, type OperatorFunction } from "rxjs";
 import type { Delivery } from "../core/delivery.js";
 import { isEnvelope, type Envelope } from "../core/envelope.js";
-import { matcher, type MessageType, type ResultOf } from "../core/message.js";
+import { InvalidMessageError } from "../core/errors.js";
+import { checkClass, matcher, type MessageType, type ResultOf } from "../core/message.js";
 import type { FulfilledOutcome, Outcome, RejectedOutcome } from "../core/outcome.js";
 
 /** What a stream item becomes when it is known to be about messages of type `M`. */
@@ -18,12 +19,16 @@ export type About<T, M> = T extends Envelope
 /**
  * Narrows a stream of envelopes, deliveries or outcomes to some message types, by identity of the class.
  *
+ * @throws InvalidMessageError for no types, or what is none: nothing would ever pass.
  * @example
  * commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled()).subscribe(({ envelope }) => console.log(envelope.payload.email));
  */
 export function ofType<T extends Envelope | Delivery | Outcome, C extends readonly MessageType[]>(
   ...types: C
 ): OperatorFunction<T, About<T, InstanceType<C[number]>>> {
+  if (types.length === 0)
+    throw new InvalidMessageError("ofType() was given no type; pass the classes of the messages.");
+  types.forEach(checkClass);
   const matches = matcher(types);
   return filter((item: T): item is T & About<T, InstanceType<C[number]>> => matches(messageOf(item)));
 }

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "@jest/globals";
+import { Envelope, fulfilled, ofType, rejected, type MessageType, type Outcome } from "cqrx";
+import { delivery, marbles } from "cqrx/testing";
+import { map, Subject, take, type OperatorFunction } from "rxjs";
+
+class Created {
+  constructor(readonly n = 0) {}
+}
+class Deleted {
+  constructor(readonly n = 0) {}
+}
+class Renamed extends Created {}
+
+const created = Envelope.of(new Created(1));
+const deleted = Envelope.of(new Deleted(2));
+const renamed = Envelope.of(new Renamed(3));
+
+const outcome = { durationMs: 0, attempts: 1 };
+const success: Outcome = { ...outcome, status: "fulfilled", value: 5, envelope: created };
+const failure: Outcome = { ...outcome, status: "rejected", reason: new Error("no"), envelope: deleted };
+
+/** Each with an item that it lets pass and one that it does not. */
+const operators: [string, () => OperatorFunction<unknown, unknown>, unknown, unknown][] = [
+  ["ofType", () => ofType(Created) as never, created, deleted],
+  ["ofType of several", () => ofType(Created, Renamed) as never, renamed, deleted],
+  ["fulfilled", () => fulfilled() as never, success, failure],
+  ["rejected", () => rejected() as never, failure, success],
+];
+
+describe.each(operators)("%s", (_, operator, yes, no) => {
+  const values = { y: yes, n: no };
+
+  it("never, empty and error: as the source", () =>
+    marbles(({ cold, expectObservable }) => {
+      expectObservable(cold("---").pipe(operator())).toBe("---");
+      expectObservable(cold("--|").pipe(operator())).toBe("--|");
+      expectObservable(cold("--#").pipe(operator())).toBe("--#");
+      expectObservable(cold("-y#", values).pipe(operator())).toBe("-y#", values);
+    }));
+
+  it("one: passes at once, or not at all", () =>
+    marbles(({ cold, expectObservable }) => {
+      expectObservable(cold("-y|", values).pipe(operator())).toBe("-y|", values);
+      expectObservable(cold("-n|", values).pipe(operator())).toBe("--|");
+    }));
+
+  it("many: passes what fits", () =>
+    marbles(({ hot, expectObservable }) => {
+      const source = hot(" -y-n-(yny)-n|", values);
+      const expected = "   -y---(yy)---|";
+      expectObservable(source.pipe(operator())).toBe(expected, values);
+    }));
+
+  it("unsubscribe: leaves the source", () =>
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const source = cold("-y-n-y", values);
+      const unsub = "      ^--!";
+      expectObservable(source.pipe(operator()), unsub).toBe("-y--", values);
+      expectSubscriptions(source.subscriptions).toBe(unsub);
+    }));
+
+  it("unsubscribe: the end of what is piped from it leaves the source", () =>
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const source = cold("-n-y-y", values);
+      const subs = "       ^--!";
+      expectObservable(source.pipe(operator(), take(1))).toBe("---(y|)", values);
+      expectSubscriptions(source.subscriptions).toBe(subs);
+    }));
+
+  it("synchronous and re-entrant: in the order of a call stack", () => {
+    const source = new Subject<unknown>();
+    const log: string[] = [];
+    let nested = false;
+    source.pipe(operator()).subscribe((item) => {
+      expect(item).toBe(yes);
+      const name = nested ? "second" : "first";
+      log.push(`begin ${name}`);
+      if (!nested) {
+        nested = true;
+        for (const next of [no, yes]) source.next(next);
+      }
+      log.push(`end ${name}`);
+    });
+    source.next(yes);
+    expect(log).toEqual(["begin first", "begin second", "end second", "end first"]);
+  });
+
+  it("may be used for several streams", () =>
+    marbles(({ cold, expectObservable }) => {
+      const shared = operator();
+      expectObservable(cold("-yn|", values).pipe(shared)).toBe("-y-|", values);
+      expectObservable(cold("ny-|", values).pipe(shared)).toBe("-y-|", values);
+    }));
+});
+
+describe("ofType", () => {
+  it("goes by the class itself, not by those above it, in envelopes, deliveries and outcomes", () =>
+    marbles(({ cold, expectObservable }) => {
+      const classes = [Created, Renamed, Deleted];
+      for (const about of [
+        (message: object) => Envelope.of(message),
+        (message: object) => delivery(message),
+        (message: object): Outcome => ({ ...success, envelope: Envelope.of(message) }),
+      ]) {
+        const [c, r, d] = classes.map((type, n) => about(new type(n)));
+        const source = cold("-crd|", { c, r, d } as never);
+        expectObservable(source.pipe(ofType(Created) as never, map((item) => item === c))).toBe("-c--|", { c: true }); // prettier-ignore
+      }
+    }));
+
+  it("finds a message with a field named constructor by its class", () =>
+    marbles(({ cold, expectObservable }) => {
+      const e = Envelope.of(Object.assign(new Created(), { constructor: "Ada" }));
+      expectObservable(cold("-e|", { e }).pipe(ofType(Created))).toBe("-e|", { e });
+      expectObservable(cold("-e|", { e }).pipe(ofType(Created, Deleted))).toBe("-e|", { e });
+    }));
+
+  it.each<[string, unknown[], string]>([
+    ["no types", [], "no type"],
+    ["undefined, as an import cycle gives it", [undefined], "received undefined"],
+    ["undefined among others", [Created, undefined], "received undefined"],
+    ["an array of types", [[Created, Deleted]], "received object"],
+    ["a name", ["Created"], "received string"],
+    ["an arrow function", [() => undefined], "received function"],
+  ])("refuses where it is called: %s", (_, types, text) => {
+    expect(() => ofType(...(types as MessageType[]))).toThrow(
+      expect.objectContaining({ code: "INVALID_MESSAGE", message: expect.stringContaining(text) }),
+    );
+  });
+});
