@@ -3,6 +3,7 @@ import type { Delivery } from "./delivery.js";
 import { LATER, LiveDelivery } from "./live-delivery.js";
 import type { Owner } from "./owner.js";
 import { MiddlewareCrashedError } from "./errors.js";
+import { whenDone } from "./outliving.js";
 
 /**
  * A middleware is an RxJS operator over deliveries, whichever of the three ways it is written:
@@ -35,6 +36,21 @@ export interface Place {
   readonly outermost: boolean;
   /** For what has to be ended with the bus; the returned function takes it back. */
   readonly attach: (part: Part) => () => void;
+  /** It is built anew for each message: inside an operator, such as a `pipe`, that the bus cannot look into. */
+  readonly perMessage?: boolean;
+}
+
+/** The state of a middleware: one for each place that it is built into, but one for all messages of a bus where it is built for each of them. */
+export function stateIn<S>(make: (place: Place) => S): (place: Place) => S {
+  const states = new WeakMap<Owner, S>();
+  return (place) => {
+    const { owner, perMessage } = place;
+    if (!perMessage) return make(place);
+    let state = states.get(owner);
+    if (state === undefined)
+      states.set(owner, (state = make({ ...place, attach: (part) => owner.attach(part) })));
+    return state;
+  };
 }
 
 /** How a bus runs a middleware, if other than by subscribing to it as an operator for each message. */
@@ -80,12 +96,17 @@ function asOperator(name: string, form: Form, answers: boolean): Middleware {
         next(delivery) {
           if (!(delivery instanceof LiveDelivery)) return subscriber.error(notADelivery(name));
           running++;
-          step ??= form(
-            replying((out) => subscriber.next(out), answers),
-            { owner: delivery.owner, outermost: answers, attach },
-          );
+          try {
+            const { owner } = delivery;
+            step ??= form(
+              replying((out) => subscriber.next(out), answers),
+              { owner, outermost: answers, attach, perMessage: owner.kind !== undefined },
+            );
+          } catch (error) {
+            return subscriber.error(error);
+          }
           delivery.run(step);
-          delivery.whenSettled(ended);
+          whenDone(delivery, ended);
         },
         error: (error: unknown) => subscriber.error(error),
         complete: ended,

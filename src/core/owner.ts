@@ -1,11 +1,14 @@
 import type { Clock } from "./clock.js";
 import type { LiveDelivery } from "./live-delivery.js";
+import type { MessageKind } from "./message.js";
 import type { Part } from "./middleware.js";
 import type { Fault } from "./outcome.js";
 
 /** What a delivery needs of the bus it runs on. */
 export interface Owner {
   readonly name: string;
+  /** None where there is no bus, as in tests of operators. */
+  readonly kind?: MessageKind;
   readonly clock: Clock;
   readonly ids: () => string;
   /** Called once, when a delivery that was accepted has been settled, before anybody else learns of it. */

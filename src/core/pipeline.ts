@@ -12,6 +12,7 @@ import {
   type Place,
   type Step,
 } from "./middleware.js";
+import { whenDone } from "./outliving.js";
 import { isThenable } from "./thenable.js";
 
 /** Turns middleware, first one outermost, into one function over `rest`, so that nothing is composed again per message. */
@@ -48,7 +49,7 @@ function operatorStep(operators: readonly Middleware[], rest: Step, outermost: b
     });
     const subscription = piped(source).subscribe(passage);
     if (subscription.closed) return;
-    delivery.whenSettled(() => subscription.unsubscribe());
+    whenDone(delivery, () => subscription.unsubscribe());
     passage.waits();
   }, outermost);
 }

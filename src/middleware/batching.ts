@@ -1,7 +1,7 @@
 import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { abortError } from "../core/cancellation.js";
 import type { LiveDelivery } from "../core/live-delivery.js";
-import { fromForm, replying, type Middleware, type Part } from "../core/middleware.js";
+import { fromForm, replying, stateIn, type Middleware, type Part } from "../core/middleware.js";
 import type { ResultOf } from "../core/message.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { BatchResultError } from "./errors.js";
@@ -39,12 +39,16 @@ export function batching<Q extends object = object, R = ResultOf<Q>>(
   options: BatchingOptions<Q, R>,
 ): Middleware<Q, R> {
   const policy = checked(options as unknown as BatchingOptions);
+  const batchesIn = stateIn(({ attach }) => {
+    const batches = new Batches(policy);
+    attach(batches);
+    return batches;
+  });
   return fromForm(
     "batching",
-    (_, { outermost, attach }) => {
-      const batches = new Batches(policy);
-      attach(batches);
-      return replying((delivery) => batches.add(delivery), outermost);
+    (_, place) => {
+      const batches = batchesIn(place);
+      return replying((delivery) => batches.add(delivery), place.outermost);
     },
     true,
   );

@@ -5,7 +5,8 @@ import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { typeOf } from "../core/message.js";
-import { fromForm, type Middleware, type Part, type Step } from "../core/middleware.js";
+import { fromForm, stateIn, type Middleware, type Part, type Place, type Step } from "../core/middleware.js";
+import { outlive } from "../core/outliving.js";
 import { isStream } from "../core/results.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
@@ -59,10 +60,14 @@ export function caching<Q extends object = object, R = unknown>(
   options: CachingOptions<Q>,
 ): Middleware<Q, R> {
   const policy = checked(options as unknown as CachingOptions);
-  return fromForm("caching", (rest, { owner, attach }) => {
-    const cache = new Cache(policy, rest, owner);
-    attach(cache);
-    return (delivery) => (delivery.streaming ? rest(delivery) : cache.answer(delivery));
+  const cacheIn = stateIn((place) => {
+    const cache = new Cache(policy, place);
+    place.attach(cache);
+    return cache;
+  });
+  return fromForm("caching", (rest, place) => {
+    const cache = cacheIn(place);
+    return (delivery) => (delivery.streaming ? rest(delivery) : cache.answer(delivery, rest));
   });
 }
 
@@ -76,8 +81,8 @@ interface Policy {
 
 class Cache implements Part {
   readonly #policy: Policy;
-  readonly #rest: Step;
   readonly #owner: Owner;
+  readonly #perMessage: boolean;
   readonly #store: CheckedStore;
   // Taken out of others, for the sake of a hit.
   readonly #raw: Store;
@@ -96,10 +101,10 @@ class Cache implements Part {
   #blind = false;
   #stopped = false;
 
-  constructor(policy: Policy, rest: Step, owner: Owner) {
+  constructor(policy: Policy, { owner, perMessage = false }: Place) {
     this.#policy = policy;
-    this.#rest = rest;
     this.#owner = owner;
+    this.#perMessage = perMessage;
     this.#store = policy.store;
     this.#raw = policy.store.raw;
     this.#key = policy.key;
@@ -123,14 +128,14 @@ class Cache implements Part {
     for (const run of this.#refreshing.values()) run.abort(abortError("The bus is closed."));
   }
 
-  answer(delivery: LiveDelivery): unknown {
-    if (this.#blind) return this.#rest(delivery);
+  answer(delivery: LiveDelivery, rest: Step): unknown {
+    if (this.#blind) return rest(delivery);
     const key = this.#key(delivery.message, delivery);
     let found: unknown;
     try {
       found = this.#raw.get(key);
     } catch (cause) {
-      return this.#passBy(delivery, this.#store.failed("get", cause));
+      return this.#passBy(delivery, rest, this.#store.failed("get", cause));
     }
     // What this cache has stored since the last refresh, and for good: there is nothing more to look at, and it is what a cache is for.
     if (
@@ -143,30 +148,30 @@ class Cache implements Part {
     const checked = this.#store.checked("get", found);
     return isThenable(checked)
       ? asPromise(checked).then(
-          (found) => this.#answerWith(found, key, delivery),
-          (error: unknown) => this.#passBy(delivery, error),
+          (found) => this.#answerWith(found, key, delivery, rest),
+          (error: unknown) => this.#passBy(delivery, rest, error),
         )
-      : this.#answerWith(checked, key, delivery);
+      : this.#answerWith(checked, key, delivery, rest);
   }
 
-  #passBy(delivery: LiveDelivery, error: unknown): unknown {
+  #passBy(delivery: LiveDelivery, rest: Step, error: unknown): unknown {
     this.#store.report(error, delivery);
-    return goOn(delivery, this.#rest);
+    return goOn(delivery, rest);
   }
 
-  #answerWith(found: unknown, key: unknown, delivery: LiveDelivery): unknown {
+  #answerWith(found: unknown, key: unknown, delivery: LiveDelivery, rest: Step): unknown {
     if (isEntry(found) && this.#isValid(found, delivery)) {
       const { ttlMs, staleWhileRevalidate } = this.#policy;
       if (ttlMs === Infinity) return found.value;
       const ageMs = this.#owner.clock.now() - found.storedMs;
       if (ageMs < ttlMs) return found.value;
       if (ageMs < ttlMs + staleWhileRevalidate) {
-        this.#refresh(key, delivery);
+        this.#refresh(key, delivery, rest);
         return found.value;
       }
     }
     const epoch = this.#epoch;
-    const result = goOn(delivery, this.#rest);
+    const result = goOn(delivery, rest);
     if (isThenable(result)) return asPromise(result).then((value) => this.#keep(key, value, epoch, delivery));
     return this.#keep(key, result, epoch, delivery);
   }
@@ -207,10 +212,11 @@ class Cache implements Part {
   }
 
   /** Runs the query again behind an old result, one run per key. */
-  #refresh(key: unknown, delivery: LiveDelivery): void {
+  #refresh(key: unknown, delivery: LiveDelivery, rest: Step): void {
     if (this.#refreshing.has(key) || this.#stopped) return;
     const epoch = this.#epoch;
     const run = delivery.detached();
+    if (this.#perMessage) outlive(run);
     this.#refreshing.set(key, run);
     run.whenSettled(() => {
       this.#refreshing.delete(key);
@@ -218,7 +224,7 @@ class Cache implements Part {
       else if (!this.#stopped) reportFault("caching", run.result, delivery);
     });
     // After the caller has its answer, also where the handler is synchronous.
-    queueMicrotask(() => run.run(this.#rest));
+    queueMicrotask(() => run.run(rest));
   }
 }
 

@@ -1,6 +1,6 @@
 import type { LiveDelivery } from "../core/live-delivery.js";
 import { typeOf } from "../core/message.js";
-import { fromForm, replying, type Middleware } from "../core/middleware.js";
+import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
 import { checkedKey, type KeyFunction } from "./key.js";
 import { checkOptions } from "./options.js";
 import { SharedRun } from "./shared-run.js";
@@ -30,28 +30,39 @@ export function coalescing<Q extends object = object, R = unknown>(
 ): Middleware<Q, R> {
   checkOptions("coalescing", options);
   const keyOf = checkedKey("coalescing", options.key);
+  const runsIn = stateIn((place) => new Runs(keyOf, place));
   return fromForm(
     "coalescing",
-    (rest, { outermost }) => {
-      const runsOf = new WeakMap<object, Map<unknown, SharedRun>>();
-
-      const join = (delivery: LiveDelivery): void => {
-        const key = keyOf(delivery.message, delivery);
-        const type = typeOf(delivery.message) ?? Object;
-        let runs = runsOf.get(type);
-        if (runs === undefined) runsOf.set(type, (runs = new Map<unknown, SharedRun>()));
-        const running = runs.get(key);
-        if (running !== undefined) return running.join(delivery);
-        const run = new SharedRun(delivery);
-        runs.set(key, run);
-        // Before anybody learns of the result, and may ask again.
-        run.delivery.whenSettled(() => runs.delete(key));
-        run.start(rest);
-      };
-
-      const joined = replying(join, outermost);
+    (rest, place) => {
+      const runs = runsIn(place);
+      const joined = replying((delivery) => runs.join(delivery, rest), place.outermost);
       return (delivery) => (delivery.streaming ? rest(delivery) : joined(delivery));
     },
     true,
   );
+}
+
+class Runs {
+  readonly #keyOf: KeyFunction;
+  readonly #place: Place;
+  readonly #ofType = new WeakMap<object, Map<unknown, SharedRun>>();
+
+  constructor(keyOf: KeyFunction, place: Place) {
+    this.#keyOf = keyOf;
+    this.#place = place;
+  }
+
+  join(delivery: LiveDelivery, rest: Step): void {
+    const key = this.#keyOf(delivery.message, delivery);
+    const type = typeOf(delivery.message) ?? Object;
+    let runs = this.#ofType.get(type);
+    if (runs === undefined) this.#ofType.set(type, (runs = new Map<unknown, SharedRun>()));
+    const running = runs.get(key);
+    if (running !== undefined) return running.join(delivery);
+    const run = new SharedRun(delivery, this.#place);
+    runs.set(key, run);
+    // Before anybody learns of the result, and may ask again.
+    run.delivery.whenSettled(() => runs.delete(key));
+    run.start(rest);
+  }
 }

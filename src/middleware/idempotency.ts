@@ -3,7 +3,7 @@ import type { HandlerContext } from "../core/delivery.js";
 import { FULFILLED, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
+import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
 import { LATER } from "../core/live-delivery.js";
 import { consume, isStream } from "../core/results.js";
 import { asPromise, isThenable } from "../core/thenable.js";
@@ -56,14 +56,15 @@ export function idempotency<M extends object = object, R = unknown>(
   options: IdempotencyOptions<M>,
 ): Middleware<M, R> {
   const policy = checked(options as unknown as IdempotencyOptions);
-  return fromForm("idempotency", (rest, { owner, outermost }) => {
-    const desk = new Desk(policy, rest, owner);
+  const deskIn = stateIn((place) => new Desk(policy, place));
+  return fromForm("idempotency", (rest, place) => {
+    const desk = deskIn(place);
     return (delivery) => {
       const key = policy.key(delivery.message, delivery);
       if (key === undefined) return rest(delivery);
       if (typeof key !== "string")
         throw new InvalidMiddlewareError("The key of idempotency() is a string, or undefined for none.");
-      return replying((delivery) => desk.admit(key, delivery), outermost)(delivery);
+      return replying((delivery) => desk.admit(key, delivery, rest), place.outermost)(delivery);
     };
   });
 }
@@ -81,35 +82,35 @@ interface Entry {
 
 class Desk {
   readonly #policy: Policy;
-  readonly #rest: Step;
+  readonly #place: Place;
   readonly #owner: Owner;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(policy: Policy, rest: Step, owner: Owner) {
+  constructor(policy: Policy, place: Place) {
     this.#policy = policy;
-    this.#rest = rest;
-    this.#owner = owner;
+    this.#place = place;
+    this.#owner = place.owner;
   }
 
-  admit(key: string, delivery: LiveDelivery): void {
+  admit(key: string, delivery: LiveDelivery, rest: Step): void {
     const fingerprint = this.#policy.fingerprint(delivery.message);
     const entry = this.#entries.get(key);
-    if (entry === undefined) return this.#start(key, fingerprint, delivery);
+    if (entry === undefined) return this.#start(key, fingerprint, delivery, rest);
     if (entry.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
     if (entry.run.delivery.pending) return entry.run.join(delivery);
     const scope = captureContext();
     entry.next.push(() =>
       scope.runInAsyncScope(() =>
         delivery.run(() => {
-          this.admit(key, delivery);
+          this.admit(key, delivery, rest);
           return LATER;
         }),
       ),
     );
   }
 
-  #start(key: string, fingerprint: string, first: LiveDelivery): void {
-    const run = new SharedRun(first);
+  #start(key: string, fingerprint: string, first: LiveDelivery, rest: Step): void {
+    const run = new SharedRun(first, this.#place);
     const entry: Entry = { fingerprint, run, next: [] };
     this.#entries.set(key, entry);
     const free = (): void => {
@@ -123,7 +124,7 @@ class Desk {
       if (!aborted()) free();
     });
     let work: unknown;
-    run.start((delivery) => (work = this.#execute(key, fingerprint, delivery)));
+    run.start((delivery) => (work = this.#execute(key, fingerprint, delivery, rest)));
     delivery.whenSettled(() => {
       if (!aborted()) return;
       if (isThenable(work)) asPromise(work).then(free, free);
@@ -131,10 +132,10 @@ class Desk {
     });
   }
 
-  #execute(key: string, fingerprint: string, delivery: LiveDelivery): unknown {
+  #execute(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
     const found = this.#policy.store.get(key);
     const settle = (found: unknown): unknown => {
-      if (!this.#isRecord(found)) return this.#handle(key, fingerprint, delivery);
+      if (!this.#isRecord(found)) return this.#handle(key, fingerprint, delivery, rest);
       if (found.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
       return found.value;
     };
@@ -149,8 +150,8 @@ class Desk {
     );
   }
 
-  #handle(key: string, fingerprint: string, delivery: LiveDelivery): unknown {
-    let result = goOn(delivery, this.#rest);
+  #handle(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
+    let result = goOn(delivery, rest);
     // What is remembered is what the caller gets, not how it comes about.
     const take = this.#owner.returnsValue ? "first" : "none";
     if (isStream(result)) result = consume(result, delivery, take);

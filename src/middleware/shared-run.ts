@@ -1,6 +1,7 @@
 import { abortError } from "../core/cancellation.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
-import type { Step } from "../core/middleware.js";
+import type { Place, Step } from "../core/middleware.js";
+import { outlive } from "../core/outliving.js";
 import { SelfDeadlockError } from "./errors.js";
 
 /**
@@ -11,8 +12,10 @@ export class SharedRun {
   /** Reaches the handler; belongs to none of those that wait. */
   readonly delivery: LiveDelivery;
   readonly #waiting = new Set<LiveDelivery>();
+  readonly #perMessage: boolean;
 
-  constructor(first: LiveDelivery) {
+  constructor(first: LiveDelivery, { perMessage = false }: Place) {
+    this.#perMessage = perMessage;
     this.delivery = first.detached();
     // One result for all: a stream is consumed for it.
     this.delivery.extras.streaming = false;
@@ -20,6 +23,7 @@ export class SharedRun {
   }
 
   start(rest: Step): void {
+    if (this.#perMessage) outlive(this.delivery);
     for (const first of this.#waiting) this.#leaveWhenSettled(first);
     this.delivery.whenSettled(() => this.#end());
     this.delivery.run(rest);
@@ -53,15 +57,22 @@ export class SharedRun {
   }
 
   #refuseSelfDeadlock({ origin }: LiveDelivery): void {
+    const itself = this.#perMessage && origin === this.delivery.origin && this.#isAwaitedBy(origin);
     // Nearly always.
-    if (origin.cause === undefined) return;
+    if (origin.cause === undefined && !itself) return;
     const causes = [...origin.causes()];
     const runner = causes.indexOf(this.delivery.origin);
-    if (runner < 0) return;
-    const chain = [...causes.slice(0, runner + 1).reverse(), origin];
+    if (runner < 0 && !itself) return;
+    const chain = [...(itself ? [origin] : causes.slice(0, runner + 1).reverse()), origin];
     throw new SelfDeadlockError(
       origin.typeName,
       chain.map((link) => ({ messageType: link.typeName, id: link.id })),
     );
+  }
+
+  /** One and the same middleware may be piped into itself; elsewhere that is two, each with runs of its own. */
+  #isAwaitedBy(origin: LiveDelivery): boolean {
+    for (const waiting of this.#waiting) if (waiting.origin === origin) return true;
+    return false;
   }
 }
