@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { around, CommandBus, InvalidMiddlewareError, type Middleware } from "cqrx";
+import { around, CommandBus, InvalidMiddlewareError, QueryBus, type Middleware } from "cqrx";
 import {
   batching,
   caching,
@@ -10,6 +10,9 @@ import {
   timeLimit,
   validation,
 } from "cqrx/middleware";
+import { reasonOf } from "../conformance/support.js";
+import { withTraps } from "../support/traps.js";
+import { faultsOf } from "./support.js";
 
 /** Every factory that takes options, with options that are right. */
 const factories: Record<string, [make: (options: never) => Middleware, right?: object]> = {
@@ -79,4 +82,34 @@ it.each([timeLimit, overlap, retrying, caching, idempotency, batching, coalescin
       `middleware[0] (${factory.name}) is what makes a middleware; call it.`,
     );
   },
+);
+
+class Find {}
+const broken = (async () => {
+  throw new Error("too late");
+}) as never;
+
+it.each<[string, Middleware, string]>([
+  ["caching", caching({ store: new Map(), key: broken }), "The key of caching() is a promise"],
+  ["coalescing", coalescing({ key: broken }), "The key of coalescing() is a promise"],
+  ["overlap", overlap({ strategy: "concat", key: broken }), "The key of overlap() is a promise"],
+  ["idempotency", idempotency({ store: new Map(), key: broken }), "The key of idempotency() is a string"],
+  [
+    "idempotency",
+    idempotency({ store: new Map(), key: () => "key", fingerprint: broken }),
+    "The fingerprint of idempotency() is a string",
+  ],
+  ["timeLimit", timeLimit(broken), "timeLimit() takes milliseconds above 0"],
+])(
+  "%s: a callback that is asynchronous by mistake rejects its message, and nothing else",
+  (_, made, problem) =>
+    withTraps(async () => {
+      const bus = new QueryBus({ middleware: [made] });
+      const faults = faultsOf(bus);
+      bus.register(Find, () => 1);
+      const reason = await reasonOf(bus.ask(new Find()));
+      expect(reason).toBeInstanceOf(InvalidMiddlewareError);
+      expect(String(reason)).toContain(problem);
+      expect(faults).toEqual([]);
+    }),
 );

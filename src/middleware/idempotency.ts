@@ -6,7 +6,7 @@ import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
 import { LATER } from "../core/live-delivery.js";
 import { consume, isStream } from "../core/results.js";
-import { asPromise, isThenable } from "../core/thenable.js";
+import { asPromise, ignored, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
 import { IdempotencyConflictError } from "./errors.js";
 import { messageKey } from "./key.js";
@@ -62,8 +62,7 @@ export function idempotency<M extends object = object, R = unknown>(
     return (delivery) => {
       const key = policy.key(delivery.message, delivery);
       if (key === undefined) return rest(delivery);
-      if (typeof key !== "string")
-        throw new InvalidMiddlewareError("The key of idempotency() is a string, or undefined for none.");
+      if (typeof key !== "string") refuseMade("key", "is a string, or undefined for none", key);
       return replying((delivery) => desk.admit(key, delivery, rest), place.outermost)(delivery);
     };
   });
@@ -94,6 +93,7 @@ class Desk {
 
   admit(key: string, delivery: LiveDelivery, rest: Step): void {
     const fingerprint = this.#policy.fingerprint(delivery.message);
+    if (typeof fingerprint !== "string") refuseMade("fingerprint", "is a string", fingerprint);
     const entry = this.#entries.get(key);
     if (entry === undefined) return this.#start(key, fingerprint, delivery, rest);
     if (entry.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
@@ -174,6 +174,12 @@ class Desk {
       return forgotten(error);
     }
   }
+}
+
+/** @throws InvalidMiddlewareError */
+function refuseMade(option: string, rule: string, made: unknown): never {
+  ignored(made);
+  throw new InvalidMiddlewareError(`The ${option} of idempotency() ${rule}; received a value of type ${typeof made}.`);
 }
 
 function checked(options: IdempotencyOptions): Policy {

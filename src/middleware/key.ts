@@ -1,7 +1,7 @@
 import { messageKey, typeKey } from "../core/message-key.js";
 import type { HandlerContext } from "../core/delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { isThenable } from "../core/thenable.js";
+import { ignored, isThenable } from "../core/thenable.js";
 
 export { messageKey, typeKey };
 
@@ -14,8 +14,13 @@ export function checkedKey(middleware: string, key: unknown = messageKey): KeyFu
     throw new InvalidMiddlewareError(`${middleware}(): key is a function of the message.`);
   return (message, context) => {
     const made: unknown = (key as KeyFunction)(message, context);
-    if (isThenable(made))
-      throw new InvalidMiddlewareError(`The key of ${middleware}() is a promise; return the key itself.`);
-    return made;
+    return notPromised(middleware, made);
   };
+}
+
+/** @throws InvalidMiddlewareError */
+export function notPromised(middleware: string, key: unknown): unknown {
+  if (!isThenable(key)) return key;
+  ignored(key);
+  throw new InvalidMiddlewareError(`The key of ${middleware}() is a promise; return the key itself.`);
 }

@@ -1,11 +1,10 @@
 import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { FULFILLED, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Owner } from "../core/owner.js";
-import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
 import { nesting } from "../core/nesting.js";
 import { isStream } from "../core/results.js";
-import { isThenable } from "../core/thenable.js";
+import { notPromised } from "./key.js";
 import { checkOptions, refuseOption } from "./options.js";
 import { BusyError, QueueFullError, SelfDeadlockError, SupersededError } from "./errors.js";
 
@@ -157,9 +156,7 @@ class Lanes {
   }
 
   #laneOf(message: object): Lane {
-    const key = this.#policy.key(message);
-    if (isThenable(key))
-      throw new InvalidMiddlewareError("The key of overlap() is a promise; return the key itself.");
+    const key = notPromised("overlap", this.#policy.key(message));
     let lane = this.#lanes.get(key);
     if (lane === undefined) this.#lanes.set(key, (lane = new Lane(key)));
     return lane;

@@ -2,6 +2,7 @@ import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, type Middleware } from "../core/middleware.js";
+import { ignored } from "../core/thenable.js";
 import { TimeLimitError } from "./errors.js";
 import { checkTimerOptions } from "./options.js";
 import { startTimer, type TimerOptions } from "./timer.js";
@@ -54,7 +55,7 @@ function endAt(limitMs: number, delivery: LiveDelivery, options: TimerOptions): 
 }
 
 function checkLimit(limitMs: number): number {
-  if (typeof limitMs !== "number" || !(limitMs > 0))
-    throw new InvalidMiddlewareError(`timeLimit() takes milliseconds above 0; received ${String(limitMs)}.`);
-  return limitMs;
+  if (typeof limitMs === "number" && limitMs > 0) return limitMs;
+  ignored(limitMs);
+  throw new InvalidMiddlewareError(`timeLimit() takes milliseconds above 0; received ${String(limitMs)}.`);
 }
