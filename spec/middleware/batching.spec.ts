@@ -119,6 +119,41 @@ describe("batching", () => {
     }),
   );
 
+  const promised = (queries: readonly GetUser[]): unknown[] =>
+    queries.map(({ id }) => (id === 2 ? "2" : Promise.reject(new Error(`no ${id}`))));
+  it.each<[string, Options["load"]]>([
+    ["synchronous", promised as never],
+    ["asynchronous", (async (queries: readonly GetUser[]) => promised(queries)) as never],
+    ["one too many", ((queries: readonly GetUser[]) => [...promised(queries), 1]) as never],
+  ])("results that are promises reject all queries alike, whoever has left: %s", (_, load) =>
+    withTraps(async () => {
+      const { bus } = setUp({ load: load! });
+      const faults = faultsOf(bus);
+      const outcomes: unknown[] = [];
+      bus.outcomes$.subscribe((outcome) => outcomes.push(outcome));
+      const controller = new AbortController();
+      const asked = ask(bus, 1, 2)
+        .concat(bus.ask(new GetUser(3), { signal: controller.signal }))
+        .map(watch);
+      await Promise.resolve().then(() => controller.abort("left"));
+      await microtasks();
+      for (const { reason } of asked.slice(0, 2)) expect(reason).toBeInstanceOf(BatchResultError);
+      expect(outcomes).toHaveLength(3);
+      expect(outcomes).toEqual(
+        expect.arrayContaining(
+          asked.map(({ reason }) => expect.objectContaining({ status: "rejected", reason })),
+        ),
+      );
+      expect(faults).toEqual([]);
+      await canaries(bus);
+    }),
+  );
+
+  it("says that promises are to be awaited in load", async () => {
+    const { bus } = setUp({ load: promised as never });
+    expect(String(await reasonOf(ask(bus, 1)[0]!))).toContain("await them in load: Promise.all");
+  });
+
   it("loads a full batch at once", () =>
     withTraps(async () => {
       const { bus, loads } = setUp({ maxSize: 2 });

@@ -3,7 +3,7 @@ import { abortError } from "../core/cancellation.js";
 import type { LiveDelivery } from "../core/live-delivery.js";
 import { fromForm, replying, stateIn, type Middleware, type Part } from "../core/middleware.js";
 import type { ResultOf } from "../core/message.js";
-import { asPromise, isThenable } from "../core/thenable.js";
+import { asPromise, ignored, isThenable } from "../core/thenable.js";
 import { BatchResultError } from "./errors.js";
 import { checkMs, checkTimerOptions, refuseOption } from "./options.js";
 import { startTimer, type TimerOptions } from "./timer.js";
@@ -13,7 +13,7 @@ export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptio
   readonly maxSize?: number;
   /** How long queries are gathered, from the first one on, in milliseconds; 0 gathers those of one microtask. @defaultValue 0 */
   readonly windowMs?: number;
-  /** One result for each query, in their order; an `Error` rejects that query only. The signal is aborted when nobody waits any more. */
+  /** One result for each query, in their order, and none a promise; an `Error` rejects that query only. The signal is aborted when nobody waits any more. */
   readonly load: (
     queries: readonly Q[],
     context: { readonly signal: AbortSignal },
@@ -132,8 +132,10 @@ function load(deliveries: readonly LiveDelivery[], policy: Policy): void {
   };
   const distribute = (results: unknown): void => {
     loading = false;
-    if (!Array.isArray(results) || results.length !== deliveries.length)
+    if (!Array.isArray(results) || results.length !== deliveries.length || results.some(isThenable)) {
+      if (Array.isArray(results)) results.forEach(ignored);
       return fail(new BatchResultError(deliveries[0]!.typeName, deliveries.length, results));
+    }
     for (const [index, delivery] of deliveries.entries()) {
       const result: unknown = results[index];
       if (isError(result)) delivery.fail(result);

@@ -111,14 +111,16 @@ export class StoreFailedError extends CqrsError {
   }
 }
 
-/** What `load` returned is not one result for each query: `batching`. */
+/** What `load` returned is not one result for each query, or has promises for results: `batching`. */
 export class BatchResultError extends CqrsError {
   static override readonly code = "BATCH_RESULT";
 
   constructor(messageType: string, queries: number, results: unknown) {
-    const returned = Array.isArray(results) ? `${results.length} results` : "something that is not an array";
+    const count = Array.isArray(results) ? results.length : undefined;
     super(
-      `load returned ${returned} for ${queries} queries; return one result, or one Error, for each query, in the same order.`,
+      count === queries
+        ? "load returned promises for results; await them in load: Promise.all(results)."
+        : `load returned ${count === undefined ? "something that is not an array" : `${count} results`} for ${queries} queries; return one result, or one Error, for each query, in the same order.`,
       { messageType },
     );
   }

@@ -179,7 +179,9 @@ class Desk {
 /** @throws InvalidMiddlewareError */
 function refuseMade(option: string, rule: string, made: unknown): never {
   ignored(made);
-  throw new InvalidMiddlewareError(`The ${option} of idempotency() ${rule}; received a value of type ${typeof made}.`);
+  throw new InvalidMiddlewareError(
+    `The ${option} of idempotency() ${rule}; received a value of type ${typeof made}.`,
+  );
 }
 
 function checked(options: IdempotencyOptions): Policy {
