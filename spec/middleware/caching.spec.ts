@@ -491,6 +491,42 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
+  it("passes by a type that is not the first of its name, says so once, and takes its messageName for a name", () =>
+    withTraps(async () => {
+      const store = new Map<unknown, unknown>();
+      const cache = caching<GetUser>({ store, key: ({ userId }) => userId });
+      const types = [
+        class Twin extends GetUser {},
+        { Twin: class Twin extends GetUser {} }.Twin,
+        class Twin extends GetUser {
+          static readonly messageName = "Twin2";
+        },
+      ];
+      const bus = new QueryBus({ middleware: [cache as Middleware] });
+      const faults = faultsOf(bus);
+      const seen: unknown[][] = [];
+      for (const [index, Twin] of types.entries()) {
+        let runs = 0;
+        bus.register(Twin, () => ++runs);
+        const id = String(index);
+        seen.push([await bus.ask(new Twin(id)), await bus.ask(new Twin(id))]);
+      }
+      expect(seen).toEqual([
+        [1, 1],
+        [1, 2],
+        [1, 1],
+      ]);
+      expect([...store.keys()]).toEqual(["0", "2"]);
+      expect(faults).toMatchObject([
+        { kind: "middleware", source: "caching", error: expect.any(InvalidMiddlewareError) },
+      ]);
+      expect(String(faults[0]!.error)).toContain("give the second one a static messageName");
+      // What another process kept, for which another type is the second one.
+      const entry = { ...(store.get("0") as CacheEntry), type: "Twin#2", epoch: "elsewhere" };
+      store.set("1", entry);
+      expect(await bus.ask(new types[1]!("1"))).toBe(3);
+    }));
+
   it("ask$ passes by", () =>
     withTraps(async () => {
       const store = new Map();

@@ -265,6 +265,27 @@ describe("idempotency", () => {
       await canaries(queryBus);
     }));
 
+  it("118 says once that a type is not the first of its name, whose default fingerprint another process would not know", () =>
+    withTraps(async () => {
+      const types = [class Twin {}, { Twin: class Twin {} }.Twin, class Twin { static readonly messageName = "Twin2" }]; // prettier-ignore
+      for (const fingerprint of [undefined, () => "same"]) {
+        const bus = new CommandBus({
+          middleware: [idempotency({ key: (message) => (types as unknown[]).includes(message.constructor) ? "key" : undefined, store: new Map(), ...(fingerprint && { fingerprint }) })],
+        }); // prettier-ignore
+        const faults = faultsOf(bus);
+        for (const Twin of types) {
+          bus.register(Twin, () => undefined);
+          for (let time = 0; time < 2; time++) await bus.dispatch(new Twin()).catch(() => undefined);
+        }
+        expect(faults.map(({ source, error }) => [source, String(error)])).toEqual(
+          fingerprint
+            ? []
+            : [["idempotency", expect.stringContaining("give the second one a static messageName")]],
+        );
+        await canaries(bus);
+      }
+    }));
+
   it("remembers for ttlMs of the bus's clock, and tells the store", () =>
     withTraps(async () => {
       const store = new AsyncStore();

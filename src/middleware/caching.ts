@@ -4,13 +4,13 @@ import { abortError } from "../core/cancellation.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { typeOf } from "../core/message.js";
+import { typeOf, type MessageType } from "../core/message.js";
 import { fromForm, stateIn, type Middleware, type Part, type Place, type Step } from "../core/middleware.js";
 import { outlive } from "../core/outliving.js";
 import { isStream } from "../core/results.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
-import { checkedKey, typeKey, type KeyFunction } from "./key.js";
+import { checkedKey, isSecondOfItsName, secondOfItsName, typeKey, type KeyFunction } from "./key.js";
 import { checkMs } from "./options.js";
 import { CheckedStore, reportFault, type Store, type StoreOptions } from "./store.js";
 
@@ -48,7 +48,7 @@ export interface CacheEntry {
  * A refresh in the background that fails is reported on `faults$`, and ends with the bus.
  *
  * Those who get a result from the store share it: do not change it. Equal queries that miss at the same time each run; put `coalescing` around it.
- * `ask$` passes by.
+ * `ask$` passes by, and so does a type whose name another one had first, with a report on `faults$`: give each a static `messageName`.
  *
  * @example
  * const userChanged$ = commandBus.outcomes$.pipe(ofType(RenameUser), fulfilled());
@@ -93,8 +93,10 @@ class Cache implements Part {
   readonly #refreshing = new Map<unknown, LiveDelivery>();
   readonly #unsubscribe: () => void;
   /** The type that was asked for last, nearly always the only one, and its key. */
-  #type: object | undefined;
-  #typeKey = "";
+  #type: MessageType | undefined;
+  /** None for a type that is passed by. */
+  #typeKey: string | undefined;
+  #toldOfNames = false;
   #epoch = `${this.#id}0`;
   #refreshes = 0;
   #refreshedMs = -Infinity;
@@ -176,11 +178,11 @@ class Cache implements Part {
     return this.#keep(key, result, epoch, delivery);
   }
 
-  #keyOfType(message: object): string {
+  #keyOfType(message: object): string | undefined {
     // The cheap look first.
     if (message.constructor !== this.#type || this.#type === undefined) {
       this.#type = typeOf(message);
-      this.#typeKey = typeKey(this.#type);
+      this.#typeKey = isSecondOfItsName(this.#type) ? undefined : typeKey(this.#type);
     }
     return this.#typeKey;
   }
@@ -194,13 +196,13 @@ class Cache implements Part {
   #keep(key: unknown, value: unknown, epoch: string, delivery: LiveDelivery): unknown {
     // A stream that a middleware made is consumed further out.
     if (epoch !== this.#epoch || this.#blind || this.#stopped || isStream(value)) return value;
+    const type = this.#keyOfType(delivery.message);
+    if (type === undefined) {
+      this.#tellOfNames(delivery);
+      return value;
+    }
     const { ttlMs, staleWhileRevalidate } = this.#policy;
-    const entry: CacheEntry = {
-      value,
-      type: this.#keyOfType(delivery.message),
-      storedMs: this.#owner.clock.now(),
-      epoch,
-    };
+    const entry: CacheEntry = { value, type, storedMs: this.#owner.clock.now(), epoch };
     try {
       const kept = this.#store.set(key, entry, ttlMs + staleWhileRevalidate);
       // The caller does not wait for the store.
@@ -209,6 +211,13 @@ class Cache implements Part {
       this.#store.report(error, delivery);
     }
     return value;
+  }
+
+  /** Once: it is a mistake in the program. */
+  #tellOfNames(delivery: LiveDelivery): void {
+    if (this.#toldOfNames) return;
+    this.#toldOfNames = true;
+    reportFault("caching", secondOfItsName(typeOf(delivery.message), "it is not cached"), delivery);
   }
 
   /** Runs the query again behind an old result, one run per key. */
@@ -232,6 +241,7 @@ function isEntry(found: unknown): found is CacheEntry {
   return (
     typeof found === "object" &&
     found !== null &&
+    typeof (found as Partial<CacheEntry>).type === "string" &&
     typeof (found as Partial<CacheEntry>).epoch === "string" &&
     typeof (found as Partial<CacheEntry>).storedMs === "number"
   );

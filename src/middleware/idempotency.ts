@@ -3,16 +3,17 @@ import type { HandlerContext } from "../core/delivery.js";
 import { FULFILLED, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
+import { typeOf } from "../core/message.js";
 import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
 import { LATER } from "../core/live-delivery.js";
 import { consume, isStream } from "../core/results.js";
 import { asPromise, ignored, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
 import { IdempotencyConflictError } from "./errors.js";
-import { messageKey } from "./key.js";
+import { isSecondOfItsName, messageKey, secondOfItsName } from "./key.js";
 import { SharedRun } from "./shared-run.js";
 import { checkMs } from "./options.js";
-import { CheckedStore, type StoreOptions } from "./store.js";
+import { CheckedStore, reportFault, type StoreOptions } from "./store.js";
 
 export interface IdempotencyOptions<M = object> extends StoreOptions {
   /** Names what is to be done once, such as a header that the client chose; `undefined` lets a message pass. */
@@ -20,7 +21,8 @@ export interface IdempotencyOptions<M = object> extends StoreOptions {
   /** How long an outcome is remembered, in milliseconds of the bus's clock. @defaultValue Infinity */
   readonly ttlMs?: number;
   /**
-   * What tells whether two messages under one key are the same; kept in the store. Hash it where payloads must not be kept.
+   * What tells whether two messages under one key are the same; kept in the store. Hash it where payloads must not be kept. The default tells
+   * two types of one name apart by which was used first: give each a static `messageName`, or `faults$` is told.
    * @defaultValue {@link messageKey}
    */
   readonly fingerprint?: (message: M) => string;
@@ -84,6 +86,7 @@ class Desk {
   readonly #place: Place;
   readonly #owner: Owner;
   readonly #entries = new Map<string, Entry>();
+  #toldOfNames = false;
 
   constructor(policy: Policy, place: Place) {
     this.#policy = policy;
@@ -94,6 +97,7 @@ class Desk {
   admit(key: string, delivery: LiveDelivery, rest: Step): void {
     const fingerprint = this.#policy.fingerprint(delivery.message);
     if (typeof fingerprint !== "string") refuseMade("fingerprint", "is a string", fingerprint);
+    if (this.#policy.fingerprint === messageKey) this.#tellOfNames(delivery);
     const entry = this.#entries.get(key);
     if (entry === undefined) return this.#start(key, fingerprint, delivery, rest);
     if (entry.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
@@ -107,6 +111,15 @@ class Desk {
         }),
       ),
     );
+  }
+
+  /** Once: it is a mistake in the program. */
+  #tellOfNames(delivery: LiveDelivery): void {
+    const type = typeOf(delivery.message);
+    if (this.#toldOfNames || !isSecondOfItsName(type)) return;
+    this.#toldOfNames = true;
+    const consequence = "after a restart, what was done may be taken for the other type's";
+    reportFault("idempotency", secondOfItsName(type, consequence), delivery);
   }
 
   #start(key: string, fingerprint: string, first: LiveDelivery, rest: Step): void {
