@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { around, CommandBus, InvalidMiddlewareError, QueryBus, type Middleware } from "cqrx";
+import { around, CommandBus, EventBus, InvalidMiddlewareError, QueryBus, when, type Middleware } from "cqrx";
+import { pipe, tap } from "rxjs";
 import {
   batching,
   caching,
@@ -113,3 +114,23 @@ it.each<[string, Middleware, string]>([
       expect(faults).toEqual([]);
     }),
 );
+
+describe.each<[string, () => Middleware]>([
+  ["caching", () => caching({ store: new Map() })],
+  ["coalescing", () => coalescing()],
+  ["batching", () => batching({ load: () => [1] }) as Middleware],
+])("%s", (name, make) => {
+  it("is refused by a bus whose messages do something, where it would swallow them", async () => {
+    for (const Bus of [CommandBus, EventBus]) {
+      for (const middleware of [make(), when(Find, make())])
+        expect(refusal(() => new Bus({ middleware: [middleware] }))).toBe(
+          `${name}() is for queries: on ${Bus.name}, it would keep messages from their handlers.`,
+        );
+      const bus = new Bus({ middleware: [pipe(tap(), make())] });
+      (bus as CommandBus).register(Find, () => undefined);
+      const send = (): Promise<unknown> =>
+        bus instanceof CommandBus ? bus.dispatch(new Find()) : bus.publish(new Find());
+      expect(await reasonOf(send())).toBeInstanceOf(InvalidMiddlewareError);
+    }
+  });
+});

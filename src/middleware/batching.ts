@@ -5,7 +5,7 @@ import { fromForm, replying, stateIn, type Middleware, type Part } from "../core
 import type { ResultOf } from "../core/message.js";
 import { asPromise, ignored, isThenable } from "../core/thenable.js";
 import { BatchResultError } from "./errors.js";
-import { checkMs, checkTimerOptions, refuseOption } from "./options.js";
+import { checkForQueries, checkMs, checkTimerOptions, refuseOption } from "./options.js";
 import { startTimer, type TimerOptions } from "./timer.js";
 
 export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptions {
@@ -39,7 +39,8 @@ export function batching<Q extends object = object, R = ResultOf<Q>>(
   options: BatchingOptions<Q, R>,
 ): Middleware<Q, R> {
   const policy = checked(options as unknown as BatchingOptions);
-  const batchesIn = stateIn(({ attach }) => {
+  const batchesIn = stateIn(({ owner, attach }) => {
+    checkForQueries("batching", owner);
     const batches = new Batches(policy);
     attach(batches);
     return batches;

@@ -11,7 +11,7 @@ import { isStream } from "../core/results.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
 import { checkedKey, isSecondOfItsName, secondOfItsName, typeKey, type KeyFunction } from "./key.js";
-import { checkMs } from "./options.js";
+import { checkForQueries, checkMs } from "./options.js";
 import { CheckedStore, reportFault, type Store, type StoreOptions } from "./store.js";
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
@@ -40,7 +40,7 @@ export interface CacheEntry {
 }
 
 /**
- * Keeps results of queries in a store, and answers from there.
+ * Keeps results of queries in a store, and answers from there. Refused by other buses than query buses.
  *
  * Guarantees: a run that fails keeps nothing. A hit is synchronous if the store is. A store that throws, rejects, or does not answer within
  * `storeTimeoutMs` is passed by, with one report on `faults$` until it works again. After `refreshOn` has emitted, no result of a run that began before
@@ -61,6 +61,7 @@ export function caching<Q extends object = object, R = unknown>(
 ): Middleware<Q, R> {
   const policy = checked(options as unknown as CachingOptions);
   const cacheIn = stateIn((place) => {
+    checkForQueries("caching", place.owner);
     const cache = new Cache(policy, place);
     place.attach(cache);
     return cache;

@@ -2,7 +2,7 @@ import type { LiveDelivery } from "../core/live-delivery.js";
 import { typeOf } from "../core/message.js";
 import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
 import { checkedKey, type KeyFunction } from "./key.js";
-import { checkOptions } from "./options.js";
+import { checkForQueries, checkOptions } from "./options.js";
 import { SharedRun } from "./shared-run.js";
 
 export interface CoalescingOptions<Q = object> {
@@ -14,7 +14,7 @@ export interface CoalescingOptions<Q = object> {
 }
 
 /**
- * Equal queries that are asked while one of them runs share its run.
+ * Equal queries that are asked while one of them runs share its run. Refused by other buses than query buses.
  *
  * Guarantees: a caller that is aborted hurts no other, and the last one to leave aborts the run. An error reaches all who wait; the next ask
  * runs again. Synchronous when everything below is. A query that would wait for a run that it was `causedBy` is rejected with `SelfDeadlockError`.
@@ -30,7 +30,10 @@ export function coalescing<Q extends object = object, R = unknown>(
 ): Middleware<Q, R> {
   checkOptions("coalescing", options);
   const keyOf = checkedKey("coalescing", options.key);
-  const runsIn = stateIn((place) => new Runs(keyOf, place));
+  const runsIn = stateIn((place) => {
+    checkForQueries("coalescing", place.owner);
+    return new Runs(keyOf, place);
+  });
   return fromForm(
     "coalescing",
     (rest, place) => {

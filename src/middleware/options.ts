@@ -1,4 +1,5 @@
 import { InvalidMiddlewareError } from "../core/errors.js";
+import type { Owner } from "../core/owner.js";
 
 /** What is wrong with a middleware is known where it is made, and says so there. @throws InvalidMiddlewareError */
 export function refuseOption(middleware: string, problem: string, received: unknown): never {
@@ -15,6 +16,14 @@ function shown(value: unknown): string {
 export function checkOptions(middleware: string, options: unknown): void {
   if (typeof options !== "object" || options === null)
     refuseOption(middleware, "takes an object of options", options);
+}
+
+/** Answering without the handler is fine for a query only. @throws InvalidMiddlewareError */
+export function checkForQueries(middleware: string, { kind = "query", name }: Owner): void {
+  if (kind !== "query")
+    throw new InvalidMiddlewareError(
+      `${middleware}() is for queries: on ${name}, it would keep messages from their handlers.`,
+    );
 }
 
 /** The options of what waits. @throws InvalidMiddlewareError */
