@@ -281,6 +281,22 @@ describe.each([
       await canaries(bus);
     }));
 
+  it("75 a queue whose first is about to run takes one more, as it will a moment later", () =>
+    withTraps(async () => {
+      const { bus, started, send, end } = rig(...outer, concat({ maxQueued: 1 }));
+      const controller = new AbortController();
+      send(1, "", { signal: controller.signal });
+      send(2);
+      controller.abort();
+      send(3);
+      const fourth = send(4);
+      await microtasks();
+      expect(fourth.reason).toBeInstanceOf(QueueFullError);
+      for (const n of [2, 3]) await end(n);
+      expect(started).toEqual([1, 2, 3]);
+      await canaries(bus);
+    }));
+
   it("77 10,000 that waited and all end synchronously overflow no stack", () =>
     withTraps(async () => {
       const gate = deferred();

@@ -185,7 +185,9 @@ class Lanes {
       this.#run(lane, turn);
       return;
     }
-    if (lane.waiting.length >= maxQueued) throw new QueueFullError(delivery.typeName, maxQueued);
+    // After an abort, some of those that wait have their turn and only have not begun.
+    const free = Math.max(0, limit - lane.running.length);
+    if (lane.waiting.length - free >= maxQueued) throw new QueueFullError(delivery.typeName, maxQueued);
     turn.scope = captureContext();
     lane.waiting.add(turn);
     this.#leaveWhenSettled(lane, turn);
