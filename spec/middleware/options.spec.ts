@@ -15,6 +15,8 @@ import { reasonOf } from "../conformance/support.js";
 import { withTraps } from "../support/traps.js";
 import { faultsOf } from "./support.js";
 
+class Find {}
+
 /** Every factory that takes options, with options that are right. */
 const factories: Record<string, [make: (options: never) => Middleware, right?: object]> = {
   overlap: [overlap, { strategy: "concat" }],
@@ -85,7 +87,53 @@ it.each([timeLimit, overlap, retrying, caching, idempotency, batching, coalescin
   },
 );
 
-class Find {}
+it.each([
+  () => retrying({ count: 1, jitter: 0.2 as never }),
+  () => retrying({ count: 1, jitter: null as never }),
+  () => validation({ schemas: new WeakMap() as never }),
+  () => validation({ schemas: { get: () => undefined } as never }),
+  () => validation({ schemas: null as never }),
+  () => validation({ schemas: [[Find, schema]] as never }),
+])("%s: another thing than asked for is refused by the name of the option", (make) => {
+  expect(refusal(make)).toMatch(/jitter|schemas/);
+});
+
+const schema = { "~standard": { version: 1, vendor: "spec", validate: () => undefined } };
+
+it.each([undefined, null, 5, "ok", Promise.resolve(undefined)])(
+  "a schema whose validate returns %p is told so, and not the sender",
+  async (returned) => {
+    const broken = { "~standard": { ...schema["~standard"], validate: () => returned } } as never;
+    const bus = new QueryBus({ middleware: [validation({ schemas: new Map([[Find, broken]]) })] });
+    bus.register(Find, () => 1);
+    expect(String(await reasonOf(bus.ask(new Find())))).toContain(
+      "The schema of Find returned no result; its validate returns { value } or { issues }.",
+    );
+  },
+);
+
+it.each([5, -1, NaN, "0.5", null])("retrying: a random that returns %p is refused", async (random) => {
+  const bus = new QueryBus({
+    middleware: [retrying({ count: 1, delayMs: 5, random: () => random as never })],
+  });
+  bus.register(Find, () => {
+    throw new Error("boom");
+  });
+  const reason = await reasonOf(bus.ask(new Find()));
+  expect(reason).toBeInstanceOf(InvalidMiddlewareError);
+  expect(String(reason)).toContain("random of retrying() is a number from 0 to 1");
+});
+
+it.each([{ storedMs: 0 }, { storedMs: 0, fingerprint: 5 }, { fingerprint: "Find{}" }, [], "text"])(
+  "idempotency: %p in the store is no record of a message",
+  async (stored) => {
+    const store = new Map<unknown, unknown>([["key", stored]]);
+    const bus = new QueryBus({ middleware: [idempotency({ store, key: () => "key" })] });
+    bus.register(Find, () => 1);
+    expect(await bus.ask(new Find())).toBe(1);
+  },
+);
+
 const broken = (async () => {
   throw new Error("too late");
 }) as never;

@@ -132,6 +132,7 @@ describe("metering", () => {
         createHistogram: () => {
           throw new Error("broken SDK");
         },
+        createCounter: () => undefined,
       } as unknown as Meter;
       const bus = new CommandBus({ middleware: [metering({ meter })] });
       const { faults } = recording(bus);

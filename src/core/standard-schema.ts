@@ -31,6 +31,11 @@ export interface StandardIssue {
  */
 export function parsed(schema: StandardSchema, value: unknown, path: string, messageType: string): unknown {
   const outcome = (result: StandardResult<unknown>): unknown => {
+    if (typeof result !== "object" || result === null)
+      throw new InvalidMessageError(
+        `The schema of ${messageType} returned no result; its validate returns { value } or { issues }.`,
+        { path, messageType },
+      );
     if (result.issues === undefined) return result.value;
     const [issue] = result.issues;
     const at = path + (issue?.path ?? []).map(pathStep).join("");

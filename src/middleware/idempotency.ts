@@ -159,6 +159,7 @@ class Desk {
     return (
       typeof found === "object" &&
       found !== null &&
+      typeof (found as Partial<IdempotencyRecord>).fingerprint === "string" &&
       this.#owner.clock.now() - (found as IdempotencyRecord).storedMs < this.#policy.ttlMs
     );
   }

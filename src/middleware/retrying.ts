@@ -2,8 +2,9 @@ import { captureContext, type AsyncScope } from "../core/async-context.js";
 import { isAbortError } from "../core/cancellation.js";
 import { decided } from "../core/decided.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
-import { CqrsError } from "../core/errors.js";
+import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
 import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
+import { ignored } from "../core/thenable.js";
 import { checkMs, checkTimerOptions, refuseOption } from "./options.js";
 import { startTimer, type TimerOptions } from "./timer.js";
 
@@ -125,7 +126,7 @@ class Attempts {
     if (this.#stopTimer === undefined) this.#delivery.whenSettled(() => this.#stopTimer?.());
     // Keeps the process alive, as the work would that is still to be done.
     this.#stopTimer = startTimer(
-      Math.round(jitter ? longest * random() : longest),
+      Math.round(jitter ? longest * fraction(random()) : longest),
       () => scope.runInAsyncScope(() => this.run()),
       {
         scheduler,
@@ -133,6 +134,15 @@ class Attempts {
       },
     );
   }
+}
+
+/** @throws InvalidMiddlewareError */
+function fraction(random: unknown): number {
+  if (typeof random === "number" && random >= 0 && random <= 1) return random;
+  ignored(random);
+  throw new InvalidMiddlewareError(
+    `The random of retrying() is a number from 0 to 1; received ${String(random)}.`,
+  );
 }
 
 function checked(options: RetryingOptions): Policy {
@@ -157,6 +167,7 @@ function checked(options: RetryingOptions): Policy {
   if (!["exponential", "constant"].includes(backoff))
     refuse('backoff is "exponential" or "constant"', backoff);
   if (typeof retryIf !== "function") refuse("retryIf is a function (error, message) => boolean", retryIf);
+  if (typeof jitter !== "boolean") refuse("jitter is true or false", jitter);
   if (typeof random !== "function") refuse("random is a function", random);
   return { count, delayMs, backoff, maxDelayMs, jitter, retryIf, random, scheduler };
 }

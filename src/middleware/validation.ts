@@ -32,7 +32,8 @@ export function validation<M extends object = object, R = unknown>(
 ): Middleware<M, R> {
   checkOptions("validation", options);
   const { schemas } = options;
-  if (schemas !== undefined && typeof (schemas as Partial<typeof schemas> | null)?.get !== "function")
+  const map = schemas as Partial<ReadonlyMap<MessageType, StandardSchema>> | null | undefined;
+  if (map !== undefined && (typeof map?.get !== "function" || typeof map[Symbol.iterator] !== "function"))
     throw new InvalidMiddlewareError("validation(): schemas is a Map from message classes to schemas.");
   for (const [type, schema] of schemas ?? []) checkSchema(schema, nameOf(type));
 

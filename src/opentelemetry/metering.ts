@@ -6,6 +6,7 @@ import type { Middleware } from "../core/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { untilEnded } from "../core/until-ended.js";
 import { harmless } from "./harmless.js";
+import { checkOptions } from "./options.js";
 
 export interface MeteringOptions {
   /** Makes the instruments. @defaultValue the meter "cqrx" of the SDK that is registered, also when that is later */
@@ -29,7 +30,9 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  * @example
  * const commandBus = new CommandBus({ middleware: [metering(), tracing()] });
  */
-export function metering({ meter }: MeteringOptions = {}): Middleware {
+export function metering(options: MeteringOptions = {}): Middleware {
+  checkOptions("metering", options, "meter", "createHistogram", "createCounter");
+  const { meter } = options;
   const instruments = instrumentsOf(meter);
 
   return around(function metering(_message, next, each) {

@@ -15,6 +15,7 @@ import type { Middleware } from "../core/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { untilEnded, type Settled } from "../core/until-ended.js";
 import { harmless } from "./harmless.js";
+import { checkOptions } from "./options.js";
 import { carried, under } from "./propagation.js";
 import { begun, causingSpan, runningSpan } from "./spans.js";
 import { unrecorded } from "./trace-parent.js";
@@ -40,10 +41,9 @@ export interface TracingOptions {
  * const commandBus = new CommandBus({ middleware: [tracing()] });
  * const eventBus = new EventBus({ middleware: [tracing()] });
  */
-export function tracing({
-  tracer = trace.getTracer("cqrx"),
-  exceptions = true,
-}: TracingOptions = {}): Middleware {
+export function tracing(options: TracingOptions = {}): Middleware {
+  checkOptions("tracing", options, "tracer", "startSpan");
+  const { tracer = trace.getTracer("cqrx"), exceptions = true } = options;
   return around(function tracing(_message, next, each) {
     const delivery = each as LiveDelivery;
     const started = harmless(delivery, "tracing", () => start(delivery, tracer));
