@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import {
   around,
   CommandBus,
-  CqrsError,
+  type CqrsError,
   EventBus,
   QueryBus,
   shared,
@@ -61,12 +61,86 @@ const failLater = (() => Promise.reject(new Injected("observer"))) as () => void
 /** One entry of what an observer saw. */
 type Seen = `message ${string}` | `outcome ${string}`;
 
+/** What the model knows of a message when it is sent, and what happens to it from outside. */
+interface Sent {
+  readonly kind: Kind;
+  readonly message: Message;
+  readonly watched: Watched;
+  readonly controller: AbortController;
+  readonly handlers: number;
+  readonly open: boolean;
+  /** Nothing else was running. */
+  readonly onTop: boolean;
+  readonly parent: Sent | undefined;
+  /** What its signal was aborted with before it was sent. */
+  readonly abortedBefore: Error | undefined;
+  /** Afterwards, and whether the bus was open then. */
+  aborted?: { readonly reason: Error; readonly open: boolean };
+}
+
+const hasCode = (reason: unknown, code: string): boolean => (reason as Partial<CqrsError>)?.code === code;
+const isInjected = (reason: unknown, by: string): boolean =>
+  reason instanceof Injected && reason.message === by;
+
+/** Whether a message that nothing came in the way of ended as its route and its handlers say. */
+function endedByItself({ kind, message, watched, handlers }: Sent): boolean {
+  const { status, value, reason } = watched;
+  if (message.route === "drop") return hasCode(reason, "MESSAGE_DROPPED");
+  if (message.route === "throwInOperator") return isInjected(reason, "operator");
+  if (message.route === "throwInAround") return isInjected(reason, "around");
+  if (message.route === "throwInShared") return hasCode(reason, "MIDDLEWARE_CRASHED");
+  if (handlers === 0) return status === "fulfilled" && value === undefined;
+  switch (message.ending) {
+    case "throw":
+    case "reject":
+    case "laterReject":
+      return kind === "event"
+        ? reason instanceof AggregateError &&
+            reason.errors.length === handlers &&
+            reason.errors.every((error) => isInjected(error, "handler"))
+        : isInjected(reason, "handler");
+    case "value":
+    case "later":
+      return status === "fulfilled" && value === (kind === "query" ? message.n : undefined);
+    case "child":
+    case "laterChild":
+      return status === "fulfilled" && value === undefined;
+    case "never":
+      return false;
+  }
+}
+
+/** Whether it ended as it may have. */
+function endedRight(sent: Sent): boolean {
+  const { kind, handlers, open, onTop, parent, abortedBefore, aborted, watched } = sent;
+  const { reason } = watched;
+  if (!open && parent === undefined) return hasCode(reason, "BUS_CLOSED");
+  if (!open && hasCode(reason, "BUS_CLOSED")) return true;
+  if (!onTop && hasCode(reason, "DISPATCH_DEPTH_EXCEEDED")) return true;
+  if (kind !== "event" && handlers === 0) return hasCode(reason, "HANDLER_NOT_FOUND");
+  if (abortedBefore !== undefined) return reason === abortedBefore;
+  // It is cancelled with what caused it.
+  if (parent !== undefined && watched.status === "rejected" && reason === parent.watched.reason) return true;
+  if (endedByItself(sent)) return true;
+  // From here on something came in the way, which only what takes its time leaves room for.
+  if (isSynchronous(sent)) return false;
+  if (aborted?.open) return reason === aborted.reason;
+  return hasCode(reason, "BUS_CLOSED") || (aborted !== undefined && reason === aborted.reason);
+}
+
+function isSynchronous({ message: { ending, route }, handlers }: Sent): boolean {
+  if (route === "laterOperator" || route === "retry") return false;
+  return handlers === 0 || ending === "value" || ending === "throw" || ending === "child";
+}
+
 /** The buses under test, with everything that is known from outside about what they did. */
 class Rig {
   readonly commandBus: CommandBus;
   readonly queryBus: QueryBus;
   readonly eventBus: EventBus;
-  readonly sent: { kind: Kind; message: Message; watched: Watched; controller: AbortController }[] = [];
+  readonly sent: Sent[] = [];
+  /** Every registration that was made, and whether it is still there. */
+  readonly registered: { readonly kind: Kind; readonly type: number; live: boolean }[] = [];
   readonly accepted = new Map<Kind, Envelope[]>();
   readonly outcomes = new Map<Kind, Outcome[]>();
   readonly logs = new Map<Kind, Seen[][]>();
@@ -76,6 +150,7 @@ class Rig {
   readonly closed = new Set<Kind>();
   #messages = 0;
   #visits = 0;
+  #nested = 0;
 
   readonly scheduler: fc.Scheduler;
 
@@ -151,10 +226,19 @@ class Rig {
     ending: Message["ending"],
     route: Message["route"],
     context?: HandlerContext,
+    abortedBefore?: Error,
   ): Watched {
     const parent = (context?.envelope.payload as Message | undefined)?.n;
     const message = new TYPES[type]!(this.#messages++, ending, route, parent);
     const controller = new AbortController();
+    if (abortedBefore !== undefined) controller.abort(abortedBefore);
+    const known = {
+      handlers: this.handlersOf(kind, type),
+      open: !this.closed.has(kind),
+      onTop: this.#nested === 0 && context === undefined,
+      parent: this.sent.find((other) => other.message.n === parent),
+    };
+    this.#nested++;
     const options = { signal: controller.signal, causedBy: context };
     const promise =
       kind === "command"
@@ -162,9 +246,33 @@ class Rig {
         : kind === "query"
           ? this.queryBus.ask(message, options)
           : this.eventBus.publish(message, options);
+    this.#nested--;
     const watched = watch<unknown>(promise);
-    this.sent.push({ kind, message, watched, controller });
+    this.sent.push({ kind, message, watched, controller, abortedBefore, ...known });
     return watched;
+  }
+
+  handlersOf(kind: Kind, type: number): number {
+    return this.registered.filter((one) => one.live && one.kind === kind && one.type === type).length;
+  }
+
+  abort(at: number): void {
+    const sent = this.sent[at % (this.sent.length || 1)];
+    if (sent === undefined || sent.controller.signal.aborted) return;
+    const reason = new Injected("abort");
+    sent.aborted = { reason, open: !this.closed.has(sent.kind) };
+    sent.controller.abort(reason);
+  }
+
+  close(kind: Kind, timeoutMs: number): void {
+    this.closed.add(kind);
+    this.closings.push(watch(this.bus(kind).close({ timeoutMs })));
+  }
+
+  unregister(at: number): void {
+    if (this.registrations[at] === undefined) return;
+    this.registrations[at].unsubscribe();
+    this.registered[at]!.live = false;
   }
 
   handle(message: Message, context: HandlerContext): unknown {
@@ -191,14 +299,13 @@ class Rig {
   }
 
   register(kind: Kind, type: number): void {
-    try {
-      const bus = this.bus(kind) as CommandBus;
-      this.registrations.push(
-        bus.register(TYPES[type]!, (message, context) => this.handle(message, context)),
-      );
-    } catch (error) {
-      if (!(error instanceof CqrsError)) throw error;
-    }
+    const bus = this.bus(kind) as CommandBus;
+    const register = (): Subscription =>
+      bus.register(TYPES[type]!, (message, context) => this.handle(message, context));
+    if (kind !== "event" && this.handlersOf(kind, type) > 0)
+      return void expect(register).toThrow(expect.objectContaining({ code: "HANDLER_ALREADY_REGISTERED" }));
+    this.registrations.push(register());
+    this.registered.push({ kind, type, live: true });
   }
 
   subscribe(kind: Kind, behaviour: number): void {
@@ -208,7 +315,10 @@ class Rig {
       if (behaviour < 2) return;
       if (behaviour < 4) throw new Injected("visitor");
       // An observer that sends, though not for ever.
-      if (this.#visits++ < 20) this.send(KINDS[(behaviour + 1) % 3]!, 0, "value", "through");
+      if (this.#visits++ >= 20) return;
+      this.#nested++;
+      this.send(KINDS[(behaviour + 1) % 3]!, 0, "value", "through");
+      this.#nested--;
     });
     this.visitors.push(visitor);
   }
@@ -216,7 +326,7 @@ class Rig {
   async finish(): Promise<void> {
     await this.scheduler.waitIdle();
     await macrotask();
-    for (const kind of KINDS) this.closings.push(watch(this.bus(kind).close({ timeoutMs: 0 })));
+    for (const kind of KINDS) this.close(kind, 0);
     for (let turn = 0; turn < 100 && this.closings.some(({ status }) => status === "pending"); turn++)
       await macrotask();
     await this.scheduler.waitIdle();
@@ -229,19 +339,28 @@ class Rig {
         throw new Error(
           `Message ${message.n} (${message.ending}, ${message.route}) settled ${watched.settlements} times.`,
         );
-      if (watched.status === "rejected") {
-        const { reason } = watched;
-        if (!(
-          reason instanceof Injected ||
-          reason instanceof CqrsError ||
-          (reason as Error).name === "AbortError"
-        ))
-          throw reason;
-      }
+    }
+    for (const sent of this.sent) {
+      const { kind, message, watched, handlers, open, aborted } = sent;
+      if (!endedRight(sent))
+        throw new Error(
+          `${kind} ${message.n} (${message.ending}, ${message.route}; ${handlers} handlers, ${open ? "open" : "closed"}${aborted ? ", aborted" : ""}) ended as it must not: ${watched.status} ${String(watched.value ?? watched.reason)}.`,
+          { cause: watched.reason },
+        );
     }
     for (const closing of this.closings) expect(closing.status).toBe("fulfilled");
     for (const kind of KINDS) {
-      expect(this.bus(kind).inFlight).toBe(0);
+      const bus = this.bus(kind);
+      expect(bus.inFlight).toBe(0);
+      const { messages, outcomes, faults } = bus.engine.observers;
+      expect([messages, outcomes, faults].filter(({ observed }) => observed)).toEqual([]);
+      const counts = bus
+        .describe()
+        .handlers.map(({ messageType, handlers }) => [messageType, handlers.length]);
+      const modelled = TYPES.map(({ name }, type) => [name, this.handlersOf(kind, type)] as const);
+      expect(Object.fromEntries(counts)).toEqual(
+        Object.fromEntries(modelled.filter(([, count]) => count > 0)),
+      );
       const [log, ...others] = this.logs.get(kind)!;
       for (const other of others) expect(other).toEqual(log);
       // Exactly one outcome for each accepted message, after it.
@@ -302,19 +421,20 @@ const steps = [
     .map(([k, t, ending, route]) =>
       step(`send ${k} ${t} ${ending} ${route}`, (rig) => void rig.send(k, t, ending, route)),
     ),
-  fc
-    .nat(30)
-    .map((n) => step(`abort ${n}`, (rig) => rig.sent[n % (rig.sent.length || 1)]?.controller.abort())),
+  fc.nat(30).map((n) => step(`abort ${n}`, (rig) => rig.abort(n))),
+  fc.tuple(kind, type).map(([k, t]) =>
+    step(`send ${k} ${t} aborted`, (rig) => {
+      rig.send(k, t, "value", "through", undefined, new Injected("before"));
+    }),
+  ),
   fc.tuple(kind, type).map(([k, t]) => step(`register ${k} ${t}`, (rig) => rig.register(k, t))),
-  fc.nat(8).map((n) => step(`unregister ${n}`, (rig) => rig.registrations[n]?.unsubscribe())),
+  fc.nat(8).map((n) => step(`unregister ${n}`, (rig) => rig.unregister(n))),
   fc.tuple(kind, fc.nat(5)).map(([k, n]) => step(`subscribe ${k} ${n}`, (rig) => rig.subscribe(k, n))),
   fc.nat(4).map((n) => step(`unsubscribe ${n}`, (rig) => rig.visitors[n]?.unsubscribe())),
 ];
 const closing = fc
   .tuple(kind, fc.constantFrom(0, 1))
-  .map(([k, timeoutMs]) =>
-    step(`close ${k} ${timeoutMs}`, (rig) => void rig.closings.push(watch(rig.bus(k).close({ timeoutMs })))),
-  );
+  .map(([k, timeoutMs]) => step(`close ${k} ${timeoutMs}`, (rig) => rig.close(k, timeoutMs)));
 
 describe("model", () => {
   let finished = 0;
