@@ -30,6 +30,9 @@ export interface OverlapOptions<M = object> {
  * it would wait for a message that it was `causedBy`. A message that may run at once runs synchronously; one that waited runs in the async context
  * of its own dispatch. Keys that are idle cost nothing.
  *
+ * Two messages that each wait for one that waits behind the other are not noticed, only a message that waits behind its own causes: put a
+ * `timeLimit` around it where handlers wait for messages of other keys.
+ *
  * A message's turn ends when it is settled, under `ask$` with the end of its stream. An aborted message is settled, even if its handler does not
  * heed its `signal` and still works: pass the signal on to what the handler waits for. One `overlap(...)` is one limit per bus, also where it is
  * used in several places of it.
