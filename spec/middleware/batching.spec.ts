@@ -122,9 +122,9 @@ describe("batching", () => {
   const promised = (queries: readonly GetUser[]): unknown[] =>
     queries.map(({ id }) => (id === 2 ? "2" : Promise.reject(new Error(`no ${id}`))));
   it.each<[string, Options["load"]]>([
-    ["synchronous", promised as never],
-    ["asynchronous", (async (queries: readonly GetUser[]) => promised(queries)) as never],
-    ["one too many", ((queries: readonly GetUser[]) => [...promised(queries), 1]) as never],
+    ["synchronous", promised],
+    ["asynchronous", async (queries: readonly GetUser[]) => promised(queries)],
+    ["one too many", (queries: readonly GetUser[]) => [...promised(queries), 1]],
   ])("results that are promises reject all queries alike, whoever has left: %s", (_, load) =>
     withTraps(async () => {
       const { bus } = setUp({ load: load! });
@@ -150,7 +150,7 @@ describe("batching", () => {
   );
 
   it("says that promises are to be awaited in load", async () => {
-    const { bus } = setUp({ load: promised as never });
+    const { bus } = setUp({ load: promised });
     expect(String(await reasonOf(ask(bus, 1)[0]!))).toContain("await them in load: Promise.all");
   });
 

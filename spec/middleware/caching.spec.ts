@@ -502,7 +502,7 @@ describe("caching", () => {
           static readonly messageName = "Twin2";
         },
       ];
-      const bus = new QueryBus({ middleware: [cache as Middleware] });
+      const bus = new QueryBus({ middleware: [cache] });
       const faults = faultsOf(bus);
       const seen: unknown[][] = [];
       for (const [index, Twin] of types.entries()) {

@@ -166,7 +166,7 @@ it.each<[string, Middleware, string]>([
 describe.each<[string, () => Middleware]>([
   ["caching", () => caching({ store: new Map() })],
   ["coalescing", () => coalescing()],
-  ["batching", () => batching({ load: () => [1] }) as Middleware],
+  ["batching", () => batching({ load: () => [1] })],
 ])("%s", (name, make) => {
   it("is refused by a bus whose messages do something, where it would swallow them", async () => {
     for (const Bus of [CommandBus, EventBus]) {

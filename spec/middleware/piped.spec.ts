@@ -22,7 +22,7 @@ const clock = manualClock(1_000);
 /** A bus whose runs end when they are told to, with the number of the run. */
 function setUp(middleware: Middleware<Find>): { bus: QueryBus; runs: Deferred<void>[]; ask: Ask } {
   const runs: Deferred<void>[] = [];
-  const bus = new QueryBus({ middleware: [middleware as Middleware], clock });
+  const bus = new QueryBus({ middleware: [middleware], clock });
   bus.register(Find, () => {
     const run = deferred();
     const number = runs.push(run);

@@ -106,7 +106,7 @@ function asOperator(name: string, form: Form, answers: boolean): Middleware {
             return subscriber.error(error);
           }
           delivery.run(step);
-          whenDone(delivery, ended);
+          whenDone(delivery as LiveDelivery, ended);
         },
         error: (error: unknown) => subscriber.error(error),
         complete: ended,
