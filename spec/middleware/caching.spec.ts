@@ -491,10 +491,15 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
-  it("passes by a type that is not the first of its name, says so once, and takes its messageName for a name", () =>
+  it("passes an asynchronous store by for a type that is not the first of its name, says so once, and takes its messageName for a name", () =>
     withTraps(async () => {
       const store = new Map<unknown, unknown>();
-      const cache = caching<GetUser>({ store, key: ({ userId }) => userId });
+      const elsewhere = {
+        get: async (key: unknown) => store.get(key),
+        set: async (key: unknown, value: unknown) => store.set(key, value),
+        delete: async (key: unknown) => store.delete(key),
+      };
+      const cache = caching<GetUser>({ store: elsewhere, key: ({ userId }) => userId });
       const types = [
         class Twin extends GetUser {},
         { Twin: class Twin extends GetUser {} }.Twin,
@@ -525,6 +530,15 @@ describe("caching", () => {
       const entry = { ...(store.get("0") as CacheEntry), type: "Twin#2", epoch: "elsewhere" };
       store.set("1", entry);
       expect(await bus.ask(new types[1]!("1"))).toBe(3);
+
+      // No other process has a Map.
+      const local = new QueryBus({ middleware: [caching<GetUser>({ store: new Map() })] });
+      for (const Twin of types) {
+        let runs = 0;
+        local.register(Twin, () => ++runs);
+        expect([await local.ask(new Twin("1")), await local.ask(new Twin("1"))]).toEqual([1, 1]);
+      }
+      await canaries(bus, local);
     }));
 
   it("ask$ passes by", () =>

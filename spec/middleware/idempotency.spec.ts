@@ -270,7 +270,7 @@ describe("idempotency", () => {
       const types = [class Twin {}, { Twin: class Twin {} }.Twin, class Twin { static readonly messageName = "Twin2" }]; // prettier-ignore
       for (const fingerprint of [undefined, () => "same"]) {
         const bus = new CommandBus({
-          middleware: [idempotency({ key: (message) => (types as unknown[]).includes(message.constructor) ? "key" : undefined, store: new Map(), ...(fingerprint && { fingerprint }) })],
+          middleware: [idempotency({ key: (message) => (types as unknown[]).includes(message.constructor) ? "key" : undefined, store: new AsyncStore(), ...(fingerprint && { fingerprint }) })],
         }); // prettier-ignore
         const faults = faultsOf(bus);
         for (const Twin of types) {

@@ -8,7 +8,7 @@ import { typeOf, type MessageType } from "../core/message.js";
 import { fromForm, stateIn, type Middleware, type Part, type Place, type Step } from "../core/middleware.js";
 import { outlive } from "../core/outliving.js";
 import { isStream } from "../core/results.js";
-import { asPromise, isThenable } from "../core/thenable.js";
+import { asPromise, ignored, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
 import { checkedKey, isSecondOfItsName, secondOfItsName, typeKey, type KeyFunction } from "./key.js";
 import { checkForQueries, checkMs } from "./options.js";
@@ -48,7 +48,8 @@ export interface CacheEntry {
  * A refresh in the background that fails is reported on `faults$`, and ends with the bus.
  *
  * Those who get a result from the store share it: do not change it. Equal queries that miss at the same time each run; put `coalescing` around it.
- * `ask$` passes by, and so does a type whose name another one had first, with a report on `faults$`: give each a static `messageName`.
+ * `ask$` passes by. So does, where the store is asynchronous and may be another process's, too, a type whose name another one had first, with a report
+ * on `faults$`: give each a static `messageName`.
  *
  * @example
  * const userChanged$ = commandBus.outcomes$.pipe(ofType(RenameUser), fulfilled());
@@ -95,8 +96,7 @@ class Cache implements Part {
   readonly #unsubscribe: () => void;
   /** The type that was asked for last, nearly always the only one, and its key. */
   #type: MessageType | undefined;
-  /** None for a type that is passed by. */
-  #typeKey: string | undefined;
+  #typeKey = "";
   #toldOfNames = false;
   #epoch = `${this.#id}0`;
   #refreshes = 0;
@@ -149,12 +149,16 @@ class Cache implements Part {
     )
       return (found as CacheEntry).value;
     const checked = this.#store.checked("get", found);
-    return isThenable(checked)
-      ? asPromise(checked).then(
-          (found) => this.#answerWith(found, key, delivery, rest),
-          (error: unknown) => this.#passBy(delivery, rest, error),
-        )
-      : this.#answerWith(checked, key, delivery, rest);
+    if (!isThenable(checked)) return this.#answerWith(checked, key, delivery, rest);
+    if (isSecondOfItsName(typeOf(delivery.message))) {
+      ignored(checked);
+      this.#tellOfNames(delivery);
+      return rest(delivery);
+    }
+    return asPromise(checked).then(
+      (found) => this.#answerWith(found, key, delivery, rest),
+      (error: unknown) => this.#passBy(delivery, rest, error),
+    );
   }
 
   #passBy(delivery: LiveDelivery, rest: Step, error: unknown): unknown {
@@ -179,11 +183,11 @@ class Cache implements Part {
     return this.#keep(key, result, epoch, delivery);
   }
 
-  #keyOfType(message: object): string | undefined {
+  #keyOfType(message: object): string {
     // The cheap look first.
     if (message.constructor !== this.#type || this.#type === undefined) {
       this.#type = typeOf(message);
-      this.#typeKey = isSecondOfItsName(this.#type) ? undefined : typeKey(this.#type);
+      this.#typeKey = typeKey(this.#type);
     }
     return this.#typeKey;
   }
@@ -198,10 +202,6 @@ class Cache implements Part {
     // A stream that a middleware made is consumed further out.
     if (epoch !== this.#epoch || this.#blind || this.#stopped || isStream(value)) return value;
     const type = this.#keyOfType(delivery.message);
-    if (type === undefined) {
-      this.#tellOfNames(delivery);
-      return value;
-    }
     const { ttlMs, staleWhileRevalidate } = this.#policy;
     const entry: CacheEntry = { value, type, storedMs: this.#owner.clock.now(), epoch };
     try {

@@ -22,7 +22,7 @@ export interface IdempotencyOptions<M = object> extends StoreOptions {
   readonly ttlMs?: number;
   /**
    * What tells whether two messages under one key are the same; kept in the store. Hash it where payloads must not be kept. The default tells
-   * two types of one name apart by which was used first: give each a static `messageName`, or `faults$` is told.
+   * two types of one name apart by which was used first: give each a static `messageName`, or `faults$` is told where the store is asynchronous.
    * @defaultValue {@link messageKey}
    */
   readonly fingerprint?: (message: M) => string;
@@ -97,7 +97,6 @@ class Desk {
   admit(key: string, delivery: LiveDelivery, rest: Step): void {
     const fingerprint = this.#policy.fingerprint(delivery.message);
     if (typeof fingerprint !== "string") refuseMade("fingerprint", "is a string", fingerprint);
-    if (this.#policy.fingerprint === messageKey) this.#tellOfNames(delivery);
     const entry = this.#entries.get(key);
     if (entry === undefined) return this.#start(key, fingerprint, delivery, rest);
     if (entry.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
@@ -152,7 +151,10 @@ class Desk {
       if (found.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
       return found.value;
     };
-    return isThenable(found) ? asPromise(found).then(settle) : settle(found);
+    if (!isThenable(found)) return settle(found);
+    // A store that takes time may be another process's, too.
+    if (this.#policy.fingerprint === messageKey) this.#tellOfNames(delivery);
+    return asPromise(found).then(settle);
   }
 
   #isRecord(found: unknown): found is IdempotencyRecord {
