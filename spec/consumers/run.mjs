@@ -16,7 +16,7 @@ const { devDependencies } = JSON.parse(readFileSync(join(repository, "package.js
 const temp = mkdtempSync(join(tmpdir(), "cqrx-consumers-"));
 
 // All that `cqrx` exports. The goal is 5 kB for a core alone; until then this keeps it from growing unnoticed.
-const sizeLimit = 21_000;
+const sizeLimit = 23_000;
 const nodeVersions = ["20.19.0", "22", "24"];
 const compilers = { "TypeScript 5.4": "typescript-oldest", "TypeScript 7": "typescript-newest" };
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
