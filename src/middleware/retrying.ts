@@ -116,7 +116,11 @@ class Attempts {
 
   #failedForNow({ status, result }: LiveDelivery): boolean {
     const { count, retryIf } = this.#policy;
-    return status !== FULFILLED && this.#made <= count && decided(retryIf(result, this.#delivery.message));
+    return (
+      status !== FULFILLED &&
+      this.#made <= count &&
+      decided(retryIf(result, this.#delivery.message), "retryIf")
+    );
   }
 
   #sleep(): void {

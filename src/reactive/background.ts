@@ -145,7 +145,7 @@ export class Background {
   #failed(job: Job, error: unknown): void {
     const { count, delayMs, maxDelayMs, retryIf } = this.#retry;
     try {
-      if (job.attempts > count || !decided(retryIf(error, job.delivery.message)))
+      if (job.attempts > count || !decided(retryIf(error, job.delivery.message), "retryIf"))
         return job.delivery.fail(error);
     } catch (failure) {
       return job.delivery.fail(failure);

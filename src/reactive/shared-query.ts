@@ -1,4 +1,5 @@
 import type { Observable, Subscription } from "rxjs";
+import { decided } from "../core/decided.js";
 import { captureContext } from "../core/async-context.js";
 import { abortError } from "../core/cancellation.js";
 import type { Engine } from "../core/engine.js";
@@ -10,7 +11,6 @@ import type { Part } from "../core/middleware.js";
 import type { RefreshOptions, Registration } from "../core/registry.js";
 import { same } from "./same.js";
 import { Soon } from "./soon.js";
-import { verdict } from "./verdict.js";
 import type { Watcher } from "./watcher.js";
 
 /** One time that the query is asked. */
@@ -118,7 +118,7 @@ export class SharedQuery implements Part {
       refreshOn &&
       this.#refreshOn(
         refreshOn,
-        (emission) => affects === undefined || verdict(affects(emission, this.#query), "affects"),
+        (emission) => affects === undefined || decided(affects(emission, this.#query), "affects"),
       );
     this.#declared = { options, subscription };
   }

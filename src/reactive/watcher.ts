@@ -5,7 +5,7 @@ import { checkedHeaders, type Headers } from "../core/envelope.js";
 import { checkObject, refuse } from "../core/errors.js";
 import type { RefreshOptions } from "../core/registry.js";
 import { asPromise, isThenable } from "../core/thenable.js";
-import { verdict } from "./verdict.js";
+import { decided } from "../core/decided.js";
 
 export interface WatchOptions<R = unknown> {
   /** Whatever it emits, the query is asked again. Added to what the handler was registered with. @defaultValue none */
@@ -103,7 +103,7 @@ export class Watcher {
       return true;
     }
     try {
-      return verdict(said, "distinct");
+      return decided(said, "distinct");
     } catch (error) {
       // Rather shown once too often than withheld.
       this.#report("distinct", error);
