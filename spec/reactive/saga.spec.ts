@@ -682,9 +682,18 @@ describe("the end of a saga", () => {
     }));
 
   it("takes options that make sense only", () => {
-    for (const options of [{ maxHops: 0 }, { restart: { count: -1 } }, { restart: { delayMs: NaN } }])
-      expect(() => saga(eventBus, commandBus, doing(), options)).toThrow(/saga/i);
-    expect(() => saga(eventBus, commandBus, {} as never)).toThrow(/function/);
+    const wrong: [options: object, name: string][] = [
+      [{ maxHops: 0 }, "maxHops"],
+      [{ maxHops: "5" }, "maxHops"],
+      [{ restart: { count: -1 } }, "restart.count"],
+      [{ restart: { count: 1.5 } }, "restart.count"],
+      [{ restart: { delayMs: NaN } }, "restart.delayMs"],
+      [{ restart: { maxDelayMs: "5" } }, "restart.maxDelayMs"],
+    ];
+    for (const [options, name] of wrong)
+      expect(() => saga(new EventBus(), new CommandBus(), () => NEVER, options)).toThrow(
+        `options.${name} is not`,
+      );
   });
 
   it("a rejected dispatch at a closed command bus is reported", async () => {

@@ -41,6 +41,12 @@ export function typeKey(type: object | undefined): string {
   return key;
 }
 
+/** Whether another type had the name first. */
+export function isSecondOfItsName(type: object | undefined): boolean {
+  // A name that holds a "#" itself is quoted.
+  return /#\d+$/.test(typeKey(type));
+}
+
 // The plain ones keep their names, whatever classes an application has.
 [Object, Array, Date, Map, Set, Uint8Array].forEach(typeKey);
 

@@ -10,7 +10,7 @@ import { outlive } from "../core/outliving.js";
 import { isStream } from "../core/results.js";
 import { asPromise, ignored, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
-import { checkedKey, isSecondOfItsName, secondOfItsName, typeKey, type KeyFunction } from "./key.js";
+import { checkedKey, typeKey, type KeyFunction } from "./key.js";
 import { checkForQueries, checkMs } from "./options.js";
 import { CheckedStore, reportFault, type Store, type StoreOptions } from "./store.js";
 
@@ -97,7 +97,6 @@ class Cache implements Part {
   /** The type that was asked for last, nearly always the only one, and its key. */
   #type: MessageType | undefined;
   #typeKey = "";
-  #toldOfNames = false;
   #epoch = `${this.#id}0`;
   #refreshes = 0;
   #refreshedMs = -Infinity;
@@ -148,13 +147,12 @@ class Cache implements Part {
       (found as CacheEntry).type === this.#keyOfType(delivery.message)
     )
       return (found as CacheEntry).value;
-    const checked = this.#store.checked("get", found);
-    if (!isThenable(checked)) return this.#answerWith(checked, key, delivery, rest);
-    if (isSecondOfItsName(typeOf(delivery.message))) {
-      ignored(checked);
-      this.#tellOfNames(delivery);
+    if (this.#store.confuses(found, delivery, "it is not cached")) {
+      ignored(found);
       return rest(delivery);
     }
+    const checked = this.#store.checked("get", found);
+    if (!isThenable(checked)) return this.#answerWith(checked, key, delivery, rest);
     return asPromise(checked).then(
       (found) => this.#answerWith(found, key, delivery, rest),
       (error: unknown) => this.#passBy(delivery, rest, error),
@@ -212,13 +210,6 @@ class Cache implements Part {
       this.#store.report(error, delivery);
     }
     return value;
-  }
-
-  /** Once: it is a mistake in the program. */
-  #tellOfNames(delivery: LiveDelivery): void {
-    if (this.#toldOfNames) return;
-    this.#toldOfNames = true;
-    reportFault("caching", secondOfItsName(typeOf(delivery.message), "it is not cached"), delivery);
   }
 
   /** Runs the query again behind an old result, one run per key. */

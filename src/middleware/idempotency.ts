@@ -1,19 +1,17 @@
 import { captureContext } from "../core/async-context.js";
 import type { HandlerContext } from "../core/delivery.js";
-import { FULFILLED, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
+import { FULFILLED, LATER, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Owner } from "../core/owner.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { typeOf } from "../core/message.js";
 import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
-import { LATER } from "../core/live-delivery.js";
 import { consume, isStream } from "../core/results.js";
 import { asPromise, ignored, isThenable } from "../core/thenable.js";
 import { goOn } from "./authorization.js";
 import { IdempotencyConflictError } from "./errors.js";
-import { isSecondOfItsName, messageKey, secondOfItsName } from "./key.js";
+import { messageKey } from "./key.js";
 import { SharedRun } from "./shared-run.js";
 import { checkMs } from "./options.js";
-import { CheckedStore, reportFault, type StoreOptions } from "./store.js";
+import { CheckedStore, type StoreOptions } from "./store.js";
 
 export interface IdempotencyOptions<M = object> extends StoreOptions {
   /** Names what is to be done once, such as a header that the client chose; `undefined` lets a message pass. */
@@ -86,7 +84,6 @@ class Desk {
   readonly #place: Place;
   readonly #owner: Owner;
   readonly #entries = new Map<string, Entry>();
-  #toldOfNames = false;
 
   constructor(policy: Policy, place: Place) {
     this.#policy = policy;
@@ -110,15 +107,6 @@ class Desk {
         }),
       ),
     );
-  }
-
-  /** Once: it is a mistake in the program. */
-  #tellOfNames(delivery: LiveDelivery): void {
-    const type = typeOf(delivery.message);
-    if (this.#toldOfNames || !isSecondOfItsName(type)) return;
-    this.#toldOfNames = true;
-    const consequence = "after a restart, what was done may be taken for the other type's";
-    reportFault("idempotency", secondOfItsName(type, consequence), delivery);
   }
 
   #start(key: string, fingerprint: string, first: LiveDelivery, rest: Step): void {
@@ -145,16 +133,17 @@ class Desk {
   }
 
   #execute(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
-    const found = this.#policy.store.get(key);
+    const { store } = this.#policy;
+    const found = store.get(key);
     const settle = (found: unknown): unknown => {
       if (!this.#isRecord(found)) return this.#handle(key, fingerprint, delivery, rest);
       if (found.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
       return found.value;
     };
-    if (!isThenable(found)) return settle(found);
-    // A store that takes time may be another process's, too.
-    if (this.#policy.fingerprint === messageKey) this.#tellOfNames(delivery);
-    return asPromise(found).then(settle);
+    // Told, and no more: to let the message pass would be to do it again.
+    if (this.#policy.fingerprint === messageKey)
+      store.confuses(found, delivery, "after a restart, what was done may be taken for the other type's");
+    return isThenable(found) ? asPromise(found).then(settle) : settle(found);
   }
 
   #isRecord(found: unknown): found is IdempotencyRecord {

@@ -1,7 +1,6 @@
 import { messageKey, typeKey } from "../core/message-key.js";
 import type { HandlerContext } from "../core/delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { nameOf, type MessageType } from "../core/message.js";
 import { ignored, isThenable } from "../core/thenable.js";
 
 export { messageKey, typeKey };
@@ -17,19 +16,6 @@ export function checkedKey(middleware: string, key: unknown = messageKey): KeyFu
     const made: unknown = (key as KeyFunction)(message, context);
     return notPromised(middleware, made);
   };
-}
-
-/** Whether another type had the name first. Which one that is differs from process to process, so that a store cannot tell the two apart by it. */
-export function isSecondOfItsName(type: object | undefined): boolean {
-  return /#\d+$/.test(typeKey(type));
-}
-
-/** What `faults$` is told of such a type. */
-export function secondOfItsName(type: MessageType | undefined, consequence: string): InvalidMiddlewareError {
-  return new InvalidMiddlewareError(
-    `Two message types are called ${nameOf(type)}; give the second one a static messageName: ${consequence}.`,
-    { messageType: nameOf(type) },
-  );
 }
 
 /** @throws InvalidMiddlewareError */

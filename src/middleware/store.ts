@@ -1,6 +1,8 @@
 import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import type { LiveDelivery } from "../core/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
+import { isSecondOfItsName } from "../core/message-key.js";
+import { nameOf, typeOf } from "../core/message.js";
 import { asPromise, isThenable } from "../core/thenable.js";
 import { StoreFailedError } from "./errors.js";
 import { checkMs, checkOptions } from "./options.js";
@@ -38,6 +40,7 @@ export class CheckedStore {
   readonly #middleware: string;
   /** What failed when it was last tried. */
   readonly #failing = new Set<Operation>();
+  #toldOfNames = false;
 
   constructor(middleware: string, options: StoreOptions) {
     checkOptions(middleware, options);
@@ -126,6 +129,23 @@ export class CheckedStore {
 
   #error(operation: Operation, problem: string, ...cause: [cause?: unknown]): StoreFailedError {
     return new StoreFailedError(this.#middleware, operation, problem, ...cause);
+  }
+
+  /**
+   * Whether what was got may be another process's, for another type of one name: which of two had it first differs from process to process. Only what
+   * takes time may be. `faults$` is told once, for it is a mistake in the program.
+   */
+  confuses(found: unknown, delivery: LiveDelivery, consequence: string): boolean {
+    if (!isThenable(found)) return false;
+    const type = typeOf(delivery.message);
+    if (!isSecondOfItsName(type)) return false;
+    if (!this.#toldOfNames) {
+      this.#toldOfNames = true;
+      const name = nameOf(type);
+      const text = `Two message types are called ${name}; give the second one a static messageName: ${consequence}.`;
+      reportFault(this.#middleware, new InvalidMiddlewareError(text, { messageType: name }), delivery);
+    }
+    return true;
   }
 
   /** On `faults$`, once until the operation works again: a store that is down fails for each message. */

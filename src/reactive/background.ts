@@ -1,11 +1,11 @@
 import { decided } from "../core/decided.js";
 import { captureContext, type AsyncScope } from "../core/async-context.js";
-import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
 import type { Cause } from "../core/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/live-delivery.js";
 import type { Engine } from "../core/engine.js";
 import { checkObject, MessageDroppedError, refuse } from "../core/errors.js";
 import type { Step } from "../core/middleware.js";
+import { backoffMs, checkMs, checkWhole } from "./retry-options.js";
 import { Soon } from "./soon.js";
 
 export interface BackgroundOptions {
@@ -26,12 +26,6 @@ export interface BackgroundRetryOptions {
   readonly retryIf?: (error: unknown, command: object) => boolean;
 }
 
-/** The wait before a retry, from 1. */
-export function backoffMs(retry: number, delayMs: number, maxDelayMs: number): number {
-  // No more than that: nothing, doubled to infinity, is no number.
-  return Math.min(delayMs * 2 ** Math.min(retry - 1, 1_000), maxDelayMs, LONGEST_TIMEOUT_MS);
-}
-
 function checkedRetry(options: BackgroundRetryOptions, path: string): Required<BackgroundRetryOptions> {
   checkObject(options, path);
   const { count = 0, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = options;
@@ -42,16 +36,6 @@ function checkedRetry(options: BackgroundRetryOptions, path: string): Required<B
   if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
     refuse(`${path}.count`, "is Infinity, which needs delayMs and maxDelayMs above 0");
   return { count, delayMs, maxDelayMs, retryIf };
-}
-
-/** `Infinity` passes for a whole number, and strings that hold one do not. */
-function checkWhole(value: number, least: number, path: string): void {
-  if (!(Number.isInteger(value) || value === Infinity) || value < least)
-    refuse(path, `is not a whole number from ${least}`);
-}
-
-function checkMs(value: number, path: string): void {
-  if (typeof value !== "number" || !(value >= 0)) refuse(path, "is not a number of milliseconds from 0");
 }
 
 interface Job {

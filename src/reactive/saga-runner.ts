@@ -1,6 +1,6 @@
 import { isObservable, ReplaySubject, Subject, Subscription, type Observable } from "rxjs";
 import { captureContext, NO_SCOPE, type AsyncScope } from "../core/async-context.js";
-import { backoffMs } from "./background.js";
+import { backoffMs, checkMs, checkWhole } from "./retry-options.js";
 import type { CommandBus } from "./command-bus.js";
 import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
 import type { Engine } from "../core/engine.js";
@@ -100,10 +100,10 @@ export class SagaRunner {
   constructor(engine: Engine, commandBus: CommandBus, project: SagaFunction, options: SagaOptions) {
     const { restart, maxHops = 64, name } = options;
     const { count = 10, delayMs = 100, maxDelayMs = 30_000 } = restart ?? {};
-    if (!(count >= 0) || !(delayMs >= 0) || !(maxDelayMs >= 0) || !(maxHops >= 1))
-      throw new InvalidHandlerError(
-        "A saga takes a restart count and delays of at least 0, and maxHops of at least 1.",
-      );
+    checkWhole(count, 0, "options.restart.count");
+    checkMs(delayMs, "options.restart.delayMs");
+    checkMs(maxDelayMs, "options.restart.maxDelayMs");
+    checkWhole(maxHops, 1, "options.maxHops");
     this.#engine = engine;
     this.#commandBus = commandBus;
     this.#project = project;
