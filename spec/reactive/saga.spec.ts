@@ -694,6 +694,7 @@ describe("the end of a saga", () => {
       expect(() => saga(new EventBus(), new CommandBus(), () => NEVER, options)).toThrow(
         `options.${name} is not`,
       );
+    expect(() => saga(eventBus, commandBus, {} as never)).toThrow(/function/);
   });
 
   it("a rejected dispatch at a closed command bus is reported", async () => {
