@@ -1,53 +1,53 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Messages
-export { Command, DomainEvent, Query } from "./core/message.js";
-export type { MessageKind, MessageOf, MessageType, MessageTypeStatics, ResultOf } from "./core/message.js";
-export { Envelope, isEnvelope } from "./core/envelope.js";
-export type { EnvelopeJson, Headers, MessageMeta } from "./core/envelope.js";
-export type { StandardIssue, StandardResult, StandardSchema } from "./core/standard-schema.js";
+export { Command, DomainEvent, Query } from "./core/messages/message.js";
+export type { MessageKind, MessageOf, MessageType, MessageTypeStatics, ResultOf } from "./core/messages/message.js";
+export { Envelope, isEnvelope } from "./core/messages/envelope.js";
+export type { EnvelopeJson, Headers, MessageMeta } from "./core/messages/envelope.js";
+export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/standard-schema.js";
 
 // Buses
-export { CommandBus } from "./reactive/command-bus.js";
-export type { CommandBusOptions } from "./reactive/command-bus.js";
-export type { CommandInput } from "./core/command-bus.js";
+export { CommandBus } from "./buses/command-bus.js";
+export type { CommandBusOptions } from "./buses/command-bus.js";
+export type { CommandInput } from "./buses/core-command-bus.js";
 export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
-export { QueryBus } from "./reactive/query-bus.js";
-export type { QueryResult } from "./core/query-bus.js";
+export { QueryBus } from "./buses/query-bus.js";
+export type { QueryResult } from "./buses/core-query-bus.js";
 export type { LiveQuery } from "./reactive/live-query.js";
 export type { WatchOptions } from "./reactive/watcher.js";
-export { EventBus } from "./core/event-bus.js";
-export type { EventBusOptions } from "./core/event-bus.js";
-export type { Bus } from "./core/bus.js";
+export { EventBus } from "./buses/event-bus.js";
+export type { EventBusOptions } from "./buses/event-bus.js";
+export type { Bus } from "./core/bus/bus.js";
 export type {
   BusDescription,
   BusOptions,
   CloseOptions,
   CloseReport,
   DispatchOptions,
-} from "./core/options.js";
-export type { Clock } from "./core/clock.js";
+} from "./core/bus/options.js";
+export type { Clock } from "./core/util/clock.js";
 
 // Handlers
-export { HandlerRegistry } from "./core/registry.js";
-export type { Handler, HandlerFunction, RefreshOptions } from "./core/registry.js";
-export type { Cause, Delivery, HandlerContext } from "./core/delivery.js";
+export { HandlerRegistry } from "./core/handlers/registry.js";
+export type { Handler, HandlerFunction, RefreshOptions } from "./core/handlers/registry.js";
+export type { Cause, Delivery, HandlerContext } from "./core/delivery/delivery.js";
 
 // Middleware
-export { around } from "./core/around.js";
-export type { AroundFunction, Next } from "./core/around.js";
-export { shared } from "./core/shared.js";
-export type { SharedOptions } from "./core/shared.js";
-export { when } from "./core/when.js";
-export type { Middleware } from "./core/middleware.js";
+export { around } from "./core/pipeline/around.js";
+export type { AroundFunction, Next } from "./core/pipeline/around.js";
+export { shared } from "./core/pipeline/shared.js";
+export type { SharedOptions } from "./core/pipeline/shared.js";
+export { when } from "./core/pipeline/when.js";
+export type { Middleware } from "./core/pipeline/middleware.js";
 
 // Reacting
-export { saga } from "./reactive/saga.js";
-export type { SagaFunction, SagaOptions, SagaState, SagaSubscription } from "./reactive/saga-runner.js";
+export { saga } from "./saga/saga.js";
+export type { SagaFunction, SagaOptions, SagaState, SagaSubscription } from "./saga/saga-supervisor.js";
 
 // Observing
 export { fulfilled, ofType, rejected } from "./reactive/of-type.js";
-export type { DiagnosedMessage } from "./core/diagnostics.js";
-export type { Fault, FulfilledOutcome, Outcome, RejectedOutcome } from "./core/outcome.js";
+export type { DiagnosedMessage } from "./core/bus/diagnostics.js";
+export type { Fault, FulfilledOutcome, Outcome, RejectedOutcome } from "./core/delivery/outcome.js";
 
 // Default buses and decorators
 export { command, event, query } from "./defaults/decorators.js";

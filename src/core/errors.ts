@@ -1,4 +1,4 @@
-import type { StandardIssue } from "./standard-schema.js";
+import type { StandardIssue } from "./util/standard-schema.js";
 
 /** The stable code of each error, the same in every copy and version of the library. */
 export type CqrsErrorCode =

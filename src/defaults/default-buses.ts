@@ -1,8 +1,8 @@
-import type { Bus } from "../core/bus.js";
-import { CommandBus } from "../reactive/command-bus.js";
-import { EventBus } from "../core/event-bus.js";
-import type { Middleware } from "../core/middleware.js";
-import { QueryBus } from "../reactive/query-bus.js";
+import type { Bus } from "../core/bus/bus.js";
+import { CommandBus } from "../buses/command-bus.js";
+import { EventBus } from "../buses/event-bus.js";
+import type { Middleware } from "../core/pipeline/middleware.js";
+import { QueryBus } from "../buses/query-bus.js";
 
 /** What a bus needs that a module makes before the application has a say. */
 export interface DefaultBus {

@@ -1,8 +1,8 @@
-import type { HandlerContext } from "../core/delivery.js";
-import type { LiveDelivery } from "../core/live-delivery.js";
+import type { HandlerContext } from "../core/delivery/delivery.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, type Middleware, type Step } from "../core/middleware.js";
-import { asPromise, isThenable } from "../core/thenable.js";
+import { fromForm, type Middleware, type Step } from "../core/pipeline/middleware.js";
+import { asPromise, isThenable } from "../core/util/thenable.js";
 import { UnauthorizedError } from "./errors.js";
 
 /** Whether a message may be handled; only `true` is a yes. Who sends it is known from the context: headers, or an `AsyncLocalStorage`. */

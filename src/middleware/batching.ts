@@ -1,12 +1,12 @@
-import { captureContext, type AsyncScope } from "../core/async-context.js";
-import { abortError } from "../core/cancellation.js";
-import type { LiveDelivery } from "../core/live-delivery.js";
-import { fromForm, replying, stateIn, type Middleware, type Part } from "../core/middleware.js";
-import type { ResultOf } from "../core/message.js";
-import { asPromise, ignored, isThenable } from "../core/thenable.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import { abortError } from "../core/delivery/abort.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { fromForm, replying, stateIn, type Middleware, type Part } from "../core/pipeline/middleware.js";
+import type { ResultOf } from "../core/messages/message.js";
+import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { BatchResultError } from "./errors.js";
-import { checkForQueries, checkMs, checkTimerOptions, refuseOption } from "./options.js";
-import { startTimer, type TimerOptions } from "./timer.js";
+import { checkForQueries, checkMs, checkTimerOptions, refuseOption } from "./internal/options.js";
+import { startTimer, type TimerOptions } from "./internal/timer.js";
 
 export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptions {
   /** A batch of this size is loaded at once. @defaultValue Infinity */

@@ -1,18 +1,18 @@
 import type { Observable } from "rxjs";
-import { uniqueId } from "../core/clock.js";
-import { abortError } from "../core/cancellation.js";
-import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
-import type { Owner } from "../core/owner.js";
+import { uniqueId } from "../core/util/clock.js";
+import { abortError } from "../core/delivery/abort.js";
+import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Owner } from "../core/delivery/delivery-host.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { typeOf, type MessageType } from "../core/message.js";
-import { fromForm, stateIn, type Middleware, type Part, type Place, type Step } from "../core/middleware.js";
-import { outlive } from "../core/outliving.js";
-import { isStream } from "../core/results.js";
-import { asPromise, ignored, isThenable } from "../core/thenable.js";
+import { typeOf, type MessageType } from "../core/messages/message.js";
+import { fromForm, stateIn, type Middleware, type Part, type Place, type Step } from "../core/pipeline/middleware.js";
+import { outlive } from "../core/pipeline/detached-work.js";
+import { isStream } from "../core/delivery/consume-stream.js";
+import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { goOn } from "./authorization.js";
-import { checkedKey, typeKey, type KeyFunction } from "./key.js";
-import { checkForQueries, checkMs } from "./options.js";
-import { CheckedStore, reportFault, type Store, type StoreOptions } from "./store.js";
+import { checkedKey, typeKey, type KeyFunction } from "./internal/key.js";
+import { checkForQueries, checkMs } from "./internal/options.js";
+import { CheckedStore, reportFault, type Store, type StoreOptions } from "./internal/store.js";
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**

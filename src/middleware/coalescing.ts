@@ -1,9 +1,9 @@
-import type { LiveDelivery } from "../core/live-delivery.js";
-import { typeOf } from "../core/message.js";
-import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
-import { checkedKey, type KeyFunction } from "./key.js";
-import { checkForQueries, checkOptions } from "./options.js";
-import { SharedRun } from "./shared-run.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { typeOf } from "../core/messages/message.js";
+import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/pipeline/middleware.js";
+import { checkedKey, type KeyFunction } from "./internal/key.js";
+import { checkForQueries, checkOptions } from "./internal/options.js";
+import { SharedRun } from "./internal/shared-run.js";
 
 export interface CoalescingOptions<Q = object> {
   /**

@@ -1,17 +1,17 @@
-import { captureContext } from "../core/async-context.js";
-import type { HandlerContext } from "../core/delivery.js";
-import { FULFILLED, LATER, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
-import type { Owner } from "../core/owner.js";
+import { captureContext } from "../core/util/async-context.js";
+import type { HandlerContext } from "../core/delivery/delivery.js";
+import { FULFILLED, LATER, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Owner } from "../core/delivery/delivery-host.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/middleware.js";
-import { consume, isStream } from "../core/results.js";
-import { asPromise, ignored, isThenable } from "../core/thenable.js";
+import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/pipeline/middleware.js";
+import { consume, isStream } from "../core/delivery/consume-stream.js";
+import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { goOn } from "./authorization.js";
 import { IdempotencyConflictError } from "./errors.js";
-import { messageKey } from "./key.js";
-import { SharedRun } from "./shared-run.js";
-import { checkMs } from "./options.js";
-import { CheckedStore, type StoreOptions } from "./store.js";
+import { messageKey } from "./internal/key.js";
+import { SharedRun } from "./internal/shared-run.js";
+import { checkMs } from "./internal/options.js";
+import { CheckedStore, type StoreOptions } from "./internal/store.js";
 
 export interface IdempotencyOptions<M = object> extends StoreOptions {
   /** Names what is to be done once, such as a header that the client chose; `undefined` lets a message pass. */

@@ -19,9 +19,9 @@ export { coalescing } from "./coalescing.js";
 export type { CoalescingOptions } from "./coalescing.js";
 export { batching } from "./batching.js";
 export type { BatchingOptions } from "./batching.js";
-export { messageKey } from "./key.js";
-export type { KeyFunction } from "./key.js";
-export type { Store, StoreOptions, StoreSetOptions } from "./store.js";
+export { messageKey } from "./internal/key.js";
+export type { KeyFunction } from "./internal/key.js";
+export type { Store, StoreOptions, StoreSetOptions } from "./internal/store.js";
 
 // Errors
 export {

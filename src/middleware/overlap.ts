@@ -1,11 +1,11 @@
-import { captureContext, type AsyncScope } from "../core/async-context.js";
-import { FULFILLED, REJECTED, type LiveDelivery } from "../core/live-delivery.js";
-import type { Owner } from "../core/owner.js";
-import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
-import { nesting } from "../core/nesting.js";
-import { isStream } from "../core/results.js";
-import { notPromised } from "./key.js";
-import { checkOptions, refuseOption } from "./options.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import { FULFILLED, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Owner } from "../core/delivery/delivery-host.js";
+import { fromForm, replying, type Middleware, type Step } from "../core/pipeline/middleware.js";
+import { nesting } from "../core/delivery/dispatch-depth.js";
+import { isStream } from "../core/delivery/consume-stream.js";
+import { notPromised } from "./internal/key.js";
+import { checkOptions, refuseOption } from "./internal/options.js";
 import { BusyError, QueueFullError, SelfDeadlockError, SupersededError } from "./errors.js";
 
 export interface OverlapOptions<M = object> {

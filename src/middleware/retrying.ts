@@ -1,12 +1,12 @@
-import { captureContext, type AsyncScope } from "../core/async-context.js";
-import { isAbortError } from "../core/cancellation.js";
-import { decided } from "../core/decided.js";
-import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import { isAbortError } from "../core/delivery/abort.js";
+import { decided } from "../core/util/checks.js";
+import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, replying, type Middleware, type Step } from "../core/middleware.js";
-import { ignored } from "../core/thenable.js";
-import { checkMs, checkTimerOptions, refuseOption } from "./options.js";
-import { startTimer, type TimerOptions } from "./timer.js";
+import { fromForm, replying, type Middleware, type Step } from "../core/pipeline/middleware.js";
+import { ignored } from "../core/util/thenable.js";
+import { checkMs, checkTimerOptions, refuseOption } from "./internal/options.js";
+import { startTimer, type TimerOptions } from "./internal/timer.js";
 
 export interface RetryingOptions<M = object> extends TimerOptions {
   /** How often to try again after the first attempt; `Infinity` only with a `delayMs`. */

@@ -1,11 +1,11 @@
-import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
-import type { LiveDelivery } from "../core/live-delivery.js";
+import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, type Middleware } from "../core/middleware.js";
-import { ignored } from "../core/thenable.js";
+import { fromForm, type Middleware } from "../core/pipeline/middleware.js";
+import { ignored } from "../core/util/thenable.js";
 import { TimeLimitError } from "./errors.js";
-import { checkTimerOptions } from "./options.js";
-import { startTimer, type TimerOptions } from "./timer.js";
+import { checkTimerOptions } from "./internal/options.js";
+import { startTimer, type TimerOptions } from "./internal/timer.js";
 
 export type TimeLimitOptions = TimerOptions;
 

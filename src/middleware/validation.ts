@@ -1,11 +1,11 @@
-import type { LiveDelivery } from "../core/live-delivery.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError } from "../core/errors.js";
-import { nameOf, typeOf, type MessageType } from "../core/message.js";
-import { fromForm, type Middleware, type Step } from "../core/middleware.js";
-import { asInstance, parsed, type StandardSchema } from "../core/standard-schema.js";
-import { isThenable } from "../core/thenable.js";
+import { nameOf, typeOf, type MessageType } from "../core/messages/message.js";
+import { fromForm, type Middleware, type Step } from "../core/pipeline/middleware.js";
+import { asInstance, parsed, type StandardSchema } from "../core/util/standard-schema.js";
+import { isThenable } from "../core/util/thenable.js";
 import { goOn } from "./authorization.js";
-import { checkOptions } from "./options.js";
+import { checkOptions } from "./internal/options.js";
 
 export interface ValidationOptions {
   /** Schemas by message type; they come before the `static schema` of a class. @defaultValue none */

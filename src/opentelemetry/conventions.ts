@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
-import type { LiveDelivery } from "../core/live-delivery.js";
-import type { Engine } from "../core/engine.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Engine } from "../core/bus/engine.js";
 
 // https://opentelemetry.io/docs/specs/semconv/messaging: a bus is a messaging system, a message type is a destination, and what the bus does with
 // a message is to process it.

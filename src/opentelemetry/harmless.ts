@@ -1,4 +1,4 @@
-import type { LiveDelivery } from "../core/live-delivery.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 
 /** Telemetry must not change what it looks at: what it fails with is a fault of an observer. */
 export function harmless<T>(delivery: LiveDelivery, source: string, run: () => T): T | undefined {

@@ -1,10 +1,10 @@
 import { metrics, type Counter, type Histogram, type Meter } from "@opentelemetry/api";
-import { around } from "../core/around.js";
-import { monotonicNow } from "../core/clock.js";
-import type { LiveDelivery } from "../core/live-delivery.js";
-import type { Middleware } from "../core/middleware.js";
+import { around } from "../core/pipeline/around.js";
+import { monotonicNow } from "../core/util/clock.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Middleware } from "../core/pipeline/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
-import { untilEnded } from "../core/until-ended.js";
+import { untilEnded } from "../core/pipeline/observe-completion.js";
 import { harmless } from "./harmless.js";
 import { checkOptions } from "./options.js";
 

@@ -6,8 +6,8 @@ import {
   type SpanContext,
   type TextMapGetter,
 } from "@opentelemetry/api";
-import type { Cause } from "../core/delivery.js";
-import { envelopeOf, type Headers } from "../core/envelope.js";
+import type { Cause } from "../core/delivery/delivery.js";
+import { envelopeOf, type Headers } from "../core/messages/envelope.js";
 import { spanOf } from "./spans.js";
 import { formatTraceParent, parseTraceParent } from "./trace-parent.js";
 

@@ -1,6 +1,6 @@
 import type { SpanContext } from "@opentelemetry/api";
-import type { Cause } from "../core/delivery.js";
-import { LiveDelivery } from "../core/live-delivery.js";
+import type { Cause } from "../core/delivery/delivery.js";
+import { LiveDelivery } from "../core/delivery/live-delivery.js";
 
 /** How many messages are remembered beyond those in flight: for effects that come later, such as what a saga dispatches. */
 const REMEMBERED = 1_000;

@@ -9,11 +9,11 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { isObservable, Observable } from "rxjs";
-import { around } from "../core/around.js";
-import type { LiveDelivery } from "../core/live-delivery.js";
-import type { Middleware } from "../core/middleware.js";
+import { around } from "../core/pipeline/around.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Middleware } from "../core/pipeline/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
-import { untilEnded, type Settled } from "../core/until-ended.js";
+import { untilEnded, type Settled } from "../core/pipeline/observe-completion.js";
 import { harmless } from "./harmless.js";
 import { checkOptions } from "./options.js";
 import { carried, under } from "./propagation.js";

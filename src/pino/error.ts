@@ -1,5 +1,5 @@
 import { escapeText } from "./escape.js";
-import type { Copy } from "./plain.js";
+import type { Copy } from "./redacted-copy.js";
 
 const OWN = new Set(["name", "message", "stack", "cause", "errors", "constructor"]);
 

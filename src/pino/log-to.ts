@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
 import { Subscription } from "rxjs";
-import type { Bus } from "../core/bus.js";
+import type { Bus } from "../core/bus/bus.js";
 import { follow } from "./follow.js";
-import { Lines } from "./lines.js";
+import { Lines } from "./log-lines.js";
 import type { LogOptions } from "./options.js";
 
 /** What {@link logTo} needs of a bus. */

@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
-import { around } from "../core/around.js";
-import { monotonicNow } from "../core/clock.js";
-import type { LiveDelivery } from "../core/live-delivery.js";
-import type { Middleware } from "../core/middleware.js";
-import { untilEnded, type Settled } from "../core/until-ended.js";
-import { Lines } from "./lines.js";
+import { around } from "../core/pipeline/around.js";
+import { monotonicNow } from "../core/util/clock.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Middleware } from "../core/pipeline/middleware.js";
+import { untilEnded, type Settled } from "../core/pipeline/observe-completion.js";
+import { Lines } from "./log-lines.js";
 import type { AnyLogger, LogOptions } from "./options.js";
 
 /**

@@ -1,12 +1,12 @@
-import { decided } from "../core/decided.js";
-import { captureContext, type AsyncScope } from "../core/async-context.js";
-import type { Cause } from "../core/delivery.js";
-import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/live-delivery.js";
-import type { Engine } from "../core/engine.js";
+import { decided } from "../core/util/checks.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import type { Cause } from "../core/delivery/delivery.js";
+import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/delivery/live-delivery.js";
+import type { Engine } from "../core/bus/engine.js";
 import { checkObject, MessageDroppedError, refuse } from "../core/errors.js";
-import type { Step } from "../core/middleware.js";
+import type { Step } from "../core/pipeline/middleware.js";
 import { backoffMs, checkMs, checkWhole } from "./retry-options.js";
-import { Soon } from "./soon.js";
+import { Soon } from "./coalesced-task.js";
 
 export interface BackgroundOptions {
   /** How many enqueued commands run at a time. @defaultValue 10 */

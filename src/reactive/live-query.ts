@@ -1,11 +1,11 @@
 import { Observable } from "rxjs";
-import { abortOn } from "../core/cancellation.js";
-import type { Engine } from "../core/engine.js";
-import type { Headers } from "../core/envelope.js";
-import { guard } from "../core/guard.js";
-import { nameOf, typeOf } from "../core/message.js";
-import { messageKey } from "../core/message-key.js";
-import { latestOf } from "./latest.js";
+import { abortOn } from "../core/delivery/abort.js";
+import type { Engine } from "../core/bus/engine.js";
+import type { Headers } from "../core/messages/envelope.js";
+import { guard } from "../core/util/guarded-observable.js";
+import { nameOf, typeOf } from "../core/messages/message.js";
+import { messageKey } from "../core/messages/message-key.js";
+import { latestOf } from "./latest-iterator.js";
 import { SharedQuery } from "./shared-query.js";
 import { checkedOptions, Watcher, type WatchOptions } from "./watcher.js";
 

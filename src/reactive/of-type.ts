@@ -1,9 +1,9 @@
 import { filter, type OperatorFunction } from "rxjs";
-import type { Delivery } from "../core/delivery.js";
-import { isEnvelope, type Envelope } from "../core/envelope.js";
+import type { Delivery } from "../core/delivery/delivery.js";
+import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { InvalidMessageError } from "../core/errors.js";
-import { checkClass, matcher, type MessageType, type ResultOf } from "../core/message.js";
-import type { FulfilledOutcome, Outcome, RejectedOutcome } from "../core/outcome.js";
+import { checkClass, matcher, type MessageType, type ResultOf } from "../core/messages/message.js";
+import type { FulfilledOutcome, Outcome, RejectedOutcome } from "../core/delivery/outcome.js";
 
 /** What a stream item becomes when it is known to be about messages of type `M`. */
 export type About<T, M> = T extends Envelope

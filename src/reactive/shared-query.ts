@@ -1,16 +1,16 @@
 import type { Observable, Subscription } from "rxjs";
-import { decided } from "../core/decided.js";
-import { captureContext } from "../core/async-context.js";
-import { abortError } from "../core/cancellation.js";
-import type { Engine } from "../core/engine.js";
-import type { Headers } from "../core/envelope.js";
+import { decided } from "../core/util/checks.js";
+import { captureContext } from "../core/util/async-context.js";
+import { abortError } from "../core/delivery/abort.js";
+import type { Engine } from "../core/bus/engine.js";
+import type { Headers } from "../core/messages/envelope.js";
 import { BusClosedError } from "../core/errors.js";
-import { FULFILLED, type LiveDelivery } from "../core/live-delivery.js";
-import { nameOf, typeOf } from "../core/message.js";
-import type { Part } from "../core/middleware.js";
-import type { RefreshOptions, Registration } from "../core/registry.js";
-import { same } from "./same.js";
-import { Soon } from "./soon.js";
+import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
+import { nameOf, typeOf } from "../core/messages/message.js";
+import type { Part } from "../core/pipeline/middleware.js";
+import type { RefreshOptions, Registration } from "../core/handlers/registry.js";
+import { same } from "../core/messages/deep-equal.js";
+import { Soon } from "./coalesced-task.js";
 import type { Watcher } from "./watcher.js";
 
 /** One time that the query is asked. */

@@ -1,11 +1,11 @@
 import type { Observable, Subscriber } from "rxjs";
-import { checkSignal } from "../core/cancellation.js";
-import { LONGEST_TIMEOUT_MS } from "../core/clock.js";
-import { checkedHeaders, type Headers } from "../core/envelope.js";
+import { checkSignal } from "../core/delivery/abort.js";
+import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
+import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
 import { checkObject, refuse } from "../core/errors.js";
-import type { RefreshOptions } from "../core/registry.js";
-import { asPromise, isThenable } from "../core/thenable.js";
-import { decided } from "../core/decided.js";
+import type { RefreshOptions } from "../core/handlers/registry.js";
+import { asPromise, isThenable } from "../core/util/thenable.js";
+import { decided } from "../core/util/checks.js";
 
 export interface WatchOptions<R = unknown> {
   /** Whatever it emits, the query is asked again. Added to what the handler was registered with. @defaultValue none */

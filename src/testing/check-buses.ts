@@ -1,5 +1,5 @@
 import { isObservable } from "rxjs";
-import type { Bus } from "../core/bus.js";
+import type { Bus } from "../core/bus/bus.js";
 
 /** @throws TypeError with this text when one of them is no bus */
 export function checkBuses(buses: readonly unknown[], text: string): void {

@@ -1,14 +1,14 @@
 import type { Observable } from "rxjs";
-import { checkSignal } from "../core/cancellation.js";
-import type { Clock } from "../core/clock.js";
-import type { Delivery } from "../core/delivery.js";
-import { LiveDelivery } from "../core/live-delivery.js";
-import type { Owner } from "../core/owner.js";
-import { checkedHeaders, Envelope, type MessageMeta } from "../core/envelope.js";
+import { checkSignal } from "../core/delivery/abort.js";
+import type { Clock } from "../core/util/clock.js";
+import type { Delivery } from "../core/delivery/delivery.js";
+import { LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Owner } from "../core/delivery/delivery-host.js";
+import { checkedHeaders, Envelope, type MessageMeta } from "../core/messages/envelope.js";
 import { checkObject, refuse } from "../core/errors.js";
-import type { ResultOf } from "../core/message.js";
-import type { DispatchOptions } from "../core/options.js";
-import type { Fault } from "../core/outcome.js";
+import type { ResultOf } from "../core/messages/message.js";
+import type { DispatchOptions } from "../core/bus/options.js";
+import type { Fault } from "../core/delivery/outcome.js";
 
 /** What a bus would have decided. */
 export interface TestDeliveryOptions extends DispatchOptions {

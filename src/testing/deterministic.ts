@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.js";
+import type { Clock } from "../core/util/clock.js";
 
 /**
  * Ids that are counted up, for buses whose ids a test wants to know.

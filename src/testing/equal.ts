@@ -1,6 +1,6 @@
 import { isObservable } from "rxjs";
-import { LiveDelivery } from "../core/live-delivery.js";
-import { isEnvelope } from "../core/envelope.js";
+import { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { isEnvelope } from "../core/messages/envelope.js";
 
 /**
  * Whether two values look the same and are of the same classes. Deliveries, Observables, promises and functions are equal only to themselves;

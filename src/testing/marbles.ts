@@ -1,5 +1,5 @@
 import { TestScheduler, type RunHelpers } from "rxjs/testing";
-import { isThenable } from "../core/thenable.js";
+import { isThenable } from "../core/util/thenable.js";
 import {
   observableDifference,
   subscriptionsDifference,

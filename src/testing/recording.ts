@@ -1,8 +1,8 @@
 import type { Subscription } from "rxjs";
-import type { Bus } from "../core/bus.js";
-import type { Envelope } from "../core/envelope.js";
-import { checkClass, matcher, type MessageType, type ResultOf } from "../core/message.js";
-import type { Fault, Outcome } from "../core/outcome.js";
+import type { Bus } from "../core/bus/bus.js";
+import type { Envelope } from "../core/messages/envelope.js";
+import { checkClass, matcher, type MessageType, type ResultOf } from "../core/messages/message.js";
+import type { Fault, Outcome } from "../core/delivery/outcome.js";
 import { checkBuses } from "./check-buses.js";
 
 /** Everything a bus has shown since {@link recording} began, oldest first. */

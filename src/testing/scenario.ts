@@ -1,8 +1,8 @@
 import { Subscription } from "rxjs";
-import type { Bus } from "../core/bus.js";
-import { isEnvelope, type Envelope } from "../core/envelope.js";
-import { kindOf, nameOf, typeOf, type MessageKind } from "../core/message.js";
-import type { Fault } from "../core/outcome.js";
+import type { Bus } from "../core/bus/bus.js";
+import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
+import { kindOf, nameOf, typeOf, type MessageKind } from "../core/messages/message.js";
+import type { Fault } from "../core/delivery/outcome.js";
 import { checkBuses } from "./check-buses.js";
 import { equal } from "./equal.js";
 import { settleAll } from "./settle-all.js";

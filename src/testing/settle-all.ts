@@ -1,5 +1,5 @@
 import { Subscription } from "rxjs";
-import type { Bus } from "../core/bus.js";
+import type { Bus } from "../core/bus/bus.js";
 import { checkBuses } from "./check-buses.js";
 
 /** What {@link settleAll} needs of a bus. */

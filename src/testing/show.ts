@@ -1,6 +1,6 @@
 import { isObservable } from "rxjs";
-import { LiveDelivery } from "../core/live-delivery.js";
-import { isEnvelope } from "../core/envelope.js";
+import { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { isEnvelope } from "../core/messages/envelope.js";
 
 const MAX_DEPTH = 4;
 const MAX_LENGTH = 400;

@@ -1,0 +1,294 @@
+import { runInNewContext } from "node:vm";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { Query, QueryBus, type HandlerContext } from "cqrx";
+import { caching, coalescing, messageKey } from "cqrx/middleware";
+import fc from "fast-check";
+import { canaries, withTraps } from "../../support/traps.js";
+
+class Find extends Query<unknown> {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    super();
+    this.value = value;
+  }
+}
+
+/** A class of its own under a name that others have, too. */
+function another(): typeof Find {
+  return {
+    Find: class Find extends Query<unknown> {
+      readonly value: unknown;
+      constructor(value: unknown) {
+        super();
+        this.value = value;
+      }
+    },
+  }.Find;
+}
+
+const key = (value: unknown): string => messageKey(new Find(value));
+
+function reversed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reversed);
+  if (value instanceof Map) return new Map([...value].reverse().map(([k, v]) => [reversed(k), reversed(v)]));
+  if (value instanceof Set) return new Set([...value].reverse().map(reversed));
+  if (typeof value !== "object" || value === null) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  const copy: object = Object.create(prototype);
+  for (const name of Reflect.ownKeys(value).reverse())
+    Object.defineProperty(copy, name, {
+      value: reversed((value as never)[name]),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  return copy;
+}
+
+const anything = fc.anything({
+  withBigInt: true,
+  withDate: true,
+  withMap: true,
+  withSet: true,
+  withNullPrototype: true,
+  withSparseArray: true,
+  withTypedArray: true,
+});
+
+/** Whatever was made a key of: the next query is asked, and found again. */
+afterEach(async () => {
+  const bus = new QueryBus({ middleware: [coalescing(), caching({ store: new Map() })] });
+  let runs = 0;
+  bus.register(Find, () => ++runs);
+  expect([await bus.ask(new Find("canary")), await bus.ask(new Find("canary"))]).toEqual([1, 1]);
+  await canaries(bus);
+});
+
+describe("messageKey", () => {
+  it("90 reads like the message", () => {
+    class GetUser {
+      readonly tags = ["a", 1n];
+      readonly userId = "u1";
+    }
+    expect(messageKey(new GetUser())).toBe('GetUser{"tags":["a",1n],"userId":"u1"}');
+    class GetUsers {}
+    expect(messageKey(new GetUsers())).toBe("GetUsers{}");
+  });
+
+  it("90 is the same whatever the order of the properties, at any depth", () =>
+    fc.assert(
+      fc.property(anything, (value) => {
+        expect(key(reversed(value))).toBe(key(value));
+      }),
+    ));
+
+  it("90 is the same for a copy", () =>
+    fc.assert(
+      fc.property(fc.clone(anything, 2), ([a, b]) => {
+        expect(key(a)).toBe(key(b));
+      }),
+    ));
+
+  it("90 differs for values that differ", () => {
+    const nowhere: { value?: unknown } = {};
+    // eslint-disable-next-line no-sparse-arrays
+    const hole = [1, , 2];
+    const values = [
+      1, "1", 1n, "1n", true, "true", null, "null", undefined, "undefined", NaN, "NaN", Infinity, -Infinity, 0, "0", "", " ",
+      0.1, 1e21, "symbol(\"a\")", Symbol.for("a"), Symbol("a"), Symbol("a"), () => 1, () => 1, Date, [], {}, [[]], [{}],
+      { a: 1 }, { a: "1" }, { a: undefined }, { a: null }, { a: {} }, { b: 1 }, { a: 1, b: 1 }, { "a:1,b": 1 }, { 'a":1,"b': 1 },
+      [1, 2], [2, 1], [12], ["1,2"], hole, [1, undefined, 2], [undefined], new Array(1), new Array(2), Object.assign([1], { x: 1 }),
+      new Date(0), new Date(1), new Date(NaN), new Map(), new Map([[1, 2]]), new Map([[2, 1]]), new Map([["1", 2]]),
+      new Map([[1, [2]]]), new Set(), new Set([1]), new Set(["1"]), new Set([1, 2]), new Set([[1, 2]]), new Set([new Set([1])]),
+      new Uint8Array([1, 2]), new Uint8Array([1, 3]), new Uint16Array([1, 2]), new Int8Array([1, 2]), new ArrayBuffer(2),
+      new Float64Array([NaN]), /a/, /a/g, new Error("a"), new TypeError("a"), new Error("b"), new Error("a", { cause: 1 }),
+      new URL("http://a/"), new URL("http://b/"), Promise.resolve(1), Promise.resolve(1), new WeakMap(), new (class Empty {})(),
+      JSON.parse('{"__proto__":1}'), JSON.parse('{"__proto__":{"a":1}}'), JSON.parse('{"constructor":1}'), { toString: 1 },
+      { [Symbol.for("s")]: 1 }, { [Symbol.for("s")]: 2 }, Object.create(null), nowhere, "\ud800", "\ud801", "\\ud800", "a\nb", "a\\nb",
+      new Find(1), new (another())(1), new Find(new Find(1)), Object(1), Object(1),
+    ]; // prettier-ignore
+    const keys = values.map(key);
+
+    // {} twice.
+    expect(keys[values.indexOf(nowhere)]).toBe('Find{"value":{}}');
+    expect(keys.filter((one, index) => keys.indexOf(one) !== index)).toEqual(['Find{"value":{}}']);
+    expect(keys).toEqual(values.map(key));
+  });
+
+  it("90 differs for any two values that are written differently", () => {
+    // Numbers, text, null, and objects of these: what JSON tells apart, a key tells apart, and nothing else but the order.
+    const canonical = (value: unknown): string =>
+      Array.isArray(value)
+        ? `[${value.map(canonical).join()}]`
+        : typeof value === "object" && value !== null
+          ? `{${Object.keys(value)
+              .sort()
+              .map((k) => `${JSON.stringify(k)}:${canonical((value as never)[k])}`)
+              .join()}}`
+          : JSON.stringify(value);
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
+        expect(key(a) === key(b)).toBe(canonical(a) === canonical(b));
+      }),
+    );
+  });
+
+  it("90 takes -0 for 0, and NaN for itself", () => {
+    expect(key(-0)).toBe(key(0));
+    expect(key([-0])).toBe(key([0]));
+    expect(key(new Map([[0, -0]]))).toBe(key(new Map([[-0, 0]])));
+    expect(key(NaN)).toBe(key(0 / 0));
+  });
+
+  it("90 tells a missing field from one that is undefined or null", () => {
+    class Search {
+      constructor(fields: object) {
+        Object.assign(this, fields);
+      }
+    }
+    const keys = [{}, { a: undefined }, { a: null }].map((fields) => messageKey(new Search(fields)));
+    expect(new Set(keys).size).toBe(3);
+  });
+
+  it("90 is never the same for two message types, even of one name", () => {
+    class GetUser {
+      readonly id: number;
+      constructor(id: number) {
+        this.id = id;
+      }
+    }
+    class GetOrder {
+      readonly id: number;
+      constructor(id: number) {
+        this.id = id;
+      }
+    }
+    expect(messageKey(new GetUser(1))).not.toBe(messageKey(new GetOrder(1)));
+
+    const [First, Second] = [another(), another()];
+    const keys = [Find, First, Second].map((Type) => messageKey(new Type(1)));
+    expect(new Set(keys).size).toBe(3);
+    expect(keys[0]).toBe('Find{"value":1}');
+    for (const other of keys.slice(1)) expect(other).toMatch(/^Find#\d+\{"value":1\}$/);
+    expect(messageKey(new First(1))).toBe(keys[1]);
+
+    class Impostor {
+      static readonly messageName = "Find#2";
+      readonly value = 1;
+    }
+    expect(keys).not.toContain(messageKey(new Impostor()));
+  });
+
+  it("90 keeps the plain names for plain classes", () => {
+    class Date {}
+    expect(key(new globalThis.Date(5))).toBe('Find{"value":Date(5){}}');
+    expect(key(new Date())).toMatch(/^Find\{"value":Date#\d+#\d+\{\}\}$/);
+  });
+
+  it("90 reads a key called __proto__ as any other, and changes no prototype", () => {
+    const hostile = (text: string): string => key(JSON.parse(text));
+    expect(hostile('{"__proto__":{"isAdmin":true}}')).not.toBe(hostile('{"__proto__":{"isAdmin":false}}'));
+    expect(hostile('{"__proto__":{"isAdmin":true}}')).not.toBe(key({}));
+    expect(hostile('{"a":1,"__proto__":2}')).toBe(hostile('{"__proto__":2,"a":1}'));
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+  });
+
+  it("90 follows cycles once", () => {
+    const ring = (text: string): object => {
+      const a: Record<string, unknown> = { text };
+      const b = { a, list: [a] };
+      a["b"] = b;
+      a["map"] = new Map([[b, a]]);
+      return a;
+    };
+    expect(key(ring("x"))).toBe(key(ring("x")));
+    expect(key(ring("x"))).not.toBe(key(ring("y")));
+    const self = new Find(undefined);
+    Object.assign(self, { value: self });
+    expect(messageKey(self)).toBe('Find{"value":^0}');
+    const twice = { a: 1 };
+    expect(key([twice, twice])).toBe(key([{ a: 1 }, { a: 1 }]));
+  });
+
+  it("90 sees what a class shows by toJSON, and takes one that shows nothing for itself only", () => {
+    class Money {
+      readonly #cents: number;
+      constructor(cents: number) {
+        this.#cents = cents;
+      }
+      get cents(): number {
+        return this.#cents;
+      }
+    }
+    class Price extends Money {
+      toJSON(): number {
+        return this.cents;
+      }
+    }
+    const money = new Money(1);
+    expect(key(money)).toBe(key(money));
+    expect(key(money)).not.toBe(key(new Money(1)));
+    expect(key(new Price(1))).toBe(key(new Price(1)));
+    expect(key(new Price(1))).not.toBe(key(new Price(2)));
+    // As messages, too: their secrets must not make them equal.
+    expect(messageKey(new Money(1))).not.toBe(messageKey(new Money(2)));
+    expect(messageKey(new Price(1))).toBe(messageKey(new Price(1)));
+    class Rows {
+      static #made = 0;
+      #log(): number {
+        return ++Rows.#made;
+      }
+      readonly page = 1;
+      get made(): number {
+        return this.#log();
+      }
+    }
+    expect(messageKey(new Rows())).toBe(messageKey(new Rows()));
+  });
+
+  it("90 is safe with what another realm made", () => {
+    const foreign = (code: string): unknown => runInNewContext(code) as unknown;
+    expect(key(foreign("new Date(1)"))).not.toBe(key(foreign("new Date(2)")));
+    expect(key(foreign("new Map([[1, 2]])"))).not.toBe(key(foreign("new Map([[1, 3]])")));
+    expect(key(foreign("({ a: 1 })"))).not.toBe(key(foreign("({ a: 2 })")));
+  });
+
+  it("90 does not fall for what a message throws or how deep it is", () =>
+    withTraps(async () => {
+      const boom = new Error("boom");
+      const bus = new QueryBus({ middleware: [coalescing(), caching({ store: new Map() })] });
+      bus.register(Find, () => 1);
+      const bad = new Find(1);
+      Object.defineProperty(bad, "value", {
+        enumerable: true,
+        get() {
+          throw boom;
+        },
+      });
+      await expect(bus.ask(bad)).rejects.toBe(boom);
+      let deep: unknown[] = [];
+      for (let level = 0; level < 100_000; level++) deep = [deep];
+      await expect(bus.ask(new Find(deep))).rejects.toThrow(RangeError);
+      await canaries(bus);
+    }));
+
+  it("90 equal payloads of two tenants are equal only where the key says so", () =>
+    withTraps(async () => {
+      const tenantOf = (context: HandlerContext): string => context.envelope.meta.headers["tenant"]!;
+      const byTenant = {
+        key: (query: object, context: HandlerContext) => `${tenantOf(context)} ${messageKey(query)}`,
+      };
+      const bus = new QueryBus({
+        middleware: [coalescing(byTenant), caching({ store: new Map(), ...byTenant })],
+      });
+      let runs = 0;
+      bus.register(Find, async (_, context) => `${tenantOf(context)} ${++runs}`);
+      const ask = (tenant: string): Promise<unknown> => bus.ask(new Find(1), { headers: { tenant } });
+
+      expect(await Promise.all([ask("a"), ask("b"), ask("a")])).toEqual(["a 1", "b 2", "a 1"]);
+      expect(await Promise.all([ask("b"), ask("a")])).toEqual(["b 2", "a 1"]);
+      await canaries(bus);
+    }));
+});

@@ -1,0 +1,96 @@
+import { Observable } from "rxjs";
+import { abortError } from "../delivery/abort.js";
+import type { Delivery } from "../delivery/delivery.js";
+import { Engine, type Kind } from "./engine.js";
+import type { Envelope } from "../messages/envelope.js";
+import { FULFILLED } from "../delivery/live-delivery.js";
+import { deliveriesOf } from "./stream-handler.js";
+import type { MessageType } from "../messages/message.js";
+import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
+import type { Fault, Outcome } from "../delivery/outcome.js";
+
+/** What the three buses have in common; each adds the word for sending its kind of message. */
+export abstract class Bus {
+  #engine: Engine;
+  readonly #renew: () => Engine;
+
+  /** @internal */
+  constructor(kind: Kind, options: BusOptions = {}) {
+    this.#renew = () => new Engine(kind, options, new.target.name);
+    this.#engine = this.#renew();
+  }
+
+  /** Every message, as it was accepted and before anything is done for it. */
+  get messages$(): Observable<Envelope> {
+    return this.#engine.observers.messages.stream;
+  }
+
+  /** How every accepted message ended. */
+  get outcomes$(): Observable<Outcome> {
+    return this.#engine.observers.outcomes.stream;
+  }
+
+  /** What went wrong beside the messages' own results. Without a subscriber, errors go to the console, one a second at most. */
+  get faults$(): Observable<Fault> {
+    return this.#engine.observers.faults.stream;
+  }
+
+  /** How many accepted messages have not been settled. */
+  get inFlight(): number {
+    return this.#engine.inFlight;
+  }
+
+  /** @internal For the buses themselves and for what is built on them. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /** @internal As new, but for the registry if it was given one. */
+  renew(): void {
+    this.#engine.stop();
+    this.#engine = this.#renew();
+  }
+
+  /** @internal */
+  protected lane<M extends object, R>(type: MessageType<M>): Observable<Delivery<M, R>> {
+    return deliveriesOf(type, this.#engine.registry, this.#engine);
+  }
+
+  /** @internal The cold form: subscribing sends, unsubscribing aborts. */
+  protected cold(message: object, options: DispatchOptions | undefined): Observable<unknown> {
+    return new Observable((subscriber) => {
+      const take = (value: unknown): boolean => {
+        subscriber.next(value);
+        return !subscriber.closed;
+      };
+      const delivery = this.#engine.send(message, options, this.#engine.returnsValue ? { take } : undefined);
+      subscriber.add(() =>
+        delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),
+      );
+      delivery.whenSettled(() => {
+        if (delivery.status !== FULFILLED) return subscriber.error(delivery.result);
+        if (!delivery.extras.streamed) subscriber.next(delivery.result);
+        subscriber.complete();
+      });
+    });
+  }
+
+  /** What the bus is made of, as plain data. */
+  describe(): BusDescription {
+    return this.#engine.describe();
+  }
+
+  /**
+   * Stops accepting messages, waits for those in flight, and completes the observables. Called again, it returns the same promise.
+   *
+   * Guarantees: every promise settles. At the deadline what is still in flight is aborted with `BusClosedError`.
+   * Until then messages in flight may dispatch what they need, with their context as `causedBy`.
+   */
+  close(options?: CloseOptions): Promise<CloseReport> {
+    return this.#engine.close(options?.timeoutMs ?? 10_000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

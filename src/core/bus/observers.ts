@@ -1,0 +1,66 @@
+import { Broadcast } from "./broadcast.js";
+import { complain } from "../util/report-unhandled.js";
+import type { Envelope } from "../messages/envelope.js";
+import { nesting } from "../delivery/dispatch-depth.js";
+import type { Fault, Outcome } from "../delivery/outcome.js";
+
+interface Notification {
+  readonly to: Broadcast<unknown>;
+  readonly value: unknown;
+  readonly depth: number;
+}
+
+/**
+ * The observable side of a bus.
+ *
+ * All streams of a bus share one queue: a notification made while another is being delivered waits for it, so that every subscriber sees the
+ * same order, cause before effect, also when a subscriber dispatches. A bare Subject would show later subscribers the effect first.
+ */
+export class Observers {
+  readonly #name: string;
+  readonly messages: Broadcast<Envelope>;
+  readonly outcomes: Broadcast<Outcome>;
+  readonly faults: Broadcast<Fault>;
+  readonly #queue: Notification[] = [];
+  #delivering = false;
+
+  constructor(name: string) {
+    this.#name = name;
+    const observer = (source: string) => (error: unknown) => this.report({ kind: "observer", source, error });
+    this.messages = new Broadcast(observer("messages$"));
+    this.outcomes = new Broadcast(observer("outcomes$"));
+    // A failing observer of faults$ cannot be told on faults$.
+    this.faults = new Broadcast((error) => complain(name, error));
+  }
+
+  report(fault: Fault): void {
+    if (this.faults.observed) this.deliver(this.faults, fault);
+    else if (fault.error !== undefined) complain(this.#name, fault.error);
+  }
+
+  complete(): void {
+    for (const stream of [this.messages, this.outcomes, this.faults]) stream.complete();
+  }
+
+  deliver<T>(to: Broadcast<T>, value: T): void {
+    const { depth } = nesting;
+    if (this.#delivering) {
+      this.#queue.push({ to, value, depth });
+      return;
+    }
+    this.#delivering = true;
+    try {
+      to.next(value);
+      // Not shift(): this may be as long as the dispatches that one observer makes.
+      for (let index = 0; index < this.#queue.length; index++) {
+        const next = this.#queue[index]!;
+        nesting.depth = next.depth;
+        next.to.next(next.value);
+      }
+    } finally {
+      if (this.#queue.length > 0) this.#queue.length = 0;
+      nesting.depth = depth;
+      this.#delivering = false;
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { mergeMap, of } from "rxjs";
+import { InvalidMiddlewareError } from "../errors.js";
+import { middlewareName, withForm, type Middleware } from "./middleware.js";
+import { matcher, nameOf, type MessageType } from "../messages/message.js";
+import { build, checkMiddleware } from "./compose.js";
+
+/**
+ * Narrows a middleware to some message types; others pass it by.
+ *
+ * @example
+ * when([DeleteUser, ChangeEmail], around((message, next) => { requireAdmin(); return next(message); }))
+ */
+export function when<T extends MessageType>(
+  types: T | readonly T[],
+  middleware: Middleware<InstanceType<T>>,
+): Middleware {
+  const list = (Array.isArray(types) ? types : [types]) as readonly MessageType[];
+  if (list.length === 0 || list.some((type) => typeof type !== "function"))
+    throw new InvalidMiddlewareError("when() takes a message class, or several.");
+  const narrowed = middleware as unknown as Middleware;
+  checkMiddleware(narrowed, "the middleware of when()");
+  const matches = matcher(list);
+  return withForm(
+    (source) =>
+      source.pipe(
+        mergeMap((delivery) => (matches(delivery.message) ? narrowed(of(delivery)) : of(delivery))),
+      ),
+    `when(${list.map(nameOf).join(", ")}: ${middlewareName(narrowed)})`,
+    (rest, place) => {
+      const step = build([narrowed], rest, place);
+      return (delivery) => (matches(delivery.message) ? step(delivery) : rest(delivery));
+    },
+  );
+}
