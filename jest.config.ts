@@ -16,6 +16,8 @@ const tsconfig = {
 // Specs run as CommonJS and are not type-checked here: `npm run typecheck` does that.
 const config: Config = {
   testEnvironment: "node",
+  // A slow machine must not turn a slow test red.
+  testTimeout: 60_000,
   roots: ["<rootDir>/spec"],
   testMatch: ["<rootDir>/spec/**/*.spec.ts"],
   testPathIgnorePatterns: ["/node_modules/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],

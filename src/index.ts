@@ -1,7 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Messages
 export { Command, DomainEvent, Query } from "./core/messages/message.js";
-export type { MessageKind, MessageOf, MessageType, MessageTypeStatics, ResultOf } from "./core/messages/message.js";
+export type {
+  MessageKind,
+  MessageOf,
+  MessageType,
+  MessageTypeStatics,
+  ResultOf,
+} from "./core/messages/message.js";
 export { Envelope, isEnvelope } from "./core/messages/envelope.js";
 export type { EnvelopeJson, Headers, MessageMeta } from "./core/messages/envelope.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/standard-schema.js";
@@ -9,10 +15,10 @@ export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/
 // Buses
 export { CommandBus } from "./buses/command-bus.js";
 export type { CommandBusOptions } from "./buses/command-bus.js";
-export type { CommandInput } from "./buses/core-command-bus.js";
+export type { CommandInput } from "./buses/command-bus.js";
 export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
 export { QueryBus } from "./buses/query-bus.js";
-export type { QueryResult } from "./buses/core-query-bus.js";
+export type { QueryResult } from "./buses/query-bus.js";
 export type { LiveQuery } from "./reactive/live-query.js";
 export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
@@ -29,7 +35,6 @@ export type { Clock } from "./core/util/clock.js";
 
 // Handlers
 export { HandlerRegistry } from "./core/handlers/registry.js";
-export type { Handler, HandlerFunction, RefreshOptions } from "./core/handlers/registry.js";
 export type { Cause, Delivery, HandlerContext } from "./core/delivery/delivery.js";
 
 // Middleware
@@ -65,6 +70,7 @@ export {
   InvalidHandlerError,
   InvalidMessageError,
   InvalidMiddlewareError,
+  InvalidOptionsError,
   LoopDetectedError,
   MessageDroppedError,
   MessageHeldError,
@@ -74,3 +80,4 @@ export {
   SagaFailedError,
 } from "./core/errors.js";
 export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";
+export type { Handler, HandlerFunction, RefreshOptions } from "./core/handlers/handler.js";

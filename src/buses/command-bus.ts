@@ -1,38 +1,79 @@
-import { CoreCommandBus } from "./core-command-bus.js";
+import type { Observable, Subscription } from "rxjs";
+import { Bus } from "../core/bus/bus.js";
+import { callOne } from "../core/bus/call-handlers.js";
+import type { BusKind } from "../core/bus/engine.js";
+import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
+import { anObject, type Checks } from "../core/checks.js";
+import type { Delivery } from "../core/delivery/delivery.js";
+import type { Handler } from "../core/handlers/handler.js";
 import type { Envelope } from "../core/messages/envelope.js";
-import type { MessageOf } from "../core/messages/message.js";
-import type { BusOptions, DispatchOptions } from "../core/bus/options.js";
+import type { MessageOf, MessageType } from "../core/messages/message.js";
 import { Background, type BackgroundOptions } from "../reactive/background.js";
 
+/** A command, or an envelope of one, which is dispatched under its own metadata. */
+export type CommandInput = MessageOf<"command"> | Envelope<MessageOf<"command">>;
+
 export interface CommandBusOptions extends BusOptions {
-  /** How enqueued commands are run. */
+  /** How enqueued commands run. */
   readonly background?: BackgroundOptions;
 }
 
+const COMMANDS: BusKind = { kind: "command", returnsValue: false, needsHandler: true, handle: callOne };
+const OPTIONS: Checks<CommandBusOptions> = { ...BUS_OPTIONS, background: anObject };
+
 /**
- * Takes commands to their one handler each, now or in the background.
+ * Takes each command to the one handler of its type, now or in the background.
  *
  * @example
  * const commandBus = new CommandBus();
  * commandBus.register(CreateUser, ({ userId, email }) => void users.set(userId, email));
  * await commandBus.dispatch(new CreateUser("u1", "ada@example.com"));
  */
-export class CommandBus extends CoreCommandBus {
+export class CommandBus extends Bus {
   readonly #background: Background;
 
   constructor(options: CommandBusOptions = {}) {
-    super(options);
+    super(COMMANDS, options, OPTIONS);
     this.#background = new Background(options.background);
   }
 
   /**
-   * Accepts a command now and runs it in the background: once what it is `causedBy` has succeeded, if that is in flight, or else in a microtask.
-   * When that fails, the command is dropped with `MessageDroppedError`.
+   * Makes `handler` the handler of a type; unsubscribing unregisters it.
    *
-   * Guarantees: it is on `messages$` when this returns, in flight until it has ended, and exactly once on `outcomes$`, with the id of the envelope
-   * returned. No failure becomes an unhandled rejection; one that nobody on `outcomes$` sees is on `faults$`.
+   * @throws HandlerAlreadyRegisteredError when the type has a handler; the first handler stays.
+   * @throws InvalidHandlerError for a value that cannot be called, and for generators.
+   */
+  register<C extends MessageOf<"command">>(type: MessageType<C>, handler: Handler<C>): Subscription {
+    return this.engine.registry.register(type, handler);
+  }
+
+  /** The commands of a type as a stream: its subscriber is their handler, and settles each of them. */
+  deliveries<C extends MessageOf<"command">>(type: MessageType<C>): Observable<Delivery<C, void>> {
+    return this.streamOf(type);
+  }
+
+  /**
+   * Runs a command. Everything up to the first real suspension has happened when it returns.
    *
-   * @throws HandlerNotFoundError, BusClosedError and whatever else `dispatch` would be refused with at the door.
+   * Guarantees: never throws, always settles, always to `undefined`. Handler errors arrive as they were thrown.
+   */
+  dispatch(command: CommandInput, options?: DispatchOptions): Promise<void> {
+    return this.engine.send(command, options).promise() as Promise<void>;
+  }
+
+  /** The same, cold: each subscription dispatches, emits `undefined` and completes; unsubscribing aborts. */
+  dispatch$(command: CommandInput, options?: DispatchOptions): Observable<void> {
+    return this.cold(command, options) as Observable<void>;
+  }
+
+  /**
+   * Accepts a command now and runs it in the background: once its `causedBy` has succeeded, if that is in flight, or else in a microtask.
+   * When the cause fails, the command is dropped with `MessageDroppedError`.
+   *
+   * Guarantees: the command is on `messages$` when this returns, in flight until it has ended, and exactly once on `outcomes$`, with the id
+   * of the envelope returned. No failure becomes an unhandled rejection; a failure without an observer of `outcomes$` is on `faults$`.
+   *
+   * @throws HandlerNotFoundError, BusClosedError and every other error that `dispatch` would reject with at the door.
    * @example
    * commandBus.register(PlaceOrder, async (order, context) => {
    *   await orders.save(order);
@@ -42,14 +83,14 @@ export class CommandBus extends CoreCommandBus {
   enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: DispatchOptions): Envelope<C> {
     const { engine } = this;
     const delivery = engine.send(command, options, {
-      keep: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),
+      defer: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),
     });
-    // Refused at the door: it has no depth, and will have no outcome.
-    if (delivery.depth === 0) throw delivery.result;
+    // A command that was refused at the door has no outcome.
+    if (!delivery.accepted) throw delivery.result;
     return delivery.envelope as Envelope<C>;
   }
 
-  /** Resolves when no enqueued command is waiting or running, whatever became of them. Not to be awaited by one of them. */
+  /** Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not await it. */
   drain(): Promise<void> {
     return this.#background.drain();
   }

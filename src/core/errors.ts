@@ -9,6 +9,7 @@ export type CqrsErrorCode =
   | "INVALID_HANDLER"
   | "INVALID_MESSAGE"
   | "INVALID_MIDDLEWARE"
+  | "INVALID_OPTIONS"
   | "MESSAGE_DROPPED"
   | "MESSAGE_HELD"
   | "MIDDLEWARE_CRASHED"
@@ -138,6 +139,22 @@ export class InvalidMessageError extends CqrsError {
 /** What was passed as middleware is none. */
 export class InvalidMiddlewareError extends CqrsError {
   static override readonly code = "INVALID_MIDDLEWARE";
+}
+
+/** An option is unknown or missing, or has a value that it cannot have. */
+export class InvalidOptionsError extends CqrsError {
+  static override readonly code = "INVALID_OPTIONS";
+
+  /** The name of the option, with dots for an option of an option: `restart.count`. */
+  readonly option: string;
+  /** What the option may be. */
+  readonly expected: string;
+
+  constructor(text: string, option: string, expected: string) {
+    super(text);
+    this.option = option;
+    this.expected = expected;
+  }
 }
 
 /** A middleware filtered the message out, or what enqueued it failed (`cause`). */

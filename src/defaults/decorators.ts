@@ -1,12 +1,12 @@
+import type { Handler, HandlerFunction } from "../core/handlers/handler.js";
 import type { Bus } from "../core/bus/bus.js";
 import type { CommandBus } from "../buses/command-bus.js";
 import { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./default-buses.js";
 import { InvalidHandlerError } from "../core/errors.js";
 import type { EventBus } from "../buses/event-bus.js";
 import type { MessageKind, MessageOf, MessageType, ResultOf } from "../core/messages/message.js";
-import type { QueryResult } from "../buses/core-query-bus.js";
+import type { QueryResult } from "../buses/query-bus.js";
 import type { QueryBus } from "../buses/query-bus.js";
-import type { Handler, HandlerFunction } from "../core/handlers/registry.js";
 
 /** What `command(Type)`, `query(Type)` and `event(Type)` return: a wrapper of functions, and a TC39 decorator of methods and classes. */
 export interface HandlerDecorator<M, R> {

@@ -1,7 +1,8 @@
+import { createMiddleware, type Step } from "../core/pipeline/form.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, type Middleware, type Step } from "../core/pipeline/middleware.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
 import { UnauthorizedError } from "./errors.js";
 
@@ -26,7 +27,7 @@ export function authorization<M extends object = object, R = unknown>(
   if (typeof check !== "function")
     throw new InvalidMiddlewareError("authorization() takes a function (message, context) => boolean.");
   const untyped = check as unknown as AuthorizationCheck;
-  return fromForm("authorization", (rest) => (delivery) => {
+  return createMiddleware("authorization", (rest) => (delivery) => {
     const allowed = untyped(delivery.message, delivery);
     return isThenable(allowed)
       ? asPromise(allowed).then((allowed) => enter(delivery, rest, allowed))

@@ -1,7 +1,9 @@
+import { createMiddleware, replying, stateIn } from "../core/pipeline/form.js";
+import type { Closeable } from "../core/delivery/delivery-host.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import { abortError } from "../core/delivery/abort.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
-import { fromForm, replying, stateIn, type Middleware, type Part } from "../core/pipeline/middleware.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
 import type { ResultOf } from "../core/messages/message.js";
 import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { BatchResultError } from "./errors.js";
@@ -39,13 +41,13 @@ export function batching<Q extends object = object, R = ResultOf<Q>>(
   options: BatchingOptions<Q, R>,
 ): Middleware<Q, R> {
   const policy = checked(options as unknown as BatchingOptions);
-  const batchesIn = stateIn(({ owner, attach }) => {
-    checkForQueries("batching", owner);
+  const batchesIn = stateIn(({ host, attach }) => {
+    checkForQueries("batching", host);
     const batches = new Batches(policy);
     attach(batches);
     return batches;
   });
-  return fromForm(
+  return createMiddleware(
     "batching",
     (_, place) => {
       const batches = batchesIn(place);
@@ -63,7 +65,7 @@ interface Batch {
   stopTimer: () => void;
 }
 
-class Batches implements Part {
+class Batches implements Closeable {
   readonly #policy: Policy;
   #gathering: Batch | undefined;
   #closing = false;

@@ -1,12 +1,13 @@
+import { createMiddleware, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
 import type { Observable } from "rxjs";
 import { uniqueId } from "../core/util/clock.js";
 import { abortError } from "../core/delivery/abort.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { Owner } from "../core/delivery/delivery-host.js";
+import type { DeliveryHost, Closeable } from "../core/delivery/delivery-host.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { typeOf, type MessageType } from "../core/messages/message.js";
-import { fromForm, stateIn, type Middleware, type Part, type Place, type Step } from "../core/pipeline/middleware.js";
-import { outlive } from "../core/pipeline/detached-work.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
+import { keepUntilSettled } from "../core/pipeline/detached-work.js";
 import { isStream } from "../core/delivery/consume-stream.js";
 import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { goOn } from "./authorization.js";
@@ -62,12 +63,12 @@ export function caching<Q extends object = object, R = unknown>(
 ): Middleware<Q, R> {
   const policy = checked(options as unknown as CachingOptions);
   const cacheIn = stateIn((place) => {
-    checkForQueries("caching", place.owner);
+    checkForQueries("caching", place.host);
     const cache = new Cache(policy, place);
     place.attach(cache);
     return cache;
   });
-  return fromForm("caching", (rest, place) => {
+  return createMiddleware("caching", (rest, place) => {
     const cache = cacheIn(place);
     return (delivery) => (delivery.streaming ? rest(delivery) : cache.answer(delivery, rest));
   });
@@ -81,9 +82,9 @@ interface Policy {
   readonly refreshOn: Observable<unknown> | undefined;
 }
 
-class Cache implements Part {
+class Cache implements Closeable {
   readonly #policy: Policy;
-  readonly #owner: Owner;
+  readonly #host: DeliveryHost;
   readonly #perMessage: boolean;
   readonly #store: CheckedStore;
   // Taken out of others, for the sake of a hit.
@@ -103,9 +104,9 @@ class Cache implements Part {
   #blind = false;
   #stopped = false;
 
-  constructor(policy: Policy, { owner, perMessage = false }: Place) {
+  constructor(policy: Policy, { host, perMessage = false }: BuildContext) {
     this.#policy = policy;
-    this.#owner = owner;
+    this.#host = host;
     this.#perMessage = perMessage;
     this.#store = policy.store;
     this.#raw = policy.store.raw;
@@ -114,11 +115,11 @@ class Cache implements Part {
     const subscription = policy.refreshOn?.subscribe({
       next: () => {
         this.#epoch = `${this.#id}${++this.#refreshes}`;
-        this.#refreshedMs = owner.clock.now();
+        this.#refreshedMs = host.clock.now();
       },
       error: (error: unknown) => {
         this.#blind = true;
-        owner.report({ kind: "middleware", source: "refreshOn of caching", error });
+        host.report({ kind: "middleware", source: "refreshOn of caching", error });
       },
     });
     this.#unsubscribe = () => subscription?.unsubscribe();
@@ -168,7 +169,7 @@ class Cache implements Part {
     if (isEntry(found) && this.#isValid(found, delivery)) {
       const { ttlMs, staleWhileRevalidate } = this.#policy;
       if (ttlMs === Infinity) return found.value;
-      const ageMs = this.#owner.clock.now() - found.storedMs;
+      const ageMs = this.#host.clock.now() - found.storedMs;
       if (ageMs < ttlMs) return found.value;
       if (ageMs < ttlMs + staleWhileRevalidate) {
         this.#refresh(key, delivery, rest);
@@ -201,7 +202,7 @@ class Cache implements Part {
     if (epoch !== this.#epoch || this.#blind || this.#stopped || isStream(value)) return value;
     const type = this.#keyOfType(delivery.message);
     const { ttlMs, staleWhileRevalidate } = this.#policy;
-    const entry: CacheEntry = { value, type, storedMs: this.#owner.clock.now(), epoch };
+    const entry: CacheEntry = { value, type, storedMs: this.#host.clock.now(), epoch };
     try {
       const kept = this.#store.set(key, entry, ttlMs + staleWhileRevalidate);
       // The caller does not wait for the store.
@@ -217,7 +218,7 @@ class Cache implements Part {
     if (this.#refreshing.has(key) || this.#stopped) return;
     const epoch = this.#epoch;
     const run = delivery.detached();
-    if (this.#perMessage) outlive(run);
+    if (this.#perMessage) keepUntilSettled(run);
     this.#refreshing.set(key, run);
     run.whenSettled(() => {
       this.#refreshing.delete(key);

@@ -1,6 +1,7 @@
+import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { typeOf } from "../core/messages/message.js";
-import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/pipeline/middleware.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
 import { checkedKey, type KeyFunction } from "./internal/key.js";
 import { checkForQueries, checkOptions } from "./internal/options.js";
 import { SharedRun } from "./internal/shared-run.js";
@@ -31,10 +32,10 @@ export function coalescing<Q extends object = object, R = unknown>(
   checkOptions("coalescing", options);
   const keyOf = checkedKey("coalescing", options.key);
   const runsIn = stateIn((place) => {
-    checkForQueries("coalescing", place.owner);
+    checkForQueries("coalescing", place.host);
     return new Runs(keyOf, place);
   });
-  return fromForm(
+  return createMiddleware(
     "coalescing",
     (rest, place) => {
       const runs = runsIn(place);
@@ -47,10 +48,10 @@ export function coalescing<Q extends object = object, R = unknown>(
 
 class Runs {
   readonly #keyOf: KeyFunction;
-  readonly #place: Place;
+  readonly #place: BuildContext;
   readonly #ofType = new WeakMap<object, Map<unknown, SharedRun>>();
 
-  constructor(keyOf: KeyFunction, place: Place) {
+  constructor(keyOf: KeyFunction, place: BuildContext) {
     this.#keyOf = keyOf;
     this.#place = place;
   }

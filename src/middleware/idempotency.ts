@@ -1,9 +1,10 @@
+import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
 import { captureContext } from "../core/util/async-context.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import { FULFILLED, LATER, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { Owner } from "../core/delivery/delivery-host.js";
+import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, replying, stateIn, type Middleware, type Place, type Step } from "../core/pipeline/middleware.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
 import { consume, isStream } from "../core/delivery/consume-stream.js";
 import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { goOn } from "./authorization.js";
@@ -57,7 +58,7 @@ export function idempotency<M extends object = object, R = unknown>(
 ): Middleware<M, R> {
   const policy = checked(options as unknown as IdempotencyOptions);
   const deskIn = stateIn((place) => new Desk(policy, place));
-  return fromForm("idempotency", (rest, place) => {
+  return createMiddleware("idempotency", (rest, place) => {
     const desk = deskIn(place);
     return (delivery) => {
       const key = policy.key(delivery.message, delivery);
@@ -81,14 +82,14 @@ interface Entry {
 
 class Desk {
   readonly #policy: Policy;
-  readonly #place: Place;
-  readonly #owner: Owner;
+  readonly #place: BuildContext;
+  readonly #host: DeliveryHost;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(policy: Policy, place: Place) {
+  constructor(policy: Policy, place: BuildContext) {
     this.#policy = policy;
     this.#place = place;
-    this.#owner = place.owner;
+    this.#host = place.host;
   }
 
   admit(key: string, delivery: LiveDelivery, rest: Step): void {
@@ -151,23 +152,23 @@ class Desk {
       typeof found === "object" &&
       found !== null &&
       typeof (found as Partial<IdempotencyRecord>).fingerprint === "string" &&
-      this.#owner.clock.now() - (found as IdempotencyRecord).storedMs < this.#policy.ttlMs
+      this.#host.clock.now() - (found as IdempotencyRecord).storedMs < this.#policy.ttlMs
     );
   }
 
   #handle(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
     let result = goOn(delivery, rest);
     // What is remembered is what the caller gets, not how it comes about.
-    const take = this.#owner.returnsValue ? "first" : "none";
+    const take = this.#host.returnsValue ? "first" : "none";
     if (isStream(result)) result = consume(result, delivery, take);
     const remember = (value: unknown): unknown =>
-      this.#remember(key, fingerprint, this.#owner.returnsValue ? value : undefined, delivery);
+      this.#remember(key, fingerprint, this.#host.returnsValue ? value : undefined, delivery);
     return isThenable(result) ? asPromise(result).then(remember) : remember(result);
   }
 
   #remember(key: string, fingerprint: string, value: unknown, delivery: LiveDelivery): unknown {
     const { store, ttlMs } = this.#policy;
-    const record: IdempotencyRecord = { fingerprint, value, storedMs: this.#owner.clock.now() };
+    const record: IdempotencyRecord = { fingerprint, value, storedMs: this.#host.clock.now() };
     const forgotten = (error: unknown): unknown => {
       store.report(error, delivery);
       return value;

@@ -1,8 +1,9 @@
+import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import { FULFILLED, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { Owner } from "../core/delivery/delivery-host.js";
-import { fromForm, replying, type Middleware, type Step } from "../core/pipeline/middleware.js";
-import { nesting } from "../core/delivery/dispatch-depth.js";
+import type { DeliveryHost } from "../core/delivery/delivery-host.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
+import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import { isStream } from "../core/delivery/consume-stream.js";
 import { notPromised } from "./internal/key.js";
 import { checkOptions, refuseOption } from "./internal/options.js";
@@ -46,12 +47,12 @@ export function overlap<M extends object = object, R = unknown>(
   options: OverlapOptions<M>,
 ): Middleware<M, R> {
   const policy = checked(options as unknown as OverlapOptions);
-  const lanesOf = new WeakMap<Owner, Lanes>();
-  return fromForm(
+  const lanesOf = new WeakMap<DeliveryHost, Lanes>();
+  return createMiddleware(
     `overlap(${policy.strategy})`,
-    (rest, { owner, outermost }) => {
-      let lanes = lanesOf.get(owner);
-      if (lanes === undefined) lanesOf.set(owner, (lanes = new Lanes(policy)));
+    (rest, { host, outermost }) => {
+      let lanes = lanesOf.get(host);
+      if (lanes === undefined) lanesOf.set(host, (lanes = new Lanes(policy)));
       return replying((delivery) => lanes.admit(new Turn(delivery, rest)), outermost);
     },
     true,
@@ -225,16 +226,16 @@ class Lanes {
   #drain(lane: Lane): void {
     if (lane.draining) return;
     lane.draining = true;
-    const { depth } = nesting;
+    const depth = dispatchDepth.current;
     for (let next; lane.running.length < this.#policy.limit && (next = lane.waiting.first) !== undefined;) {
       lane.waiting.remove(next);
       lane.running.add(next);
       // As deep as when it was sent: messages that cause each other by way of the queue must reach maxDepth, too.
-      nesting.depth = Math.max(depth, next.delivery.origin.depth);
+      dispatchDepth.current = Math.max(depth, next.delivery.origin.depth);
       // It leaves as it would have left the queue: it has been told to already.
       next.delivery.runIn(next.scope, next.rest);
     }
-    nesting.depth = depth;
+    dispatchDepth.current = depth;
     lane.draining = false;
     this.#forgetIfIdle(lane);
   }

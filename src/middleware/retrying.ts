@@ -1,9 +1,10 @@
+import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import { isAbortError } from "../core/delivery/abort.js";
-import { decided } from "../core/util/checks.js";
+import { syncBoolean } from "../core/checks.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, replying, type Middleware, type Step } from "../core/pipeline/middleware.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
 import { ignored } from "../core/util/thenable.js";
 import { checkMs, checkTimerOptions, refuseOption } from "./internal/options.js";
 import { startTimer, type TimerOptions } from "./internal/timer.js";
@@ -45,7 +46,7 @@ export function retrying<M extends object = object, R = unknown>(
   options: RetryingOptions<M>,
 ): Middleware<M, R> {
   const policy = checked(options as unknown as RetryingOptions);
-  return fromForm(
+  return createMiddleware(
     `retrying(${options.count})`,
     (rest, { outermost }) => replying((delivery) => new Attempts(delivery, rest, policy).run(), outermost),
     true,
@@ -119,7 +120,7 @@ class Attempts {
     return (
       status !== FULFILLED &&
       this.#made <= count &&
-      decided(retryIf(result, this.#delivery.message), "retryIf")
+      syncBoolean(retryIf(result, this.#delivery.message), "retrying()", "retryIf")
     );
   }
 

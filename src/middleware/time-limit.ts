@@ -1,7 +1,8 @@
+import { createMiddleware } from "../core/pipeline/form.js";
 import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
-import { fromForm, type Middleware } from "../core/pipeline/middleware.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
 import { ignored } from "../core/util/thenable.js";
 import { TimeLimitError } from "./errors.js";
 import { checkTimerOptions } from "./internal/options.js";
@@ -32,7 +33,7 @@ export function timeLimit<M extends object = object, R = unknown>(
   checkTimerOptions("timeLimit", options);
   const name = typeof limitMs === "function" ? "timeLimit" : `timeLimit(${limitMs} ms)`;
 
-  return fromForm(name, (rest) => (delivery) => {
+  return createMiddleware(name, (rest) => (delivery) => {
     const limit =
       typeof limitMs === "function" ? checkLimit(limitMs(delivery.message as unknown as M)) : limitMs;
     // Above it, a timer would fire at once.

@@ -1,7 +1,8 @@
+import { createMiddleware, type Step } from "../core/pipeline/form.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError } from "../core/errors.js";
 import { nameOf, typeOf, type MessageType } from "../core/messages/message.js";
-import { fromForm, type Middleware, type Step } from "../core/pipeline/middleware.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
 import { asInstance, parsed, type StandardSchema } from "../core/util/standard-schema.js";
 import { isThenable } from "../core/util/thenable.js";
 import { goOn } from "./authorization.js";
@@ -37,7 +38,7 @@ export function validation<M extends object = object, R = unknown>(
     throw new InvalidMiddlewareError("validation(): schemas is a Map from message classes to schemas.");
   for (const [type, schema] of schemas ?? []) checkSchema(schema, nameOf(type));
 
-  return fromForm("validation", (rest) => (delivery) => {
+  return createMiddleware("validation", (rest) => (delivery) => {
     const type = typeOf(delivery.message);
     const schema = type && (schemas?.get(type) ?? type.schema);
     if (schema === undefined) return rest(delivery);

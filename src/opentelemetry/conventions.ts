@@ -18,7 +18,7 @@ export interface Operation {
 /** What a bus does with a delivery. */
 export function operationOf(delivery: LiveDelivery): Operation {
   // What a test made has no bus.
-  const { kind, name: bus } = delivery.owner as Partial<Engine>;
+  const { kind, name: bus } = delivery.host as Partial<Engine>;
   const name = kind === undefined ? "process" : WORDS[kind];
   const destination = delivery.typeName;
   return {

@@ -5,7 +5,7 @@ export function harmless<T>(delivery: LiveDelivery, source: string, run: () => T
   try {
     return run();
   } catch (error) {
-    delivery.owner.report({ kind: "observer", source, error, envelope: delivery.envelope });
+    delivery.host.report({ kind: "observer", source, error, envelope: delivery.envelope });
     return undefined;
   }
 }

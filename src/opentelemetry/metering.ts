@@ -4,7 +4,7 @@ import { monotonicNow } from "../core/util/clock.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
-import { untilEnded } from "../core/pipeline/observe-completion.js";
+import { observeCompletion } from "../core/pipeline/observe-completion.js";
 import { harmless } from "./harmless.js";
 import { checkOptions } from "./options.js";
 
@@ -37,9 +37,9 @@ export function metering(options: MeteringOptions = {}): Middleware {
 
   return around(function metering(_message, next, each) {
     const delivery = each as LiveDelivery;
-    const { clock } = delivery.owner;
+    const { clock } = delivery.host;
     const startedMs = monotonicNow(clock);
-    return untilEnded(
+    return observeCompletion(
       delivery,
       () => next(),
       (settled) => {

@@ -13,7 +13,7 @@ import { around } from "../core/pipeline/around.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
-import { untilEnded, type Settled } from "../core/pipeline/observe-completion.js";
+import { observeCompletion, type Settled } from "../core/pipeline/observe-completion.js";
 import { harmless } from "./harmless.js";
 import { checkOptions } from "./options.js";
 import { carried, under } from "./propagation.js";
@@ -50,7 +50,7 @@ export function tracing(options: TracingOptions = {}): Middleware {
     if (started === undefined) return next();
     const { span, inside } = started;
     const ended = begun(delivery, span.spanContext());
-    return untilEnded(
+    return observeCompletion(
       delivery,
       () => inContext(delivery, inside, () => next()),
       (settled) => {

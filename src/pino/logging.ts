@@ -3,7 +3,7 @@ import { around } from "../core/pipeline/around.js";
 import { monotonicNow } from "../core/util/clock.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
-import { untilEnded, type Settled } from "../core/pipeline/observe-completion.js";
+import { observeCompletion, type Settled } from "../core/pipeline/observe-completion.js";
 import { Lines } from "./log-lines.js";
 import type { AnyLogger, LogOptions } from "./options.js";
 
@@ -26,14 +26,14 @@ export function logging<CustomLevels extends string = never>(
   // Each bus has its name in its lines. Made here once for nobody, so that what is wrong with the options shows at once.
   new Lines(any, "", options);
   const buses = new WeakMap<object, Lines>();
-  const linesOf = (bus: LiveDelivery["owner"]): Lines => {
+  const linesOf = (bus: LiveDelivery["host"]): Lines => {
     let lines = buses.get(bus);
     if (lines === undefined) buses.set(bus, (lines = new Lines(any, bus.name, options)));
     return lines;
   };
 
   return around(function logging(_message, next, delivery) {
-    const bus = (delivery as LiveDelivery).owner;
+    const bus = (delivery as LiveDelivery).host;
     const attempt = (write: (lines: Lines) => boolean): boolean => {
       try {
         return write(linesOf(bus));
@@ -48,6 +48,6 @@ export function logging<CustomLevels extends string = never>(
     const ended = (settled: Settled): void =>
       void attempt((lines) => lines.outcome(delivery, settled, monotonicNow(bus.clock) - startedMs));
 
-    return untilEnded(delivery as LiveDelivery, next, ended);
+    return observeCompletion(delivery as LiveDelivery, next, ended);
   });
 }

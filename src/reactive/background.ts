@@ -1,12 +1,12 @@
-import { decided } from "../core/util/checks.js";
+import type { Step } from "../core/pipeline/form.js";
+import { syncBoolean } from "../core/checks.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
 import { checkObject, MessageDroppedError, refuse } from "../core/errors.js";
-import type { Step } from "../core/pipeline/middleware.js";
 import { backoffMs, checkMs, checkWhole } from "./retry-options.js";
-import { Soon } from "./coalesced-task.js";
+import { CoalescedTask } from "./coalesced-task.js";
 
 export interface BackgroundOptions {
   /** How many enqueued commands run at a time. @defaultValue 10 */
@@ -52,7 +52,7 @@ export class Background {
   readonly #retry: Required<BackgroundRetryOptions>;
   /** What may run as soon as there is room, oldest first. */
   readonly #ready = new Set<Job>();
-  readonly #fill = new Soon(() => this.#start());
+  readonly #fill = new CoalescedTask(() => this.#start());
   #running = 0;
   #unsettled = 0;
   #drained: (() => void)[] = [];
@@ -101,7 +101,7 @@ export class Background {
   #makeReady(job: Job): undefined {
     if (!job.delivery.pending) return;
     this.#ready.add(job);
-    this.#fill.ask();
+    this.#fill.schedule();
   }
 
   #start(): void {
@@ -119,7 +119,7 @@ export class Background {
     const attempt = job.delivery.forkForAttempt(++job.attempts);
     attempt.whenSettled(() => {
       this.#running--;
-      if (this.#ready.size > 0) this.#fill.ask();
+      if (this.#ready.size > 0) this.#fill.schedule();
       if (attempt.status === FULFILLED) job.delivery.resolve();
       else if (job.delivery.pending) this.#failed(job, attempt.result);
     });
@@ -129,7 +129,10 @@ export class Background {
   #failed(job: Job, error: unknown): void {
     const { count, delayMs, maxDelayMs, retryIf } = this.#retry;
     try {
-      if (job.attempts > count || !decided(retryIf(error, job.delivery.message), "retryIf"))
+      if (
+        job.attempts > count ||
+        !syncBoolean(retryIf(error, job.delivery.message), "background", "retry.retryIf")
+      )
         return job.delivery.fail(error);
     } catch (failure) {
       return job.delivery.fail(failure);
@@ -149,14 +152,15 @@ function whenSucceeded(
   succeeded: () => void,
   failed: (reason: unknown) => void,
 ): () => void {
-  const { reply, whole, origin } = cause;
+  const { reply, settlingRun, origin } = cause;
   const ended = (): void =>
-    whole.status === FULFILLED ? origin.whenSettled(succeeded) : failed(whole.result);
-  const part = (): void => (reply.status === FULFILLED ? whole.whenSettled(ended) : failed(reply.result));
+    settlingRun.status === FULFILLED ? origin.whenSettled(succeeded) : failed(settlingRun.result);
+  const part = (): void =>
+    reply.status === FULFILLED ? settlingRun.whenSettled(ended) : failed(reply.result);
   reply.whenSettled(part);
   return () => {
     reply.forget(part);
-    whole.forget(ended);
+    settlingRun.forget(ended);
     origin.forget(succeeded);
   };
 }

@@ -2,7 +2,7 @@
 const MICROTASKS_IN_A_ROW = 256;
 
 /** Runs a function once after the present turn, however often that is asked for meanwhile. */
-export class Soon {
+export class CoalescedTask {
   readonly #run: () => void;
   #asked: object | undefined;
   #runs = 0;
@@ -18,7 +18,7 @@ export class Soon {
   }
 
   /** @param delayMs - 0 for a microtask */
-  ask(delayMs = 0): void {
+  schedule(delayMs = 0): void {
     if (this.#asked !== undefined) return;
     const asked = (this.#asked = {});
     const run = (): void => {
@@ -38,10 +38,10 @@ export class Soon {
   }
 
   /** What is pending comes after `delayMs` at the latest. */
-  hasten(delayMs: number): void {
+  reschedule(delayMs: number): void {
     if (!this.pending || performance.now() + delayMs >= this.#dueMs) return;
     this.cancel();
-    this.ask(delayMs);
+    this.schedule(delayMs);
   }
 
   cancel(): void {

@@ -4,7 +4,7 @@ import type { Observable, Subscription } from "rxjs";
  * Iterates an Observable, keeping only the latest value that has not been read: a slow reader skips values, and memory stays flat.
  * Subscribes at the first `next()`; `break`, `return()`, the end and an error unsubscribe.
  */
-export function latestOf<T>(source$: Observable<T>): AsyncIterableIterator<T> {
+export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<T> {
   let subscription: Subscription | undefined;
   let unread: { readonly value: T } | undefined;
   /** Why there will be no more, if so. */

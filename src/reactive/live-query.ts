@@ -2,10 +2,10 @@ import { Observable } from "rxjs";
 import { abortOn } from "../core/delivery/abort.js";
 import type { Engine } from "../core/bus/engine.js";
 import type { Headers } from "../core/messages/envelope.js";
-import { guard } from "../core/util/guarded-observable.js";
+import { catchObserverErrors } from "../core/util/guarded-observable.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
 import { messageKey } from "../core/messages/message-key.js";
-import { latestOf } from "./latest-iterator.js";
+import { iterateLatest } from "./latest-iterator.js";
 import { SharedQuery } from "./shared-query.js";
 import { checkedOptions, Watcher, type WatchOptions } from "./watcher.js";
 
@@ -32,9 +32,9 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
     subscriber.add(() => live.leave(watcher));
     live.join(watcher);
   });
-  const live$ = guard(values$, (error) => report(`watch(${nameOf(typeOf(query))})`, error));
+  const live$ = catchObserverErrors(values$, (error) => report(`watch(${nameOf(typeOf(query))})`, error));
   return Object.assign(live$, {
-    [Symbol.asyncIterator]: () => latestOf(live$),
+    [Symbol.asyncIterator]: () => iterateLatest(live$),
   }) as unknown as LiveQuery<never>;
 }
 

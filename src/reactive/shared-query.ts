@@ -1,5 +1,7 @@
+import type { Closeable } from "../core/delivery/delivery-host.js";
+import type { RefreshOptions, Registration } from "../core/handlers/handler.js";
 import type { Observable, Subscription } from "rxjs";
-import { decided } from "../core/util/checks.js";
+import { syncBoolean } from "../core/checks.js";
 import { captureContext } from "../core/util/async-context.js";
 import { abortError } from "../core/delivery/abort.js";
 import type { Engine } from "../core/bus/engine.js";
@@ -7,10 +9,8 @@ import type { Headers } from "../core/messages/envelope.js";
 import { BusClosedError } from "../core/errors.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
-import type { Part } from "../core/pipeline/middleware.js";
-import type { RefreshOptions, Registration } from "../core/handlers/registry.js";
-import { same } from "../core/messages/deep-equal.js";
-import { Soon } from "./coalesced-task.js";
+import { deepEqual } from "../core/messages/deep-equal.js";
+import { CoalescedTask } from "./coalesced-task.js";
 import type { Watcher } from "./watcher.js";
 
 /** One time that the query is asked. */
@@ -20,7 +20,7 @@ interface Run {
 }
 
 /** What the watchers of one query have in common: never more than one run, and one subscription for each source of refreshes. */
-export class SharedQuery implements Part {
+export class SharedQuery implements Closeable {
   readonly #engine: Engine;
   readonly #query: object;
   readonly #headers: Headers | undefined;
@@ -29,7 +29,7 @@ export class SharedQuery implements Part {
   readonly #leaveRegistry: () => void;
   readonly #watchers = new Set<Watcher>();
   readonly #sources = new Map<Observable<unknown>, { watchers: number; subscription?: Subscription }>();
-  readonly #again: Soon;
+  readonly #again: CoalescedTask;
   /** As they were when it was asked last. */
   #handlers: readonly Registration[] | undefined;
   #declared:
@@ -53,7 +53,7 @@ export class SharedQuery implements Part {
     this.#leaveRegistry = engine.registry.whenRegistered(() => this.#registered());
     // Later runs belong to whoever began to watch, not to whoever caused a refresh.
     const scope = captureContext();
-    this.#again = new Soon(() => scope.runInAsyncScope(() => this.#ask()));
+    this.#again = new CoalescedTask(() => scope.runInAsyncScope(() => this.#ask()));
   }
 
   join(watcher: Watcher): void {
@@ -61,10 +61,10 @@ export class SharedQuery implements Part {
     // Before anything is asked: what changes from now on is in the result, or refreshes it.
     const { refreshOn } = watcher.options;
     if (refreshOn !== undefined) this.#listenTo(refreshOn);
-    this.#again.hasten(watcher.options.coalesceMs ?? 0);
+    this.#again.reschedule(watcher.options.coalesceMs ?? 0);
     if (this.#latest !== undefined) watcher.show(this.#latest.value, this.#version);
     else if (this.#run !== undefined || this.#again.pending || !this.#watchers.has(watcher)) return;
-    else if (this.#failing) this.#again.ask();
+    else if (this.#failing) this.#again.schedule();
     else this.#ask();
   }
 
@@ -118,7 +118,8 @@ export class SharedQuery implements Part {
       refreshOn &&
       this.#refreshOn(
         refreshOn,
-        (emission) => affects === undefined || decided(affects(emission, this.#query), "affects"),
+        (emission) =>
+          affects === undefined || syncBoolean(affects(emission, this.#query), "register()", "affects"),
       );
     this.#declared = { options, subscription };
   }
@@ -152,7 +153,7 @@ export class SharedQuery implements Part {
     } else if (!this.#again.pending) {
       let coalesceMs = Infinity;
       for (const { options } of this.#watchers) coalesceMs = Math.min(coalesceMs, options.coalesceMs ?? 0);
-      this.#again.ask(coalesceMs);
+      this.#again.schedule(coalesceMs);
     }
   }
 
@@ -199,7 +200,7 @@ export class SharedQuery implements Part {
     const watchers = [...this.#watchers];
     const latest = this.#latest;
     const compared = latest !== undefined && watchers.some(({ comparesContent }) => comparesContent);
-    if (!compared || !same(latest.value, value)) this.#version++;
+    if (!compared || !deepEqual(latest.value, value)) this.#version++;
     this.#latest = { value };
     this.#refreshIfOutdated();
     // Those that have left meanwhile are closed, and show nothing.

@@ -1,11 +1,11 @@
+import type { RefreshOptions } from "../core/handlers/handler.js";
 import type { Observable, Subscriber } from "rxjs";
 import { checkSignal } from "../core/delivery/abort.js";
 import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
 import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
 import { checkObject, refuse } from "../core/errors.js";
-import type { RefreshOptions } from "../core/handlers/registry.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
-import { decided } from "../core/util/checks.js";
+import { syncBoolean } from "../core/checks.js";
 
 export interface WatchOptions<R = unknown> {
   /** Whatever it emits, the query is asked again. Added to what the handler was registered with. @defaultValue none */
@@ -103,7 +103,7 @@ export class Watcher {
       return true;
     }
     try {
-      return decided(said, "distinct");
+      return syncBoolean(said, "watch()", "distinct");
     } catch (error) {
       // Rather shown once too often than withheld.
       this.#report("distinct", error);

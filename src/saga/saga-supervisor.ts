@@ -12,10 +12,10 @@ import {
   LoopDetectedError,
   SagaFailedError,
 } from "../core/errors.js";
-import { follow } from "../core/bus/after-handlers.js";
-import { guard } from "../core/util/guarded-observable.js";
+import { onHandled } from "../core/bus/after-handlers.js";
+import { catchObserverErrors } from "../core/util/guarded-observable.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
-import { nesting } from "../core/delivery/dispatch-depth.js";
+import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
 import {
   currentReaction,
@@ -116,10 +116,10 @@ export class SagaRunner {
     return this.#state ?? "running";
   }
 
-  readonly state$ = guard(this.#states, (error) => this.#report(error));
+  readonly state$ = catchObserverErrors(this.#states, (error) => this.#report(error));
 
   run(whenEnded: () => void): void {
-    this.#leave.add(follow(this.#engine, (event) => this.#arrived(event)));
+    this.#leave.add(onHandled(this.#engine, (event) => this.#arrived(event)));
     this.#leave.add(this.#engine.attach({ stop: () => this.#busClosed() }));
     this.#leave.add(whenEnded);
     // There will be no events, and nobody who tells of the end.
@@ -224,7 +224,7 @@ export class SagaRunner {
 
   #arrived(event: LiveDelivery): void {
     const reaction = reactionTo(event, this);
-    const { depth } = nesting;
+    const depth = dispatchDepth.current;
     if (!this.#busy && this.#life !== undefined) {
       this.#waiting.push({ reaction, depth, scope: NO_SCOPE });
       this.#deal();
@@ -244,19 +244,19 @@ export class SagaRunner {
   #deal(): void {
     if (this.#busy) return;
     this.#busy = true;
-    const { depth } = nesting;
+    const depth = dispatchDepth.current;
     try {
       while (this.#life !== undefined && this.#waiting.length > 0) {
         const life: Life = this.#life;
         const arrival = this.#waiting.shift()!;
         life.delivered++;
-        nesting.depth = arrival.depth;
+        dispatchDepth.current = arrival.depth;
         arrival.scope.runInAsyncScope(() =>
           reacting(arrival.reaction, () => life.events.next(arrival.reaction.event)),
         );
       }
     } finally {
-      nesting.depth = depth;
+      dispatchDepth.current = depth;
       this.#busy = false;
     }
   }

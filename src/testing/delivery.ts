@@ -3,7 +3,7 @@ import { checkSignal } from "../core/delivery/abort.js";
 import type { Clock } from "../core/util/clock.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import { LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { Owner } from "../core/delivery/delivery-host.js";
+import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import { checkedHeaders, Envelope, type MessageMeta } from "../core/messages/envelope.js";
 import { checkObject, refuse } from "../core/errors.js";
 import type { ResultOf } from "../core/messages/message.js";
@@ -60,7 +60,7 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
       refuse("options.clock", "is not a clock, which has a method now()");
     if (signal !== undefined) checkSignal(signal, "options.signal");
     const faults: Fault[] = [];
-    const owner: Owner = {
+    const host: DeliveryHost = {
       name: "TestBus",
       clock,
       ids: () => id,
@@ -69,12 +69,12 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
       attach: () => () => undefined,
       report: (fault) => void faults.push(fault),
     };
-    super(owner, message);
+    super(host, message);
     this.faults = faults;
     if (headers !== undefined) this.extras.headers = checkedHeaders(headers);
     if (causedBy !== undefined) {
       this.inherit(causedBy);
-      this.follow(causedBy);
+      this.cancelWith(causedBy);
     }
     if (signal !== undefined) this.abortOn(signal);
   }

@@ -1,5 +1,5 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
-import type { Owner } from "../delivery/delivery-host.js";
+import type { DeliveryHost } from "../delivery/delivery-host.js";
 
 /** Takes an event once its handlers have been called. */
 export type Follower = (event: LiveDelivery) => void;
@@ -10,12 +10,12 @@ interface Followers {
   readonly told: WeakSet<LiveDelivery>;
 }
 
-const byBus = new WeakMap<Owner, Followers>();
+const byBus = new WeakMap<DeliveryHost, Followers>();
 /** Over all buses, so that publishing costs nothing more where nobody follows. */
 let following = 0;
 
 /** Tells of each event of a bus, once; the returned function ends that. */
-export function follow(bus: Owner, follower: Follower): () => void {
+export function onHandled(bus: DeliveryHost, follower: Follower): () => void {
   let followers = byBus.get(bus);
   if (followers === undefined) byBus.set(bus, (followers = { all: new Set(), told: new WeakSet() }));
   followers.all.add(follower);
@@ -25,9 +25,9 @@ export function follow(bus: Owner, follower: Follower): () => void {
   };
 }
 
-export function tellFollowers(event: LiveDelivery): void {
+export function notifyHandled(event: LiveDelivery): void {
   if (following === 0) return;
-  const followers = byBus.get(event.owner);
+  const followers = byBus.get(event.host);
   if (followers === undefined || followers.told.has(event.origin)) return;
   followers.told.add(event.origin);
   for (const follower of [...followers.all]) follower(event);

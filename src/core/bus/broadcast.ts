@@ -1,5 +1,5 @@
 import { Observable, type Subscriber } from "rxjs";
-import { guard, type Report } from "../util/guarded-observable.js";
+import { catchObserverErrors, type Report } from "../util/guarded-observable.js";
 
 /**
  * A lean Subject whose writing side never leaves its owner, and whose reading side is guarded: what a subscriber does concerns nobody else.
@@ -16,7 +16,7 @@ export class Broadcast<T> {
 
   constructor(report: Report) {
     this.#report = report;
-    this.stream = guard(
+    this.stream = catchObserverErrors(
       new Observable((subscriber) => {
         if (this.#completed) return subscriber.complete();
         this.#subscribers.push(subscriber);

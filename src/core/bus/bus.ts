@@ -1,10 +1,11 @@
 import { Observable } from "rxjs";
 import { abortError } from "../delivery/abort.js";
 import type { Delivery } from "../delivery/delivery.js";
-import { Engine, type Kind } from "./engine.js";
+import { Engine, type BusKind } from "./engine.js";
 import type { Envelope } from "../messages/envelope.js";
 import { FULFILLED } from "../delivery/live-delivery.js";
-import { deliveriesOf } from "./stream-handler.js";
+import { checkOptions, type Checks } from "../checks.js";
+import { streamHandler } from "./stream-handler.js";
 import type { MessageType } from "../messages/message.js";
 import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
 import type { Fault, Outcome } from "../delivery/outcome.js";
@@ -15,7 +16,8 @@ export abstract class Bus {
   readonly #renew: () => Engine;
 
   /** @internal */
-  constructor(kind: Kind, options: BusOptions = {}) {
+  constructor(kind: BusKind, options: BusOptions = {}, rules: Checks<BusOptions>) {
+    checkOptions(`new ${new.target.name}()`, options, rules);
     this.#renew = () => new Engine(kind, options, new.target.name);
     this.#engine = this.#renew();
   }
@@ -52,8 +54,8 @@ export abstract class Bus {
   }
 
   /** @internal */
-  protected lane<M extends object, R>(type: MessageType<M>): Observable<Delivery<M, R>> {
-    return deliveriesOf(type, this.#engine.registry, this.#engine);
+  protected streamOf<M extends object, R>(type: MessageType<M>): Observable<Delivery<M, R>> {
+    return streamHandler(type, this.#engine.registry, this.#engine);
   }
 
   /** @internal The cold form: subscribing sends, unsubscribing aborts. */

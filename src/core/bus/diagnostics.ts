@@ -1,7 +1,7 @@
+import type { Step } from "../pipeline/form.js";
 import { FULFILLED, type LiveDelivery } from "../delivery/live-delivery.js";
 import type { Envelope } from "../messages/envelope.js";
 import type { MessageKind } from "../messages/message.js";
-import type { Step } from "../pipeline/middleware.js";
 
 /**
  * What subscribers of `node:diagnostics_channel` get about a message: one object from its start to its end.
@@ -107,7 +107,7 @@ class Diagnosed implements DiagnosedMessage {
   declare error?: unknown;
 
   constructor(delivery: LiveDelivery) {
-    this.bus = delivery.owner.name;
+    this.bus = delivery.host.name;
     this.#delivery = delivery;
   }
 

@@ -1,3 +1,4 @@
+import type { Step } from "../pipeline/form.js";
 import { monotonicNow, systemClock, type Clock } from "../util/clock.js";
 import { Closing } from "./closing.js";
 import { checkSignal } from "../delivery/abort.js";
@@ -12,27 +13,23 @@ import {
 import { checkedIds } from "../util/ids.js";
 import { InFlight } from "./in-flight.js";
 import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
-import type { Owner } from "../delivery/delivery-host.js";
+import type { DeliveryHost, Closeable } from "../delivery/delivery-host.js";
 import { nameOf, typeOf, type MessageKind } from "../messages/message.js";
-import { middlewareName, type Middleware, type Part, type Step } from "../pipeline/middleware.js";
-import { nesting } from "../delivery/dispatch-depth.js";
+import { middlewareName, type Middleware } from "../pipeline/middleware.js";
+import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import { Observers } from "./observers.js";
-import {
-  checkBusOptions,
-  type BusDescription,
-  type BusOptions,
-  type CloseReport,
-  type DispatchOptions,
-} from "./options.js";
+import { type BusDescription, type BusOptions, type CloseReport, type DispatchOptions } from "./options.js";
 import type { Fault, Outcome } from "../delivery/outcome.js";
-import { build, checkMiddleware } from "../pipeline/compose.js";
-import { callHandler, checkKind, HandlerRegistry, registrationOf, type Registration } from "../handlers/registry.js";
+import { compose, checkMiddleware } from "../pipeline/compose.js";
+import { registrationOf } from "../handlers/check-handler.js";
+import type { Registration } from "../handlers/handler.js";
+import { checkKind, HandlerRegistry } from "../handlers/registry.js";
 import type { Take } from "../delivery/consume-stream.js";
-import { stackHasRoom } from "../delivery/stack.js";
+import { hasStackRoom } from "../delivery/stack.js";
 import { isThenable } from "../util/thenable.js";
 
 /** In what the three kinds of bus differ. */
-export interface Kind {
+export interface BusKind {
   readonly kind: MessageKind;
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
@@ -41,21 +38,16 @@ export interface Kind {
   readonly handle: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
 }
 
-/** Calls the one handler of a command or query. */
-export function callTheOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  return callHandler(handlers[0]!, delivery);
-}
-
 /** How a message is sent other than by `dispatch`. */
-export interface Manner {
+export interface SendOptions {
   /** Takes the values of a stream one by one. */
   readonly take?: Take;
   /** Takes the accepted delivery instead of the pipeline, which it may run later. */
-  readonly keep?: (delivery: LiveDelivery, run: Step) => unknown;
+  readonly defer?: (delivery: LiveDelivery, run: Step) => unknown;
 }
 
 /** What all buses are underneath: admission, the pipeline, the messages in flight, the observers, closing. */
-export class Engine implements Owner {
+export class Engine implements DeliveryHost {
   readonly name: string;
   readonly kind: MessageKind;
   readonly returnsValue: boolean;
@@ -63,7 +55,7 @@ export class Engine implements Owner {
   readonly ids: () => string;
   readonly registry: HandlerRegistry;
   readonly observers: Observers;
-  readonly #kind: Kind;
+  readonly #kind: BusKind;
   readonly #maxDepth: number;
   /** From what depth on it is looked at more closely. */
   readonly #deep: number;
@@ -71,14 +63,13 @@ export class Engine implements Owner {
   readonly #diagnostics: ReturnType<typeof channelOf>;
   readonly #inFlight = new InFlight();
   /** What the bus has open besides messages, such as operators that hold some. */
-  readonly #parts = new Set<Part>();
+  readonly #parts = new Set<Closeable>();
   #middleware: readonly Middleware[] = [];
   #run!: Step;
   #used = false;
   #closing: Closing | undefined = undefined;
 
-  constructor(kind: Kind, options: BusOptions, name: string) {
-    checkBusOptions(options);
+  constructor(kind: BusKind, options: BusOptions, name: string) {
     this.#kind = kind;
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
@@ -107,14 +98,14 @@ export class Engine implements Owner {
     for (const [index, item] of middleware.entries()) checkMiddleware(item, `middleware[${index}]`);
     this.#middleware = [...this.#middleware, ...middleware];
     for (const part of this.#parts) part.stop();
-    this.#run = build(this.#middleware, this.#toHandler, {
-      owner: this,
+    this.#run = compose(this.#middleware, this.#toHandler, {
+      host: this,
       outermost: true,
       attach: (part) => this.attach(part),
     });
   }
 
-  attach(part: Part): () => void {
+  attach(part: Closeable): () => void {
     this.#parts.add(part);
     return () => this.#parts.delete(part);
   }
@@ -122,7 +113,7 @@ export class Engine implements Owner {
   // One message ----------------------------------------------------------------------------------------------------
 
   /** Runs a message up to its first suspension. Never throws: the delivery is rejected instead. */
-  send(message: object, options?: DispatchOptions, manner?: Manner): LiveDelivery {
+  send(message: object, options?: DispatchOptions, manner?: SendOptions): LiveDelivery {
     let handlers: readonly Registration[] | undefined;
     try {
       handlers = this.registry.find(message);
@@ -135,14 +126,18 @@ export class Engine implements Owner {
       options !== undefined ||
       manner !== undefined ||
       this.#closing !== undefined ||
-      (nesting.depth >= this.#deep && this.#tooDeep())
+      (dispatchDepth.current >= this.#deep && this.#tooDeep())
     )
       return this.#sendChecked(delivery, options ?? {}, manner);
     this.#process(delivery, this.#run);
     return delivery;
   }
 
-  #sendChecked(delivery: LiveDelivery, options: DispatchOptions, manner: Manner | undefined): LiveDelivery {
+  #sendChecked(
+    delivery: LiveDelivery,
+    options: DispatchOptions,
+    manner: SendOptions | undefined,
+  ): LiveDelivery {
     let headers, causedBy: DispatchOptions["causedBy"], signal: AbortSignal | undefined;
     try {
       ({ headers, causedBy, signal } = options);
@@ -157,17 +152,17 @@ export class Engine implements Owner {
       delivery.fail(error);
       return delivery;
     }
-    const { take, keep } = manner ?? {};
+    const { take, defer } = manner ?? {};
     if (take !== undefined) {
       delivery.extras.streaming = true;
       delivery.extras.values = take;
     }
     this.#process(delivery, (delivery) => {
       // Accepted by now: what is cancelled before it begins has an outcome, too.
-      if (causedBy !== undefined) delivery.follow(causedBy);
+      if (causedBy !== undefined) delivery.cancelWith(causedBy);
       if (signal !== undefined) delivery.abortOn(signal);
       if (!delivery.pending) return undefined;
-      return keep === undefined ? this.#run(delivery) : keep(delivery, this.#run);
+      return defer === undefined ? this.#run(delivery) : defer(delivery, this.#run);
     });
     return delivery;
   }
@@ -183,14 +178,14 @@ export class Engine implements Owner {
     // While closing, what is in flight may still cause what it needs to finish.
     const partOfWork = this.#closing?.over === false && causedBy instanceof LiveDelivery && causedBy.pending;
     if (this.#closing !== undefined && !partOfWork) throw new BusClosedError(this.name, typeName);
-    if (nesting.depth >= this.#deep && this.#tooDeep())
-      throw new DispatchDepthExceededError(this.name, typeName, nesting.depth);
+    if (dispatchDepth.current >= this.#deep && this.#tooDeep())
+      throw new DispatchDepthExceededError(this.name, typeName, dispatchDepth.current);
     delivery.handlers ??= this.#handlersOf(message);
   }
 
   /** A kilobyte of the stack for each middleware is usual. */
   #tooDeep(): boolean {
-    return nesting.depth >= this.#maxDepth || !stackHasRoom(4 + 2 * this.#middleware.length);
+    return dispatchDepth.current >= this.#maxDepth || !hasStackRoom(4 + 2 * this.#middleware.length);
   }
 
   #handlersOf(message: object): readonly Registration[] {
@@ -211,8 +206,8 @@ export class Engine implements Owner {
   }
 
   #process(delivery: LiveDelivery, step: Step): void {
-    const { depth } = nesting;
-    delivery.depth = nesting.depth = depth + 1;
+    const depth = dispatchDepth.current;
+    delivery.depth = dispatchDepth.current = depth + 1;
     this.#inFlight.count++;
     this.#used = true;
     const { messages, outcomes } = this.observers;
@@ -227,7 +222,7 @@ export class Engine implements Owner {
       // Only the stack can overflow here: everything that others wrote is called by those who catch what it throws.
       delivery.fail(error);
     }
-    nesting.depth = depth;
+    dispatchDepth.current = depth;
     if (delivery.pending) this.#inFlight.join(delivery);
   }
 
@@ -242,7 +237,7 @@ export class Engine implements Owner {
   }
 
   #tellOutcome(delivery: LiveDelivery): void {
-    const { envelope, status, result, tries: attempts } = delivery;
+    const { envelope, status, result, attempts: attempts } = delivery;
     let durationMs = NaN;
     try {
       durationMs = delivery.elapsedMs();
@@ -250,16 +245,16 @@ export class Engine implements Owner {
       // A clock that somebody injected: the message has ended all the same.
       this.report({ kind: "observer", source: `clock of ${this.name}`, error });
     }
-    const { depth } = nesting;
+    const depth = dispatchDepth.current;
     // What an observer of this outcome causes is one deeper, however long the message took.
-    nesting.depth = Math.max(depth, delivery.depth);
+    dispatchDepth.current = Math.max(depth, delivery.depth);
     this.observers.deliver<Outcome>(
       this.observers.outcomes,
       status === FULFILLED
         ? { status: "fulfilled", value: result, envelope, durationMs, attempts }
         : { status: "rejected", reason: result, envelope, durationMs, attempts },
     );
-    nesting.depth = depth;
+    dispatchDepth.current = depth;
   }
 
   report(fault: Fault): void {

@@ -1,7 +1,7 @@
 import { Broadcast } from "./broadcast.js";
-import { complain } from "../util/report-unhandled.js";
+import { reportUnhandled } from "../util/report-unhandled.js";
 import type { Envelope } from "../messages/envelope.js";
-import { nesting } from "../delivery/dispatch-depth.js";
+import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import type { Fault, Outcome } from "../delivery/outcome.js";
 
 interface Notification {
@@ -30,12 +30,12 @@ export class Observers {
     this.messages = new Broadcast(observer("messages$"));
     this.outcomes = new Broadcast(observer("outcomes$"));
     // A failing observer of faults$ cannot be told on faults$.
-    this.faults = new Broadcast((error) => complain(name, error));
+    this.faults = new Broadcast((error) => reportUnhandled(name, error));
   }
 
   report(fault: Fault): void {
     if (this.faults.observed) this.deliver(this.faults, fault);
-    else if (fault.error !== undefined) complain(this.#name, fault.error);
+    else if (fault.error !== undefined) reportUnhandled(this.#name, fault.error);
   }
 
   complete(): void {
@@ -43,7 +43,7 @@ export class Observers {
   }
 
   deliver<T>(to: Broadcast<T>, value: T): void {
-    const { depth } = nesting;
+    const depth = dispatchDepth.current;
     if (this.#delivering) {
       this.#queue.push({ to, value, depth });
       return;
@@ -54,12 +54,12 @@ export class Observers {
       // Not shift(): this may be as long as the dispatches that one observer makes.
       for (let index = 0; index < this.#queue.length; index++) {
         const next = this.#queue[index]!;
-        nesting.depth = next.depth;
+        dispatchDepth.current = next.depth;
         next.to.next(next.value);
       }
     } finally {
       if (this.#queue.length > 0) this.#queue.length = 0;
-      nesting.depth = depth;
+      dispatchDepth.current = depth;
       this.#delivering = false;
     }
   }

@@ -1,10 +1,11 @@
+import type { Handler } from "../handlers/handler.js";
 import type { Clock } from "../util/clock.js";
 import type { Cause } from "../delivery/delivery.js";
 import type { Headers } from "../messages/envelope.js";
-import { checkObject, refuse } from "../errors.js";
+import { aFunction, anArray, aText, check, withMethods, type Checks } from "../checks.js";
 import type { MessageKind } from "../messages/message.js";
 import type { Middleware } from "../pipeline/middleware.js";
-import type { Handler, HandlerRegistry } from "../handlers/registry.js";
+import type { HandlerRegistry } from "../handlers/registry.js";
 
 /** What all buses can be told when they are made. */
 export interface BusOptions {
@@ -24,20 +25,17 @@ export interface BusOptions {
   readonly ids?: () => string;
 }
 
-/** Where the bus is made, not at its first message. @throws InvalidMessageError */
-export function checkBusOptions(options: BusOptions): void {
-  checkObject(options, "options");
-  const { middleware, registry, clock, ids } = options;
-  const check = (option: keyof BusOptions, right: boolean, what: string): void => {
-    if (!right && options[option] != null) refuse(`options.${option}`, `is not ${what}`);
-  };
-  check("middleware", Array.isArray(middleware), "an array of middleware");
-  check("registry", typeof registry?.adopt === "function", "a HandlerRegistry");
-  check("maxDepth", options.maxDepth! >= 1, "a number from 1");
-  check("clock", typeof clock?.now === "function", "a clock, which has a method now()");
-  check("name", typeof options.name === "string", "a text");
-  check("ids", typeof ids === "function", "a function");
-}
+/** The rules for the options of all buses; a bus with more options adds its own. */
+export const BUS_OPTIONS: Checks<BusOptions> = {
+  middleware: anArray,
+  registry: withMethods("a HandlerRegistry", "register", "has"),
+  // Checked as a handler, whose errors say more.
+  fallback: check("a handler", () => true),
+  name: aText,
+  maxDepth: check("a number from 1", (value) => (value as number) >= 1),
+  clock: withMethods("a clock, which has a method now()", "now"),
+  ids: aFunction,
+};
 
 export interface DispatchOptions {
   /** Aborting it rejects the dispatch with its reason at once, and aborts the handler's `signal`. */

@@ -2,7 +2,7 @@ import { Observable, Subject, type Subscription } from "rxjs";
 import type { Delivery } from "../delivery/delivery.js";
 import type { Engine } from "./engine.js";
 import { HandlerStoppedError } from "../errors.js";
-import { guard } from "../util/guarded-observable.js";
+import { catchObserverErrors } from "../util/guarded-observable.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { nameOf, type MessageType } from "../messages/message.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
@@ -11,16 +11,16 @@ import type { HandlerRegistry } from "../handlers/registry.js";
  * The deliveries of one type as a stream: whoever subscribes is the handler, and settles each delivery.
  * What it leaves unsettled when it ends is rejected, and the type is free again.
  */
-export function deliveriesOf<M extends object, R>(
+export function streamHandler<M extends object, R>(
   type: MessageType<M>,
   registry: HandlerRegistry,
-  owner: Engine,
+  host: Engine,
 ): Observable<Delivery<M, R>> {
   const name = `deliveries(${nameOf(type)})`;
 
   const lane = new Observable<Delivery<M, R>>((subscriber) => {
     // It would never hear of the end.
-    if (owner.closed) return subscriber.complete();
+    if (host.closed) return subscriber.complete();
     const subject = new Subject<LiveDelivery>();
     const unsettled = new Set<LiveDelivery>();
     let registration: Subscription;
@@ -42,7 +42,7 @@ export function deliveriesOf<M extends object, R>(
       subscriber.error(error);
       return undefined;
     }
-    const detach = owner.attach({ stop: () => subscriber.complete() });
+    const detach = host.attach({ stop: () => subscriber.complete() });
     subject.subscribe(subscriber as never);
     return () => {
       detach();
@@ -50,15 +50,15 @@ export function deliveriesOf<M extends object, R>(
       if (unsettled.size === 0) return;
       const error = new HandlerStoppedError(nameOf(type));
       for (const delivery of unsettled) delivery.reject(error);
-      owner.report({ kind: "handler", source: name, error });
+      host.report({ kind: "handler", source: name, error });
     };
   });
 
   // A handler that throws on a delivery, or on a batch of them, has answered: nobody else will.
-  return guard(lane, (error, value) => {
+  return catchObserverErrors(lane, (error, value) => {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
       if (item instanceof Object && "reject" in item) (item as Delivery).reject(error);
     }
-    owner.report({ kind: "observer", source: name, error });
+    host.report({ kind: "observer", source: name, error });
   });
 }

@@ -1,3 +1,4 @@
+import type { Registration } from "../handlers/handler.js";
 import { Observable } from "rxjs";
 import type { AsyncScope } from "../util/async-context.js";
 import { abortOn, checkSignal, isAbortError, type Abortable } from "./abort.js";
@@ -13,10 +14,9 @@ import {
 } from "../messages/envelope.js";
 import { asError, InvalidMessageError } from "../errors.js";
 import { Extras } from "./extras.js";
-import { guard } from "../util/guarded-observable.js";
+import { catchObserverErrors } from "../util/guarded-observable.js";
 import { nameOf, typeOf, versionOf } from "../messages/message.js";
-import type { Owner } from "./delivery-host.js";
-import type { Registration } from "../handlers/registry.js";
+import type { DeliveryHost } from "./delivery-host.js";
 import { consume, isStream, type Take } from "./consume-stream.js";
 import { asPromise, isThenable } from "../util/thenable.js";
 
@@ -30,7 +30,7 @@ export const LATER = Symbol("later");
 
 /** The one implementation of {@link Delivery}. */
 export class LiveDelivery<M extends object = object> implements Delivery<M>, Abortable {
-  declare readonly owner: Owner;
+  declare readonly host: DeliveryHost;
   declare readonly message: M;
   /** Whoever holds the reply: this delivery, or the one that {@link with} was called on. */
   declare readonly reply: LiveDelivery;
@@ -47,7 +47,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   declare previous: LiveDelivery | undefined;
   declare following: LiveDelivery | undefined;
   /** The envelope, once somebody has looked. */
-  declare seen: Envelope | undefined;
+  declare madeEnvelope: Envelope | undefined;
   declare private more: Extras | undefined;
   /** What waits for the end; most have one or none. */
   declare private hooks: (() => void) | (() => void)[] | undefined;
@@ -55,8 +55,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   declare private refuse: ((reason: unknown) => void) | undefined;
 
   // Declared above and assigned here: fields that are defined first and assigned then cost a fifth of a dispatch.
-  constructor(owner: Owner, message: M, handlers?: readonly Registration[], reply?: LiveDelivery) {
-    this.owner = owner;
+  constructor(host: DeliveryHost, message: M, handlers?: readonly Registration[], reply?: LiveDelivery) {
+    this.host = host;
     this.message = message;
     this.reply = reply ?? this;
     this.handlers = handlers;
@@ -66,7 +66,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     this.startedMs = undefined;
     this.previous = undefined;
     this.following = undefined;
-    this.seen = undefined;
+    this.madeEnvelope = undefined;
     this.more = undefined;
     this.hooks = undefined;
     this.fulfil = undefined;
@@ -74,10 +74,14 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   /** The delivery of an envelope, perhaps from elsewhere: its message under its own metadata. */
-  static of(owner: Owner, envelope: Envelope, handlers: readonly Registration[] | undefined): LiveDelivery {
-    const delivery = new LiveDelivery(owner, envelope.payload, handlers);
+  static of(
+    host: DeliveryHost,
+    envelope: Envelope,
+    handlers: readonly Registration[] | undefined,
+  ): LiveDelivery {
+    const delivery = new LiveDelivery(host, envelope.payload, handlers);
     const { id, correlationId, causationId, headers } = envelope.meta;
-    delivery.seen = envelope;
+    delivery.madeEnvelope = envelope;
     Object.assign(delivery.extras, { id, correlationId, causationId, headers });
     return delivery;
   }
@@ -90,6 +94,11 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   get pending(): boolean {
     return this.reply.status === PENDING;
+  }
+
+  /** A bus has let the message in: it will have exactly one outcome. */
+  get accepted(): boolean {
+    return this.reply.depth > 0;
   }
 
   resolve(value?: unknown): void {
@@ -112,8 +121,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
     if (reply.status !== PENDING) return;
     const accepted = reply.depth > 0;
     reply.status = status;
-    reply.result = accepted && status === FULFILLED && !reply.owner.returnsValue ? undefined : result;
-    if (accepted) reply.owner.ended(reply);
+    reply.result = accepted && status === FULFILLED && !reply.host.returnsValue ? undefined : result;
+    if (accepted) reply.host.ended(reply);
     if (reply.fulfil !== undefined) {
       if (status === FULFILLED) reply.fulfil(reply.result);
       else reply.refuse!(result);
@@ -193,8 +202,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
       reply.whenSettled(tell);
       return () => reply.forget(tell);
     });
-    return guard(settled, (error) =>
-      this.owner.report({ kind: "observer", source: `settled$ of ${this.typeName}`, error }),
+    return catchObserverErrors(settled, (error) =>
+      this.host.report({ kind: "observer", source: `settled$ of ${this.typeName}`, error }),
     );
   }
 
@@ -251,7 +260,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   /** Which values of a stream make the reply. */
   get take(): Take {
-    return this.owner.returnsValue ? "first" : "none";
+    return this.host.returnsValue ? "first" : "none";
   }
 
   /** Whether a stream is handed up as it is: under `ask$`. */
@@ -261,7 +270,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   /** Work that was not stopped by the end of its message is reported; that it stopped, with whatever error of cancellation, is no news. */
   private late(error?: unknown): void {
-    this.owner.report({ kind: "late", source: this.typeName, error, envelope: this.origin.envelope });
+    this.host.report({ kind: "late", source: this.typeName, error, envelope: this.origin.envelope });
   }
 
   /** What work failed with that nobody waits for. */
@@ -326,14 +335,14 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   /** What came in an envelope, and was told more when it was sent, has another one from then on. */
   private restate(): void {
-    if (this.seen === undefined) return;
+    if (this.madeEnvelope === undefined) return;
     const { causationId, correlationId = this.id, headers = NO_HEADERS } = this.extras;
-    const meta = Object.freeze({ ...this.seen.meta, causationId, correlationId, headers });
-    this.seen = new Envelope(this.message, undefined, meta);
+    const meta = Object.freeze({ ...this.madeEnvelope.meta, causationId, correlationId, headers });
+    this.madeEnvelope = new Envelope(this.message, undefined, meta);
   }
 
   /** Is cancelled together with the cause, as long as both are in flight. */
-  follow(cause: Cause): void {
+  cancelWith(cause: Cause): void {
     if (cause instanceof LiveDelivery) {
       if (cause.pending) this.extras.cause = cause.origin;
       cause.abortWith(this);
@@ -362,14 +371,14 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   /** What decides how the work for this delivery ends: the run that others wait for, too, or else the dispatch. */
-  get whole(): LiveDelivery {
+  get settlingRun(): LiveDelivery {
     return this.reply.more?.run ?? this.origin;
   }
 
   with<N extends object>(message: N): LiveDelivery<N> {
     if (message == null)
       throw new InvalidMessageError("delivery.with() takes a message, in place of this one.");
-    return new LiveDelivery(this.owner, message, this.handlersOf(message), this.reply);
+    return new LiveDelivery(this.host, message, this.handlersOf(message), this.reply);
   }
 
   fork(message: M = this.message): LiveDelivery<M> {
@@ -381,7 +390,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   /** A fork that is not cancelled together with this delivery, for work that others wait for, too. */
   detached(message: M = this.message): LiveDelivery<M> {
-    const fork = new LiveDelivery(this.owner, message, this.handlersOf(message));
+    const fork = new LiveDelivery(this.host, message, this.handlersOf(message));
     const { extras } = fork;
     extras.origin = this.origin;
     extras.run = fork;
@@ -409,7 +418,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   /** How often it has been tried in all. */
-  get tries(): number {
+  get attempts(): number {
     return 1 + (this.origin.more?.retries ?? 0);
   }
 
@@ -422,11 +431,11 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
   }
 
   get envelope(): Envelope<M> {
-    return (this.seen ??= new Envelope(this.message, this)) as Envelope<M>;
+    return (this.madeEnvelope ??= new Envelope(this.message, this)) as Envelope<M>;
   }
 
   get id(): string {
-    return (this.origin.extras.id ??= this.owner.ids());
+    return (this.origin.extras.id ??= this.host.ids());
   }
 
   get correlationId(): string {
@@ -435,15 +444,15 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Abo
 
   /** Monotonic milliseconds since acceptance, or since the first look; `NaN` if nobody ever looked before. */
   elapsedMs(): number {
-    return monotonicNow(this.owner.clock) - (this.reply.startedMs ?? NaN);
+    return monotonicNow(this.host.clock) - (this.reply.startedMs ?? NaN);
   }
 
   /** @internal Called by the envelope, for its first reader. */
   meta(): MessageMeta {
-    const { origin, owner, id, correlationId } = this;
+    const { origin, host, id, correlationId } = this;
     const type = typeOf(this.message);
     const [name, version] = [nameOf(type), versionOf(type)];
-    const time = wallTime(owner.clock, (origin.startedMs ??= monotonicNow(owner.clock)));
+    const time = wallTime(host.clock, (origin.startedMs ??= monotonicNow(host.clock)));
     const { causationId, headers = NO_HEADERS } = origin.extras;
     return Object.freeze({ id, name, version, time, correlationId, causationId, headers });
   }

@@ -1,41 +1,20 @@
-import { Subscription, type Observable } from "rxjs";
-import type { HandlerContext } from "../delivery/delivery.js";
+import { Subscription } from "rxjs";
 import {
   HandlerAlreadyRegisteredError,
   HandlerNotFoundError,
   InvalidHandlerError,
   InvalidMessageError,
 } from "../errors.js";
-import type { LiveDelivery } from "../delivery/live-delivery.js";
-import { checkClass, kindOf, nameOf, typeOf, type MessageKind, type MessageType } from "../messages/message.js";
-import { consume, isStream } from "../delivery/consume-stream.js";
-import { isThenable } from "../util/thenable.js";
-
-/** A function of the message and its context. Async functions and Observables are awaited; generators are refused. */
-export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => R;
-
-/** A function, or an object with a `handle` method, which is looked up at each message and called on the object. */
-export type Handler<M = never, R = unknown> =
-  HandlerFunction<M, R> | { handle(message: M, context: HandlerContext<M>): R };
-
-/** What a query handler is registered with to keep its watchers up to date. */
-export interface RefreshOptions<Q = object, E = unknown> {
-  /** Whatever it emits, watched queries of the type are asked again. */
-  readonly refreshOn?: Observable<E>;
-  /** Whether an emission concerns a query. @defaultValue every one does */
-  readonly affects?: (emission: E, query: Q) => boolean;
-}
-
-/** A registered handler, ready to run. */
-export interface Registration {
-  /** As it was given to `register`. */
-  readonly handler: unknown;
-  readonly name: string;
-  /** When the results of a query change. */
-  readonly refresh?: RefreshOptions<never, never>;
-  /** A function, whichever form the handler has. */
-  readonly call: HandlerFunction<never, unknown>;
-}
+import {
+  checkClass,
+  kindOf,
+  nameOf,
+  typeOf,
+  type MessageKind,
+  type MessageType,
+} from "../messages/message.js";
+import { registrationOf } from "./check-handler.js";
+import type { Handler, RefreshOptions, Registration } from "./handler.js";
 
 /**
  * Message type → handler, by identity of the class. May be shared between buses of one kind; the first bus decides which.
@@ -177,51 +156,4 @@ export function checkKind(type: MessageType, kind: MessageKind): void {
         messageType: nameOf(type),
       },
     );
-}
-
-/** Calls a handler. Returns a value, a promise, or a stream under `ask$`; or throws. */
-export function callHandler({ call }: Registration, delivery: LiveDelivery): unknown {
-  const result = call(delivery.message as never, delivery as LiveDelivery<never>);
-  // Whatever looks at it from here on may count on a promise: thenables may run again at each look.
-  if (result instanceof Promise) return result;
-  if (isThenable(result)) return Promise.resolve(result);
-  return isStream(result) && !delivery.streaming ? consume(result, delivery, delivery.take) : result;
-}
-
-/** @internal `what` is for the errors. @throws InvalidHandlerError */
-export function registrationOf(what: string, handler: Handler, messageType?: string): Registration {
-  const call = checkedHandler(what, handler, messageType);
-  const { name } = typeof handler === "function" ? handler : (handler.constructor ?? {});
-  return { handler, name: name || "(anonymous)", call };
-}
-
-function checkedHandler(
-  what: string,
-  handler: Handler,
-  messageType?: string,
-): HandlerFunction<never, unknown> {
-  const refuse = (problem: string): never => {
-    throw new InvalidHandlerError(`${what} ${problem}.`, { messageType });
-  };
-  if (typeof handler !== "function") {
-    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function") {
-      refuse(
-        `is ${handler === null ? "null" : `a value of type ${typeof handler}`}; pass a function or an object with a handle method`,
-      );
-    }
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- looked at, not called
-    refuseGenerator(handler.handle, refuse);
-    return (message, context) => handler.handle(message, context);
-  }
-  refuseGenerator(handler, refuse);
-  if (/^class\b/.test(Function.prototype.toString.call(handler)))
-    refuse("is a class; pass an instance with a handle method");
-  return handler;
-}
-
-function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {
-  // Calling a generator function runs nothing of it: the handler would silently do nothing.
-  if (Object.prototype.toString.call(fn).endsWith("GeneratorFunction]")) {
-    refuse("is a generator function; return an Observable or an async iterable instead");
-  }
 }

@@ -1,4 +1,4 @@
-import { isPlain, showsAll } from "./hidden-state.js";
+import { isPlainObject, hasOnlyVisibleState } from "./hidden-state.js";
 
 /** To look for fields beside the bytes takes a name for each of them. */
 const MOST_BYTES = 65_536;
@@ -8,7 +8,7 @@ const MOST_BYTES = 65_536;
  * enumerable fields, Maps by key, Sets by member, Dates by time, up to 64 KiB of bytes one by one. Everything else, and what lies deeper than
  * 64 levels, is not the same: rather shown once too often than withheld.
  */
-export function same(a: unknown, b: unknown): boolean {
+export function deepEqual(a: unknown, b: unknown): boolean {
   try {
     return compare(a, b, 64);
   } catch {
@@ -38,7 +38,7 @@ function sameContent(a: object, b: object, prototype: object | null, inside: Com
     return isOfPlatform(prototype!) && sameBytes(bytesOf(a), bytesOf(b as ArrayBufferView));
   // Of any realm: the prototype of arrays is an array.
   if (Array.isArray(a)) return Array.isArray(prototype) && a.length === (b as unknown[]).length;
-  return showsAll(prototype) && (isPlain(a) || hasFields(a));
+  return hasOnlyVisibleState(prototype) && (isPlainObject(a) || hasFields(a));
 }
 
 /** Without any there is nothing to go by. */

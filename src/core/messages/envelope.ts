@@ -1,6 +1,6 @@
 import { uniqueId, systemClock } from "../util/clock.js";
 import { checkObject, InvalidMessageError, refuse } from "../errors.js";
-import { isFieldsOnly, isPlain, showsAll } from "./hidden-state.js";
+import { isFieldsOnly, isPlainObject, hasOnlyVisibleState } from "./hidden-state.js";
 import { attempt, fromJson, limits, parseJson, toJson } from "./payload-json.js";
 import { checkClass, nameOf, typeOf, versionOf, type MessageType } from "./message.js";
 import { asInstance, parsed } from "../util/standard-schema.js";
@@ -166,7 +166,7 @@ export function envelopeOf(cause: unknown, path: string): Envelope {
 /** @internal A frozen copy, so that the caller's object can change without changing the message. */
 export function checkedHeaders(headers: Headers): Headers {
   // Of plain objects only: of a Headers of fetch, or a Map, nothing would be left.
-  if (typeof headers !== "object" || headers === null || Array.isArray(headers) || !isPlain(headers))
+  if (typeof headers !== "object" || headers === null || Array.isArray(headers) || !isPlainObject(headers))
     refuse("meta.headers", "is not a plain object of strings");
   const entries = Object.entries(headers);
   if (entries.length > limits.headers) refuse("meta.headers", `has more than ${limits.headers} entries`);
@@ -261,7 +261,7 @@ function instantiate<M extends object>(data: unknown, type: MessageType<M> & Rea
   }
   if (value instanceof type) return value;
   if (!isFieldsOnly(value)) refuse("payload", "is not an object with fields");
-  if (!showsAll(type.prototype as object))
+  if (!hasOnlyVisibleState(type.prototype as object))
     refuse("payload", "cannot be made of its fields alone; give the class a static fromJSON(payload)");
   return asInstance(value, type);
 }

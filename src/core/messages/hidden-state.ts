@@ -7,12 +7,12 @@ export function isFieldsOnly(value: unknown): value is object {
     typeof value === "object" &&
     value !== null &&
     !Array.isArray(value) &&
-    showsAll(Object.getPrototypeOf(value) as object | null)
+    hasOnlyVisibleState(Object.getPrototypeOf(value) as object | null)
   );
 }
 
 /** Plain data of any realm: the prototype of plain objects is the one that has none itself. */
-export function isPlain(value: object): boolean {
+export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
@@ -20,14 +20,14 @@ export function isPlain(value: object): boolean {
 const known = new WeakMap<object, boolean>();
 
 /** The same of all objects with one prototype. */
-export function showsAll(prototype: object | null): boolean {
+export function hasOnlyVisibleState(prototype: object | null): boolean {
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return true;
   let shows = known.get(prototype);
   if (shows === undefined) {
     const type: unknown = Object.hasOwn(prototype, "constructor") && prototype.constructor;
     shows =
       !(typeof type === "function" && hides(Function.prototype.toString.call(type))) &&
-      showsAll(Object.getPrototypeOf(prototype) as object | null);
+      hasOnlyVisibleState(Object.getPrototypeOf(prototype) as object | null);
     known.set(prototype, shows);
   }
   return shows;

@@ -1,4 +1,4 @@
-import { showsAll } from "./hidden-state.js";
+import { hasOnlyVisibleState } from "./hidden-state.js";
 import { nameOf, typeOf } from "./message.js";
 
 /**
@@ -128,7 +128,7 @@ const kinds = new WeakMap<object, Kind>();
 function kindOf(value: object, prototype: object | null): Kind {
   let kind = prototype === null ? undefined : kinds.get(prototype);
   if (kind === undefined) {
-    const plain = !(prototype !== null && "toJSON" in prototype) && showsAll(prototype);
+    const plain = !(prototype !== null && "toJSON" in prototype) && hasOnlyVisibleState(prototype);
     kind = { name: typeKey(typeOf(value)), plain };
     if (prototype !== null) kinds.set(prototype, kind);
   }

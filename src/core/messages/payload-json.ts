@@ -1,5 +1,5 @@
 import { InvalidMessageError, refuse } from "../errors.js";
-import { isFieldsOnly, isPlain } from "./hidden-state.js";
+import { isFieldsOnly, isPlainObject } from "./hidden-state.js";
 
 /** Caps on what is written and read, so that a hostile or broken message costs little. Lengths are in UTF-16 code units. */
 export const limits = Object.freeze({
@@ -168,7 +168,7 @@ export function fromJson(value: unknown, path: string): unknown {
     if (typeof value === "number" && !Number.isFinite(value)) refuse(path, "is too large a number");
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map((item, index) => read(item, `${path}[${index}]`, depth + 1));
-    if (!isPlain(value)) refuse(path, "is a class instance, not JSON data");
+    if (!isPlainObject(value)) refuse(path, "is a class instance, not JSON data");
     const keys = Object.keys(value);
     const tag = depth > 0 && keys.length === 1 && keys[0]!.startsWith("$") ? (keys[0] as Tag) : undefined;
     return tag === undefined

@@ -1,7 +1,8 @@
+import { createMiddleware, type Step } from "./form.js";
 import type { Delivery } from "../delivery/delivery.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError, MiddlewareCrashedError } from "../errors.js";
-import { fromForm, type Middleware, type Step } from "./middleware.js";
+import { type Middleware } from "./middleware.js";
 import { isThenable } from "../util/thenable.js";
 
 /**
@@ -35,7 +36,7 @@ export function around<M extends object = object, R = unknown>(call: AroundFunct
   if (typeof call !== "function")
     throw new InvalidMiddlewareError("around() takes a function (message, next, delivery) => result.");
   const untyped = call as unknown as AroundFunction;
-  return fromForm(call.name || "around", (rest) => aroundStep(untyped, rest));
+  return createMiddleware(call.name || "around", (rest) => aroundStep(untyped, rest));
 }
 
 function aroundStep(call: AroundFunction, rest: Step): Step {

@@ -1,28 +1,21 @@
+import { stepFactoryOf, replying, type BuildContext, type Step } from "./form.js";
 import { EMPTY, isObservable, Observable, pipe, type Observer } from "rxjs";
 import { captureContext, type AsyncScope } from "../util/async-context.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
 import { InvalidMiddlewareError, MessageDroppedError, MiddlewareCrashedError } from "../errors.js";
-import {
-  formOf,
-  middlewareName,
-  notADelivery,
-  replying,
-  type Middleware,
-  type Place,
-  type Step,
-} from "./middleware.js";
-import { whenDone } from "./detached-work.js";
+import { middlewareName, notADelivery, type Middleware } from "./middleware.js";
+import { onFinished } from "./detached-work.js";
 import { isThenable } from "../util/thenable.js";
 
 /** Turns middleware, first one outermost, into one function over `rest`, so that nothing is composed again per message. */
-export function build(middleware: readonly Middleware[], rest: Step, place: Place): Step {
+export function compose(middleware: readonly Middleware[], rest: Step, place: BuildContext): Step {
   let step = rest;
   for (let end = middleware.length; end > 0;) {
-    const form = formOf(middleware[end - 1]!);
+    const form = stepFactoryOf(middleware[end - 1]!);
     // Neighbouring operators share one subscription.
     let start = end - 1;
-    while (form === undefined && start > 0 && formOf(middleware[start - 1]!) === undefined) start--;
+    while (form === undefined && start > 0 && stepFactoryOf(middleware[start - 1]!) === undefined) start--;
     const here = { ...place, outermost: place.outermost && start === 0 };
     step =
       form === undefined
@@ -49,7 +42,7 @@ function operatorStep(operators: readonly Middleware[], rest: Step, outermost: b
     });
     const subscription = piped(source).subscribe(passage);
     if (subscription.closed) return;
-    whenDone(delivery, () => subscription.unsubscribe());
+    onFinished(delivery, () => subscription.unsubscribe());
     passage.waits();
   }, outermost);
 }
@@ -98,8 +91,8 @@ class Passage implements Observer<Delivery> {
   }
 
   #twice(): void {
-    const { owner, typeName } = this.#delivery;
-    owner.report({
+    const { host, typeName } = this.#delivery;
+    host.report({
       kind: "middleware",
       source: this.#name,
       error: new MiddlewareCrashedError(
@@ -120,7 +113,7 @@ export function checkMiddleware(middleware: unknown, place: string): asserts mid
       `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; pass an RxJS operator, around(), shared() or when()`,
     );
   const operator = middleware as Middleware;
-  if (formOf(operator) !== undefined) return;
+  if (stepFactoryOf(operator) !== undefined) return;
   if (operator.length > 1) refuse("takes more than a stream; wrap a function (message, next) in around()");
   let piped: unknown;
   try {

@@ -4,7 +4,7 @@ import type { LiveDelivery } from "../delivery/live-delivery.js";
 const works = new WeakMap<LiveDelivery, Set<LiveDelivery>>();
 
 /** What `work` runs through is to stay subscribed to until it has ended, also if the message that began it is gone by then. */
-export function outlive(work: LiveDelivery): void {
+export function keepUntilSettled(work: LiveDelivery): void {
   const { origin } = work;
   let pending = works.get(origin);
   if (pending === undefined) works.set(origin, (pending = new Set()));
@@ -13,10 +13,10 @@ export function outlive(work: LiveDelivery): void {
 }
 
 /** Runs `done` once the delivery is settled, and the work that it began for others. */
-export function whenDone(delivery: LiveDelivery, done: () => void): void {
+export function onFinished(delivery: LiveDelivery, done: () => void): void {
   delivery.whenSettled(() => {
     const [work] = works.get(delivery.origin) ?? [];
     if (work === undefined) done();
-    else whenDone(work, done);
+    else onFinished(work, done);
   });
 }

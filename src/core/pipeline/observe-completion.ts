@@ -8,7 +8,7 @@ export type Settled = PromiseSettledResult<unknown>;
  * Runs the rest of the pipeline and tells once how it ended: when it returned or its promise settled, at a cancellation if that was before, and for a
  * stream when it has been consumed. Synchronous when the rest is.
  */
-export function untilEnded(
+export function observeCompletion(
   delivery: LiveDelivery,
   rest: () => unknown,
   ended: (settled: Settled) => void,

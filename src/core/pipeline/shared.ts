@@ -1,9 +1,10 @@
+import { replying, withStepFactory, type Step } from "./form.js";
 import { Subject, Subscription, type OperatorFunction } from "rxjs";
 import { captureContext, type AsyncScope } from "../util/async-context.js";
 import { LONGEST_TIMEOUT_MS } from "../util/clock.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
-import type { Owner } from "../delivery/delivery-host.js";
+import type { DeliveryHost, Closeable } from "../delivery/delivery-host.js";
 import {
   BusClosedError,
   checkObject,
@@ -12,7 +13,7 @@ import {
   MiddlewareCrashedError,
 } from "../errors.js";
 import { checkMiddleware } from "./compose.js";
-import { notADelivery, replying, withForm, type Middleware, type Part, type Step } from "./middleware.js";
+import { notADelivery, type Middleware } from "./middleware.js";
 
 export interface SharedOptions {
   /** How long one message may be held before it is rejected with `MessageHeldError`; `Infinity` for ever. @defaultValue 30_000 */
@@ -38,11 +39,11 @@ export function shared<M extends object = object, R = unknown>(
   if (!(holdTimeoutMs > 0))
     throw new InvalidMiddlewareError(`holdTimeoutMs must be above 0; received ${String(holdTimeoutMs)}.`);
   const name = operator.name || "shared";
-  return withForm(
+  return withStepFactory(
     (source) => operator(source),
     name,
-    (rest, { owner, outermost, attach }) => {
-      const stage = new SharedStage(operator, name, holdTimeoutMs, rest, owner);
+    (rest, { host, outermost, attach }) => {
+      const stage = new SharedStage(operator, name, holdTimeoutMs, rest, host);
       attach(stage);
       return replying((delivery) => stage.push(delivery), outermost);
     },
@@ -63,12 +64,12 @@ class Instance {
 }
 
 /** Runs one operator instance for all messages, supervises it, and answers for what it keeps. */
-class SharedStage implements Part {
+class SharedStage implements Closeable {
   readonly #operator: Middleware;
   readonly #name: string;
   readonly #holdTimeoutMs: number;
   readonly #rest: Step;
-  readonly #owner: Owner;
+  readonly #host: DeliveryHost;
   /** What went in and neither came out nor was settled, oldest first, hence in order of deadline. */
   readonly #held = new Map<LiveDelivery, Held>();
   readonly #instances = new Set<Instance>();
@@ -76,12 +77,12 @@ class SharedStage implements Part {
   #closing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(operator: Middleware, name: string, holdTimeoutMs: number, rest: Step, owner: Owner) {
+  constructor(operator: Middleware, name: string, holdTimeoutMs: number, rest: Step, host: DeliveryHost) {
     this.#operator = operator;
     this.#name = name;
     this.#holdTimeoutMs = Math.min(holdTimeoutMs, LONGEST_TIMEOUT_MS);
     this.#rest = rest;
-    this.#owner = owner;
+    this.#host = host;
   }
 
   push(delivery: LiveDelivery): void {
@@ -155,9 +156,9 @@ class SharedStage implements Part {
     for (const [reply, held] of [...this.#held]) {
       if (held.instance !== instance) continue;
       this.#release(reply);
-      reply.reject(told ? new BusClosedError(this.#owner.name, reply.typeName) : crash(reply.typeName));
+      reply.reject(told ? new BusClosedError(this.#host.name, reply.typeName) : crash(reply.typeName));
     }
-    if (!told) this.#owner.report({ kind: "middleware", source: this.#name, error: crash() });
+    if (!told) this.#host.report({ kind: "middleware", source: this.#name, error: crash() });
   }
 
   #arm(): void {

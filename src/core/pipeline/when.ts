@@ -1,8 +1,9 @@
+import { withStepFactory } from "./form.js";
 import { mergeMap, of } from "rxjs";
 import { InvalidMiddlewareError } from "../errors.js";
-import { middlewareName, withForm, type Middleware } from "./middleware.js";
+import { middlewareName, type Middleware } from "./middleware.js";
 import { matcher, nameOf, type MessageType } from "../messages/message.js";
-import { build, checkMiddleware } from "./compose.js";
+import { compose, checkMiddleware } from "./compose.js";
 
 /**
  * Narrows a middleware to some message types; others pass it by.
@@ -20,14 +21,14 @@ export function when<T extends MessageType>(
   const narrowed = middleware as unknown as Middleware;
   checkMiddleware(narrowed, "the middleware of when()");
   const matches = matcher(list);
-  return withForm(
+  return withStepFactory(
     (source) =>
       source.pipe(
         mergeMap((delivery) => (matches(delivery.message) ? narrowed(of(delivery)) : of(delivery))),
       ),
     `when(${list.map(nameOf).join(", ")}: ${middlewareName(narrowed)})`,
     (rest, place) => {
-      const step = build([narrowed], rest, place);
+      const step = compose([narrowed], rest, place);
       return (delivery) => (matches(delivery.message) ? step(delivery) : rest(delivery));
     },
   );

@@ -8,7 +8,7 @@ export type Report = (error: unknown, value?: unknown) => void;
  * The read side of a stream that belongs to a bus, with its subscribers' failures caught: what one throws, rejects with, or receives as an
  * error without having a handler for it, is reported, and neither ends the process nor reaches the sender. What is piped from it is guarded, too.
  */
-export function guard<T>(source: Observable<T>, report: Report): Observable<T> {
+export function catchObserverErrors<T>(source: Observable<T>, report: Report): Observable<T> {
   return new GuardedObservable(source, report);
 }
 
@@ -32,7 +32,7 @@ class GuardedObservable<T> extends Observable<T> {
 
   override pipe(...operators: unknown[]): Observable<never> {
     const piped = (super.pipe as (...operators: unknown[]) => Observable<never>)(...operators);
-    return operators.length === 0 ? piped : guard(piped, this.#report);
+    return operators.length === 0 ? piped : catchObserverErrors(piped, this.#report);
   }
 }
 

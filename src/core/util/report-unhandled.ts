@@ -1,7 +1,7 @@
 let complainedAt = -Infinity;
 
 /** The last resort for errors that nobody listens to: on the console, at most once a second. */
-export function complain(bus: string, error: unknown): void {
+export function reportUnhandled(bus: string, error: unknown): void {
   const now = performance.now();
   if (now - complainedAt < 1_000) return;
   complainedAt = now;

@@ -1,5 +1,5 @@
 import { InvalidMiddlewareError } from "../../core/errors.js";
-import type { Owner } from "../../core/delivery/delivery-host.js";
+import type { DeliveryHost } from "../../core/delivery/delivery-host.js";
 
 /** What is wrong with a middleware is known where it is made, and says so there. @throws InvalidMiddlewareError */
 export function refuseOption(middleware: string, problem: string, received: unknown): never {
@@ -19,7 +19,7 @@ export function checkOptions(middleware: string, options: unknown): void {
 }
 
 /** Answering without the handler is fine for a query only. @throws InvalidMiddlewareError */
-export function checkForQueries(middleware: string, { kind = "query", name }: Owner): void {
+export function checkForQueries(middleware: string, { kind = "query", name }: DeliveryHost): void {
   if (kind !== "query")
     throw new InvalidMiddlewareError(
       `${middleware}() is for queries: on ${name}, it would keep messages from their handlers.`,

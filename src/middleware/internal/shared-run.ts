@@ -1,7 +1,7 @@
+import type { BuildContext, Step } from "../../core/pipeline/form.js";
 import { abortError } from "../../core/delivery/abort.js";
 import { FULFILLED, type LiveDelivery } from "../../core/delivery/live-delivery.js";
-import type { Place, Step } from "../../core/pipeline/middleware.js";
-import { outlive } from "../../core/pipeline/detached-work.js";
+import { keepUntilSettled } from "../../core/pipeline/detached-work.js";
 import { SelfDeadlockError } from "../errors.js";
 
 /**
@@ -14,7 +14,7 @@ export class SharedRun {
   readonly #waiting = new Set<LiveDelivery>();
   readonly #perMessage: boolean;
 
-  constructor(first: LiveDelivery, { perMessage = false }: Place) {
+  constructor(first: LiveDelivery, { perMessage = false }: BuildContext) {
     this.#perMessage = perMessage;
     this.delivery = first.detached();
     // One result for all: a stream is consumed for it.
@@ -23,7 +23,7 @@ export class SharedRun {
   }
 
   start(rest: Step): void {
-    if (this.#perMessage) outlive(this.delivery);
+    if (this.#perMessage) keepUntilSettled(this.delivery);
     for (const first of this.#waiting) this.#leaveWhenSettled(first);
     this.delivery.whenSettled(() => this.#end());
     this.delivery.run(rest);

@@ -159,5 +159,5 @@ export class CheckedStore {
 
 /** Tells `faults$` of what no promise carries. */
 export function reportFault(source: string, error: unknown, delivery: LiveDelivery): void {
-  delivery.owner.report({ kind: "middleware", source, error, envelope: delivery.origin.envelope });
+  delivery.host.report({ kind: "middleware", source, error, envelope: delivery.origin.envelope });
 }

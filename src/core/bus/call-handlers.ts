@@ -1,0 +1,79 @@
+import { isStream, consume } from "../delivery/consume-stream.js";
+import type { LiveDelivery } from "../delivery/live-delivery.js";
+import { asError, EventHandlersFailedError } from "../errors.js";
+import type { Registration } from "../handlers/handler.js";
+import { isThenable } from "../util/thenable.js";
+import { notifyHandled } from "./after-handlers.js";
+
+/** Calls the one handler of a command or query. */
+export function callOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
+  return callHandler(handlers[0]!, delivery);
+}
+
+/** Starts all handlers of an event without waiting between them. */
+export function callAll(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
+  const errors: unknown[] = [];
+  let running = 0;
+  let allEnded: (() => void) | undefined;
+  const ended = (): void => {
+    if (--running === 0) allEnded!();
+  };
+  for (let place = 0; place < handlers.length; place++) {
+    try {
+      const result = callHandler(handlers[place]!, delivery);
+      if (!isThenable(result)) continue;
+      running++;
+      // Not its own then, which may throw: a Proxy of a promise has none that works.
+      void Promise.resolve(result).then(ended, (error: unknown) => {
+        errors[place] = error;
+        ended();
+      });
+    } catch (error) {
+      errors[place] = error;
+    }
+  }
+  notifyHandled(delivery);
+  if (running === 0) return raise(errors, handlers, delivery);
+  return new Promise<void>((resolve) => (allEnded = resolve)).then(() => raise(errors, handlers, delivery));
+}
+
+export function callInTurn(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
+  const errors: unknown[] = [];
+  const callFrom = (start: number): unknown => {
+    for (let place = start; place < handlers.length; place++) {
+      // An event that was aborted is not taken any further.
+      if (!delivery.pending) return undefined;
+      try {
+        const result = callHandler(handlers[place]!, delivery);
+        if (!isThenable(result)) continue;
+        const goOn = (): unknown => callFrom(place + 1);
+        return result.then(goOn, (error: unknown) => {
+          errors[place] = error;
+          return goOn();
+        });
+      } catch (error) {
+        errors[place] = error;
+      }
+    }
+    notifyHandled(delivery);
+    return raise(errors, handlers, delivery);
+  };
+  return callFrom(0);
+}
+
+/** Throws what handlers failed with, by their place and not by their time, so that it does not depend on who was faster. */
+function raise(byPlace: readonly unknown[], handlers: readonly Registration[], delivery: LiveDelivery): void {
+  if (byPlace.length === 0) return;
+  const { typeName } = delivery;
+  const errors = Object.values(byPlace).map((error) => asError(error, delivery));
+  throw new EventHandlersFailedError(typeName, errors, handlers.length);
+}
+
+/** Calls a handler. Returns a value, a promise, or a stream under `ask$`; or throws. */
+function callHandler({ call }: Registration, delivery: LiveDelivery): unknown {
+  const result = call(delivery.message as never, delivery as LiveDelivery<never>);
+  // Later readers may count on a promise: a thenable may run its work again each time its then is called.
+  if (result instanceof Promise) return result;
+  if (isThenable(result)) return Promise.resolve(result);
+  return isStream(result) && !delivery.streaming ? consume(result, delivery, delivery.take) : result;
+}

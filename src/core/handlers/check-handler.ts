@@ -1,0 +1,40 @@
+import { InvalidHandlerError } from "../errors.js";
+import type { Handler, HandlerFunction, Registration } from "./handler.js";
+
+/** Checks a handler and makes a function of it. `what` names it in the error. @throws InvalidHandlerError */
+export function registrationOf(what: string, handler: Handler, messageType?: string): Registration {
+  const call = checkedHandler(what, handler, messageType);
+  const { name } = typeof handler === "function" ? handler : (handler.constructor ?? {});
+  return { handler, name: name || "(anonymous)", call };
+}
+
+function checkedHandler(
+  what: string,
+  handler: Handler,
+  messageType?: string,
+): HandlerFunction<never, unknown> {
+  const refuse = (problem: string): never => {
+    throw new InvalidHandlerError(`${what} ${problem}.`, { messageType });
+  };
+  if (typeof handler !== "function") {
+    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function") {
+      refuse(
+        `is ${handler === null ? "null" : `a value of type ${typeof handler}`}; pass a function or an object with a handle method`,
+      );
+    }
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- looked at, not called
+    refuseGenerator(handler.handle, refuse);
+    return (message, context) => handler.handle(message, context);
+  }
+  refuseGenerator(handler, refuse);
+  if (/^class\b/.test(Function.prototype.toString.call(handler)))
+    refuse("is a class; pass an instance with a handle method");
+  return handler;
+}
+
+function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {
+  // Calling a generator function runs nothing of it: the handler would silently do nothing.
+  if (Object.prototype.toString.call(fn).endsWith("GeneratorFunction]")) {
+    refuse("is a generator function; return an Observable or an async iterable instead");
+  }
+}

@@ -1,0 +1,28 @@
+import type { Observable } from "rxjs";
+import type { HandlerContext } from "../delivery/delivery.js";
+
+/** A function of the message and its context. Async functions and Observables are awaited; generators are refused. */
+export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => R;
+
+/** A function, or an object with a `handle` method, which is looked up at each message and called on the object. */
+export type Handler<M = never, R = unknown> =
+  HandlerFunction<M, R> | { handle(message: M, context: HandlerContext<M>): R };
+
+/** Options of a query handler that keep its watchers up to date. */
+export interface RefreshOptions<Q = object, E = unknown> {
+  /** Watched queries of the type are asked again at each emission, whatever its value. */
+  readonly refreshOn?: Observable<E>;
+  /** Whether an emission concerns a query. @defaultValue every emission does */
+  readonly affects?: (emission: E, query: Q) => boolean;
+}
+
+/** A registered handler, ready to run. */
+export interface Registration {
+  /** The handler as it was passed to `register`. */
+  readonly handler: unknown;
+  readonly name: string;
+  /** When the results of a query change. */
+  readonly refresh?: RefreshOptions<never, never>;
+  /** A function, whichever form the handler has. */
+  readonly call: HandlerFunction<never, unknown>;
+}
