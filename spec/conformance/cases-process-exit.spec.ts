@@ -50,7 +50,7 @@ async function script(lines: string): Promise<{ stdout: string; stderr: string; 
      process.on("exit", (code) => console.log("idle", performance.now() - ended, "code", code));
      ${lines}
      {
-       const { CommandBus } = await import("./cqrx.mjs.mjs");
+       const { CommandBus } = await import("./cqrx.mjs");
        class Canary {}
        const bus = new CommandBus();
        bus.register(Canary, () => console.log("canary"));
@@ -73,7 +73,7 @@ const state = `JSON.stringify({
 describe("process exit", () => {
   it("177 a script that dispatches and ends without close exits by itself", async () => {
     const { idleMs, stderr } = await script(`
-      import { CommandBus, QueryBus, EventBus, shared } from "./cqrx.mjs.mjs";
+      import { CommandBus, QueryBus, EventBus, shared } from "./cqrx.mjs";
       class Message {}
       class Held {}
       const pass = (source) => source;
@@ -97,7 +97,7 @@ describe("process exit", () => {
   it("177 a script that closes its buses exits at once, before the time that close would have waited", async () => {
     const { idleMs, stdout } = await script(
       `
-      import { CommandBus, EventBus } from "./cqrx.mjs.mjs";
+      import { CommandBus, EventBus } from "./cqrx.mjs";
       class Message {}
       await using eventBus = new EventBus();
       const bus = new CommandBus();
@@ -116,7 +116,7 @@ describe("process exit", () => {
   it("179 listeners of the process are as they were, after import, use, faults and close", async () => {
     const { stdout } = await script(`
       const before = ${state};
-      const { CommandBus, EventBus } = await import("./cqrx.mjs.mjs");
+      const { CommandBus, EventBus } = await import("./cqrx.mjs");
       class Message {}
       const bus = new CommandBus();
       const events = new EventBus();
@@ -147,7 +147,7 @@ describe("process exit", () => {
       // Made by Node on first use.
       void globalThis.crypto, globalThis.performance;
       const before = ${state} + globals();
-      await import("./cqrx.mjs.mjs");
+      await import("./cqrx.mjs");
       for (const entry of ${JSON.stringify(entries)}) await import("./" + entry + "/index.mjs");
       console.log(before === ${state} + globals() && timers === 0 ? "unchanged" : "changed");
     `);

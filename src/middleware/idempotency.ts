@@ -159,8 +159,7 @@ class Desk {
   #handle(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
     let result = goOn(delivery, rest);
     // What is remembered is what the caller gets, not how it comes about.
-    const take = this.#host.returnsValue ? "first" : "none";
-    if (isStream(result)) result = consume(result, delivery, take);
+    if (isStream(result)) result = consume(result, delivery);
     const remember = (value: unknown): unknown =>
       this.#remember(key, fingerprint, this.#host.returnsValue ? value : undefined, delivery);
     return isThenable(result) ? asPromise(result).then(remember) : remember(result);

@@ -106,7 +106,7 @@ class Attempts {
     const delivery = this.#delivery;
     if (!delivery.pending) return false;
     try {
-      if (!this.#failedForNow(attempt)) delivery.run(() => attempt.outcome());
+      if (!this.#failedForNow(attempt)) delivery.run(() => attempt.asResult());
       else if (this.#policy.delayMs === 0) return true;
       else this.#sleep();
     } catch (error) {

@@ -41,7 +41,7 @@ export function timeLimit<M extends object = object, R = unknown>(
     const attempt = delivery.fork();
     attempt.run(rest);
     if (attempt.pending) endAt(limit, attempt, options);
-    return attempt.outcome();
+    return attempt.asResult();
   });
 }
 

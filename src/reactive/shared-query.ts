@@ -178,7 +178,9 @@ export class SharedQuery implements Closeable {
       if (this.#run === run) this.#emitted(run, value);
       return this.#run === run;
     };
-    const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, { take });
+    const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, {
+      sink: { streamed: false, take },
+    });
     run.delivery = delivery;
     if (this.#run !== run) abandon(delivery);
     delivery.whenSettled(() => {

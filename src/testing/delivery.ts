@@ -4,7 +4,7 @@ import type { Clock } from "../core/util/clock.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { DeliveryHost } from "../core/delivery/delivery-host.js";
-import { checkedHeaders, Envelope, type MessageMeta } from "../core/messages/envelope.js";
+import { Envelope, type MessageMeta } from "../core/messages/envelope.js";
 import { checkObject, refuse } from "../core/errors.js";
 import type { ResultOf } from "../core/messages/message.js";
 import type { DispatchOptions } from "../core/bus/options.js";
@@ -71,7 +71,7 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
     };
     super(host, message);
     this.faults = faults;
-    if (headers !== undefined) this.extras.headers = checkedHeaders(headers);
+    if (headers !== undefined) this.addHeaders(headers);
     if (causedBy !== undefined) {
       this.inherit(causedBy);
       this.cancelWith(causedBy);

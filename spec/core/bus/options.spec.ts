@@ -51,19 +51,30 @@ function refusal(make: () => unknown): string {
 
 describe.each([CommandBus, QueryBus, EventBus] as const)("new %p", (Bus) => {
   it.each([null, "options", 42, () => ({})])("refuses %p for options", (options) => {
-    expect(refusal(() => new Bus(options as never))).toBe("options is not an object.");
+    expect(refusal(() => new Bus(options as never))).toMatch(
+      new RegExp(`^new ${Bus.name}\\(\\): options must be an object; received `),
+    );
+  });
+
+  it("refuses an option that it does not know, by name", () => {
+    expect(refusal(() => new Bus({ middlewares: [] } as never))).toMatch(
+      `new ${Bus.name}(): unknown option middlewares; pass one of middleware, `,
+    );
   });
 
   it.each([
-    ["middleware", ["x", 42, tap(), new Set()], "an array of middleware"],
-    ["registry", ["x", 42, {}, new Map()], "a HandlerRegistry"],
-    ["maxDepth", ["x", 0, -1, NaN, {}], "a number from 1"],
-    ["clock", ["x", 42, {}, Date.now], "a clock, which has a method now()"],
-    ["name", [42, {}, Symbol("name")], "a text"],
-    ["ids", ["x", 42, {}], "a function"],
-  ])("refuses a bad %s", (option, bad, what) => {
-    for (const value of bad)
-      expect(refusal(() => new Bus({ [option]: value }))).toBe(`options.${option} is not ${what}.`);
+    ["middleware", ["x", 42, tap(), new Set(), null], "an array"],
+    ["registry", ["x", 42, {}, new Map(), null], "a HandlerRegistry"],
+    ["maxDepth", ["x", 0, -1, NaN, {}, null], "a number from 1"],
+    ["clock", ["x", 42, {}, Date.now, null], "a clock, which has a method now()"],
+    ["name", [42, {}, Symbol("name"), null], "a text"],
+    ["ids", ["x", 42, {}, null], "a function"],
+  ])("refuses a bad %s", (option, bad, expected) => {
+    for (const value of bad) {
+      const make = (): unknown => new Bus({ [option]: value });
+      expect(refusal(make)).toMatch(`new ${Bus.name}(): ${option} must be ${expected}; received `);
+      expect(make).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS", option, expected }));
+    }
   });
 
   it("checks a fallback like a handler", () => {
@@ -121,21 +132,37 @@ describe.each([CommandBus, QueryBus, EventBus] as const)("new %p", (Bus) => {
       }
     }));
 
-  it("takes null and undefined for an option that is not given", () =>
+  it("takes undefined for an option that is not given", () =>
     withTraps(async () => {
-      for (const none of [null, undefined]) {
-        const options = { middleware: none, registry: none, fallback: none, maxDepth: none, clock: none };
-        await canaries(new Bus({ ...options, ids: none, name: none } as never));
-      }
+      const none = undefined;
+      const options = { middleware: none, registry: none, fallback: none, maxDepth: none, clock: none };
+      await canaries(new Bus({ ...options, ids: none, name: none } as never));
+    }));
+
+  it("refuses unknown options of a message, and rejects it", () =>
+    withTraps(async () => {
+      const bus = new Bus({ fallback: () => undefined });
+      const options = { causeBy: new CreateUser() } as never;
+      const sent =
+        bus instanceof CommandBus
+          ? bus.dispatch(new CreateUser(), options)
+          : bus instanceof QueryBus
+            ? bus.ask(new CreateUser(), options)
+            : bus.publish(new CreateUser(), options);
+      await expect(sent).rejects.toThrow("unknown option causeBy; pass one of signal, headers, causedBy");
+      await canaries(bus);
     }));
 });
 
 it.each([
   [
     () => new EventBus({ strategy: "serial" as never }),
-    'options.strategy is not "parallel" or "sequential".',
+    'new EventBus(): strategy must be "parallel" or "sequential"; received "serial".',
   ],
-  [() => new CommandBus({ background: null as never }), "options.background is not an object."],
+  [
+    () => new CommandBus({ background: null as never }),
+    "new CommandBus(): background must be an object; received null.",
+  ],
   [
     () => new CommandBus({ background: { retry: { count: 1, retryIf: "always" as never } } }),
     "options.background.retry.retryIf is not a function.",
@@ -144,7 +171,7 @@ it.each([
     () => shared(((_: unknown, next: () => unknown) => next()) as never),
     /^the operator of shared\(\) takes more than a stream/,
   ],
-  [() => shared(identity, null as never), "options of shared() is not an object."],
+  [() => shared(identity, null as never), "shared(): options must be an object; received null."],
   [() => when(CreateUser, 42 as never), /^the middleware of when\(\) is a value of type number/],
   [() => when(CreateUser, (() => undefined) as never), /^the middleware of when\(\) does not return/],
   [() => when(CreateUser, (async () => undefined) as never), /^the middleware of when\(\) does not return/],
@@ -154,7 +181,7 @@ it.each([
   ],
   [
     () => shared(identity, { holdTimeoutMs: "long" as never }),
-    "holdTimeoutMs must be above 0; received long.",
+    'shared(): holdTimeoutMs must be a number of milliseconds above 0; received "long".',
   ],
   [() => Envelope.of(new CreateUser(), null as never), "meta is not an object."],
   [() => saga(null as never, new CommandBus(), nothing), /^saga\(\) takes an event bus, a command bus/],

@@ -1,5 +1,6 @@
 import { Observable } from "rxjs";
 import { abortError } from "../delivery/abort.js";
+import type { StreamSink } from "../delivery/consume-stream.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { Engine, type BusKind } from "./engine.js";
 import type { Envelope } from "../messages/envelope.js";
@@ -61,17 +62,20 @@ export abstract class Bus {
   /** @internal The cold form: subscribing sends, unsubscribing aborts. */
   protected cold(message: object, options: DispatchOptions | undefined): Observable<unknown> {
     return new Observable((subscriber) => {
-      const take = (value: unknown): boolean => {
-        subscriber.next(value);
-        return !subscriber.closed;
+      const sink: StreamSink = {
+        streamed: false,
+        take(value) {
+          subscriber.next(value);
+          return !subscriber.closed;
+        },
       };
-      const delivery = this.#engine.send(message, options, this.#engine.returnsValue ? { take } : undefined);
+      const delivery = this.#engine.send(message, options, this.#engine.returnsValue ? { sink } : undefined);
       subscriber.add(() =>
         delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),
       );
       delivery.whenSettled(() => {
         if (delivery.status !== FULFILLED) return subscriber.error(delivery.result);
-        if (!delivery.extras.streamed) subscriber.next(delivery.result);
+        if (!sink.streamed) subscriber.next(delivery.result);
         subscriber.complete();
       });
     });

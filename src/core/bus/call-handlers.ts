@@ -1,4 +1,4 @@
-import { isStream, consume } from "../delivery/consume-stream.js";
+import { consumeIfDue } from "../delivery/consume-stream.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { asError, EventHandlersFailedError } from "../errors.js";
 import type { Registration } from "../handlers/handler.js";
@@ -7,7 +7,7 @@ import { notifyHandled } from "./after-handlers.js";
 
 /** Calls the one handler of a command or query. */
 export function callOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  return callHandler(handlers[0]!, delivery);
+  return adopted(handlers[0]!.call(delivery.message as never, delivery as LiveDelivery<never>), delivery);
 }
 
 /** Starts all handlers of an event without waiting between them. */
@@ -20,7 +20,10 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
   };
   for (let place = 0; place < handlers.length; place++) {
     try {
-      const result = callHandler(handlers[place]!, delivery);
+      const result = adopted(
+        handlers[place]!.call(delivery.message as never, delivery as LiveDelivery<never>),
+        delivery,
+      );
       if (!isThenable(result)) continue;
       running++;
       // Not its own then, which may throw: a Proxy of a promise has none that works.
@@ -44,7 +47,10 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
       // An event that was aborted is not taken any further.
       if (!delivery.pending) return undefined;
       try {
-        const result = callHandler(handlers[place]!, delivery);
+        const result = adopted(
+          handlers[place]!.call(delivery.message as never, delivery as LiveDelivery<never>),
+          delivery,
+        );
         if (!isThenable(result)) continue;
         const goOn = (): unknown => callFrom(place + 1);
         return result.then(goOn, (error: unknown) => {
@@ -69,11 +75,10 @@ function raise(byPlace: readonly unknown[], handlers: readonly Registration[], d
   throw new EventHandlersFailedError(typeName, errors, handlers.length);
 }
 
-/** Calls a handler. Returns a value, a promise, or a stream under `ask$`; or throws. */
-function callHandler({ call }: Registration, delivery: LiveDelivery): unknown {
-  const result = call(delivery.message as never, delivery as LiveDelivery<never>);
+/** Returns the result of a handler as a value, a promise, or a stream under `ask$`. */
+function adopted(result: unknown, delivery: LiveDelivery): unknown {
   // Later readers may count on a promise: a thenable may run its work again each time its then is called.
   if (result instanceof Promise) return result;
   if (isThenable(result)) return Promise.resolve(result);
-  return isStream(result) && !delivery.streaming ? consume(result, delivery, delivery.take) : result;
+  return consumeIfDue(result, delivery);
 }

@@ -1,4 +1,3 @@
-import type { Step } from "../pipeline/form.js";
 import { FULFILLED, type LiveDelivery } from "../delivery/live-delivery.js";
 import type { Envelope } from "../messages/envelope.js";
 import type { MessageKind } from "../messages/message.js";
@@ -76,8 +75,8 @@ export function isWatched(channel: TracingChannel | undefined): channel is Traci
   );
 }
 
-/** Runs a delivery as `delivery.run(step)` does, telling the subscribers of the channel. */
-export function runDiagnosed(delivery: LiveDelivery, step: Step, channel: TracingChannel): void {
+/** Starts a delivery and publishes its life to the subscribers of the channel. */
+export function runDiagnosed(delivery: LiveDelivery, start: () => void, channel: TracingChannel): void {
   const message = new Diagnosed(delivery);
   let running = true;
   const settled = (): void => {
@@ -92,9 +91,9 @@ export function runDiagnosed(delivery: LiveDelivery, step: Step, channel: Tracin
     channel.asyncEnd.publish(message);
   };
   channel.start.runStores(message, () => {
-    // Only now: it may have been cancelled already, which comes after its start.
+    // After the start is published, because a delivery that is cancelled already settles here.
     delivery.whenSettled(settled);
-    delivery.run(step);
+    start();
   });
   running = false;
   channel.end.publish(message);

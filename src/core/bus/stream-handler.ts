@@ -35,7 +35,7 @@ export function streamHandler<M extends object, R>(
           unsettled.add(mine);
           mine.whenSettled(() => unsettled.delete(mine));
           subject.next(mine);
-          return mine.outcome();
+          return mine.asResult();
         },
       });
     } catch (error) {

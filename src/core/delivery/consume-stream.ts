@@ -1,7 +1,6 @@
 import { from, isObservable, Observable } from "rxjs";
-import { abortError } from "./abort.js";
 import { NoResultError } from "../errors.js";
-import type { LiveDelivery } from "./live-delivery.js";
+import { abortError } from "./abort.js";
 
 export type Stream = Observable<unknown> | AsyncIterable<unknown>;
 
@@ -12,41 +11,90 @@ export function isStream(value: unknown): value is Stream {
   );
 }
 
-/**
- * Which values of a stream make the reply: none, the first, or all of them, one by one and in the end the last,
- * for as long as the function that takes them says that it wants more.
- */
-export type Take = "none" | "first" | ((value: unknown) => boolean);
+/** Takes the values of a stream one by one, under `ask$`. */
+export interface StreamSink {
+  /** The handler returned a stream, even if an empty one. */
+  streamed: boolean;
+  /** Returns whether more values are wanted. */
+  take(value: unknown): boolean;
+}
 
-/** Runs a stream for a delivery: returns or throws at once what is known at once, a promise otherwise. */
-export function consume(stream: Stream, delivery: LiveDelivery, take: Take): unknown {
-  const reply = delivery.fork();
+/** A stream travels up through the middleware as it is: on every fork under `ask$`. */
+export const PASS = "pass";
+
+/** How a reply consumes a stream under `ask$`: by its sink, or not at all because the reply further up has the sink. */
+export type Consumption = StreamSink | typeof PASS;
+
+export interface StreamLinks {
+  /** Absent unless the message was sent by `ask$`. */
+  consumption: Consumption | undefined;
+  /** The last late failure, so that it is reported once. */
+  lateFailure: unknown;
+}
+
+/** A reply, as far as the values of a stream need it. */
+interface StreamReply {
+  whenSettled(hook: () => void): void;
+  resolve(value?: unknown): void;
+  fail(error: unknown): void;
+  abort(reason: unknown): void;
+  lateFailure(reason: unknown): void;
+  asResult(): unknown;
+}
+
+interface Consumer {
+  readonly host: { readonly returnsValue: boolean };
+  readonly typeName: string;
+  readonly streaming: boolean;
+  fork(): StreamReply;
+}
+
+/**
+ * Decides how the result of a handler, or of the middleware around it, is consumed; the only place that does.
+ *
+ * - A result that is not a stream is returned as it is.
+ * - Under `ask$` it travels up as it is, until the reply that has the sink takes every value.
+ * - Otherwise a query takes the first value, and a command or an event waits for the end.
+ *
+ * @param consumption - the reply's own, once nothing above may take the stream
+ * @returns the stream itself, or its result at once if that is known at once, a promise otherwise
+ */
+export function consumeIfDue(result: unknown, consumer: Consumer, consumption?: Consumption): unknown {
+  if (!isStream(result)) return result;
+  if (consumption === PASS || (consumption === undefined && consumer.streaming)) return result;
+  return consume(result, consumer, consumption);
+}
+
+/** Consumes a stream on a fork, so that it can end before the reply does. */
+export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): unknown {
+  const { typeName, host } = consumer;
+  const reply = consumer.fork();
+  const first = sink === undefined && host.returnsValue;
+  if (sink !== undefined) sink.streamed = true;
   let last: unknown;
-  let empty = true;
   const values = new Observable<unknown>((subscriber) => {
-    // Before the values come: a stream that emits synchronously, perhaps for ever, has to be stopped from within.
+    // Before the values come: a stream that emits synchronously, perhaps without end, has to be stopped from within.
     reply.whenSettled(() => subscriber.unsubscribe());
     try {
       return toObservable(stream).subscribe(subscriber);
     } catch (error) {
-      // A teardown that throws when the stream has been stopped already; RxJS catches all other errors.
+      // A teardown that throws after the stream has been stopped; RxJS catches all other errors.
       reply.lateFailure(error);
       return undefined;
     }
   });
   values.subscribe({
     next(value) {
-      if (take === "none") return;
+      if (first) return reply.resolve(value);
+      if (sink === undefined) return;
       last = value;
-      empty = false;
-      if (take === "first") reply.resolve(value);
-      else if (!take(value)) reply.abort(abortError(`Nobody wants more of ${delivery.typeName}.`));
+      if (!sink.take(value)) reply.abort(abortError(`The subscriber of ${typeName} wants no more values.`));
     },
     error: (error: unknown) => reply.fail(error),
-    complete: () =>
-      take === "first" && empty ? reply.fail(new NoResultError(delivery.typeName)) : reply.resolve(last),
+    // A query that has its first value is settled by now.
+    complete: () => (first ? reply.fail(new NoResultError(typeName)) : reply.resolve(last)),
   });
-  return reply.outcome();
+  return reply.asResult();
 }
 
 /** Not `from`: it lets an iterator that awaits go on when its subscriber has left, and asks for one value too many. */

@@ -103,8 +103,13 @@ export class HandlerRegistry {
 
   /** @internal */
   find(message: object): readonly Registration[] | undefined {
-    // The cheap look first. An own field of that name is no class that anybody registered, so it misses.
-    return this.#registrations.get(message.constructor) ?? this.#registrations.get(typeOf(message));
+    try {
+      // Fast path. If the message shadows `constructor` with a field of its own, the lookup misses and the slow path decides.
+      return this.#registrations.get(message.constructor) ?? this.#registrations.get(typeOf(message));
+    } catch {
+      // Null, undefined, or a Proxy whose traps throw; the door refuses them.
+      return undefined;
+    }
   }
 
   /** @internal All registrations, for `describe()`. */

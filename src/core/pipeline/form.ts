@@ -110,6 +110,6 @@ export function replying(push: (delivery: LiveDelivery) => void, outermost: bool
   return (delivery) => {
     const fork = delivery.fork();
     push(fork);
-    return fork.outcome();
+    return fork.asResult();
   };
 }

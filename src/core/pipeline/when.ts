@@ -1,9 +1,10 @@
+import { checkMiddleware } from "./check-middleware.js";
 import { withStepFactory } from "./form.js";
 import { mergeMap, of } from "rxjs";
 import { InvalidMiddlewareError } from "../errors.js";
 import { middlewareName, type Middleware } from "./middleware.js";
 import { matcher, nameOf, type MessageType } from "../messages/message.js";
-import { compose, checkMiddleware } from "./compose.js";
+import { compose } from "./compose.js";
 
 /**
  * Narrows a middleware to some message types; others pass it by.

@@ -18,7 +18,7 @@ export class SharedRun {
     this.#perMessage = perMessage;
     this.delivery = first.detached();
     // One result for all: a stream is consumed for it.
-    this.delivery.extras.streaming = false;
+    this.delivery.links.consumption = undefined;
     this.#waiting.add(first);
   }
 

@@ -1,0 +1,9 @@
+// The types that all buses share, for the edges, which know buses by their types alone.
+export type { Bus } from "../core/bus/bus.js";
+export type {
+  BusDescription,
+  BusOptions,
+  CloseOptions,
+  CloseReport,
+  DispatchOptions,
+} from "../core/bus/options.js";

@@ -1,0 +1,95 @@
+import { aSignal, anObject, checkOptions, type Checks } from "../checks.js";
+import { dispatchDepth, hasStackRoom } from "../delivery/dispatch-depth.js";
+import { LiveDelivery } from "../delivery/live-delivery.js";
+import { BusClosedError, DispatchDepthExceededError, InvalidMessageError } from "../errors.js";
+import { registrationOf } from "../handlers/check-handler.js";
+import type { Registration } from "../handlers/handler.js";
+import { checkKind, type HandlerRegistry } from "../handlers/registry.js";
+import { isEnvelope } from "../messages/envelope.js";
+import { typeOf, type MessageKind } from "../messages/message.js";
+import { isThenable } from "../util/thenable.js";
+import type { BusOptions, DispatchOptions } from "./options.js";
+
+const DISPATCH_OPTIONS: Checks<DispatchOptions> = { signal: aSignal, headers: anObject, causedBy: anObject };
+
+/** The door of a bus: refuses messages before any middleware and any observer sees them. */
+export class Admission {
+  middlewareCount = 0;
+  readonly #bus: string;
+  readonly #kind: { readonly kind: MessageKind; readonly needsHandler: boolean };
+  readonly #registry: HandlerRegistry;
+  readonly #maxDepth: number;
+  /** The depth from which on the stack is probed, because probing costs as much as a dispatch. */
+  readonly #probeFrom: number;
+  readonly #fallback: readonly Registration[] | undefined;
+
+  constructor(
+    bus: string,
+    kind: { readonly kind: MessageKind; readonly needsHandler: boolean },
+    registry: HandlerRegistry,
+    { maxDepth = 256, fallback }: BusOptions,
+  ) {
+    this.#bus = bus;
+    this.#kind = kind;
+    this.#registry = registry;
+    this.#maxDepth = maxDepth;
+    this.#probeFrom = Math.min(maxDepth, 16);
+    this.#fallback = fallback && [{ ...registrationOf("The fallback", fallback), name: "fallback" }];
+  }
+
+  /**
+   * Checks a message and its options, and adds to the delivery what they say.
+   *
+   * @returns the delivery, or another one if the message came in an envelope
+   * @throws the error that the dispatch is rejected with
+   */
+  admit(
+    delivery: LiveDelivery,
+    options: DispatchOptions,
+    closing: { readonly over: boolean } | undefined,
+  ): LiveDelivery {
+    const { message } = delivery;
+    if (message == null)
+      throw new InvalidMessageError(
+        `${this.#bus} received ${String(message)} for a message; pass an instance of a registered class.`,
+      );
+    checkOptions(`${this.#bus}`, options, DISPATCH_OPTIONS);
+    const { headers, causedBy } = options;
+    if (delivery.handlers === undefined && isEnvelope(message))
+      delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
+    // While the bus closes, messages in flight may still cause what they need to finish.
+    const partOfWork = closing?.over === false && causedBy instanceof LiveDelivery && causedBy.pending;
+    if (closing !== undefined && !partOfWork) throw new BusClosedError(this.#bus, delivery.typeName);
+    if (this.tooDeep())
+      throw new DispatchDepthExceededError(this.#bus, delivery.typeName, dispatchDepth.current);
+    delivery.handlers ??= this.handlersOf(delivery.message);
+    if (headers !== undefined) delivery.addHeaders(headers);
+    if (causedBy !== undefined) delivery.inherit(causedBy);
+    return delivery;
+  }
+
+  tooDeep(): boolean {
+    const depth = dispatchDepth.current;
+    if (depth < this.#probeFrom) return false;
+    // A kilobyte of the stack for each middleware is usual.
+    return depth >= this.#maxDepth || !hasStackRoom(4 + 2 * this.middlewareCount);
+  }
+
+  /** @throws HandlerNotFoundError, InvalidMessageError */
+  handlersOf(message: object): readonly Registration[] {
+    const handlers = this.#registry.find(message);
+    if (handlers !== undefined) return handlers;
+    const type = typeOf(message);
+    if (this.#fallback === undefined && this.#kind.needsHandler && typeof message !== "function")
+      throw this.#registry.notFound(type);
+    // An unregistered type is fine for events and fallbacks. A value that is not a message at all would pass unnoticed, so reject it.
+    if (typeof message !== "object" || Array.isArray(message) || isThenable(message))
+      throw new InvalidMessageError(
+        typeof message === "function"
+          ? `${this.#bus} received a function or class for a message; pass an instance: did you forget new?`
+          : `${this.#bus} received a value that is not a message; pass an instance of a class.`,
+      );
+    if (type !== undefined) checkKind(type, this.#kind.kind);
+    return this.#fallback ?? [];
+  }
+}

@@ -1,0 +1,37 @@
+import { ABORTED, PENDING, type Settlement } from "./settlement.js";
+
+/** The links of a delivery along which a cancellation spreads; made by the few deliveries that need them. */
+export interface CancellationLinks {
+  controller: AbortController | undefined;
+  /** Deliveries that are cancelled together with this one. */
+  effects: Set<Cancellable> | undefined;
+  /** The effects of another delivery that this one is among. */
+  among: Set<Cancellable> | undefined;
+}
+
+export interface Cancellable extends Settlement {
+  readonly links: CancellationLinks;
+  readonly madeLinks: CancellationLinks | undefined;
+}
+
+/** Rejects a reply with the reason as it is, and cancels all work that runs for it. */
+export function abort(reply: Cancellable, reason: unknown): void {
+  if (reply.status !== PENDING) return;
+  // Settle first. If the signal aborted first, a listener could settle the reply with its own error of being cancelled.
+  reply.settle(ABORTED, reason);
+  reply.madeLinks?.controller?.abort(reason);
+  for (const effect of reply.madeLinks?.effects ?? []) abort(effect, reason);
+}
+
+export function signalOf(reply: Cancellable): AbortSignal {
+  const controller = (reply.links.controller ??= new AbortController());
+  if (reply.status === ABORTED && !controller.signal.aborted) controller.abort(reply.result);
+  return controller.signal;
+}
+
+/** Cancels `effect` together with `reply`, as long as both are pending. */
+export function cancelTogether(reply: Cancellable, effect: Cancellable): void {
+  if (reply.status === PENDING)
+    (effect.links.among = reply.links.effects ??= new Set<Cancellable>()).add(effect);
+  else if (reply.status === ABORTED) abort(effect, reply.result);
+}

@@ -1,0 +1,31 @@
+import { EMPTY, isObservable } from "rxjs";
+import { InvalidMiddlewareError } from "../errors.js";
+import { isThenable } from "../util/thenable.js";
+import { stepFactoryOf } from "./form.js";
+import type { Middleware } from "./middleware.js";
+
+/** At construction, and without a message: what can be known to be no middleware should not wait for the first dispatch. */
+export function checkMiddleware(middleware: unknown, place: string): asserts middleware is Middleware {
+  const refuse = (problem: string): never => {
+    const name = typeof middleware === "function" && middleware.name ? ` (${middleware.name})` : "";
+    throw new InvalidMiddlewareError(`${place}${name} ${problem}.`);
+  };
+  if (typeof middleware !== "function")
+    return refuse(
+      `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; pass an RxJS operator, around(), shared() or when()`,
+    );
+  const operator = middleware as Middleware;
+  if (stepFactoryOf(operator) !== undefined) return;
+  if (operator.length > 1) refuse("takes more than a stream; wrap a function (message, next) in around()");
+  let piped: unknown;
+  try {
+    piped = operator(EMPTY);
+  } catch (error) {
+    if (error instanceof InvalidMiddlewareError) refuse("is what makes a middleware; call it");
+    throw error;
+  }
+  if (typeof piped === "function") refuse("is what makes a middleware; call it");
+  if (isThenable(piped)) piped.then(undefined, () => undefined);
+  if (!isObservable(piped))
+    refuse("does not return an Observable; an operator takes a stream and returns one");
+}

@@ -1,0 +1,84 @@
+import { Observable, pipe, type Observer } from "rxjs";
+import type { Delivery } from "../delivery/delivery.js";
+import { LiveDelivery } from "../delivery/live-delivery.js";
+import { MessageDroppedError, MiddlewareCrashedError } from "../errors.js";
+import { captureContext, type AsyncScope } from "../util/async-context.js";
+import { onFinished } from "./detached-work.js";
+import { replying, type Step } from "./form.js";
+import { middlewareName, notADelivery, type Middleware } from "./middleware.js";
+
+/** Runs each message through its own subscription of the operators, so that what one message does to them concerns no other. */
+export function operatorStep(operators: readonly Middleware[], rest: Step, outermost: boolean): Step {
+  const piped = (pipe as (...all: readonly Middleware[]) => Middleware)(...operators);
+  const name =
+    operators.length === 1
+      ? middlewareName(operators[0]!)
+      : `(one of ${operators.length} neighbouring operators)`;
+
+  return replying((delivery) => {
+    const passage = new Passage(delivery, rest, name);
+    const source = new Observable<Delivery>((subscriber) => {
+      subscriber.next(delivery);
+      subscriber.complete();
+    });
+    const subscription = piped(source).subscribe(passage);
+    if (subscription.closed) return;
+    onFinished(delivery, () => subscription.unsubscribe());
+    passage.waits();
+  }, outermost);
+}
+
+/** A message on its way through operators. */
+class Passage implements Observer<Delivery> {
+  readonly #delivery: LiveDelivery;
+  readonly #rest: Step;
+  readonly #name: string;
+  #forwarded = false;
+  #scope: AsyncScope | undefined;
+
+  constructor(delivery: LiveDelivery, rest: Step, name: string) {
+    this.#delivery = delivery;
+    this.#rest = rest;
+    this.#name = name;
+  }
+
+  next(out: Delivery): void {
+    try {
+      if (!(out instanceof LiveDelivery)) throw notADelivery(this.#name, this.#delivery.typeName);
+      this.#forward(out as LiveDelivery);
+    } catch (error) {
+      this.#delivery.fail(error);
+    }
+  }
+
+  error(error: unknown): void {
+    this.#delivery.fail(error);
+  }
+
+  complete(): void {
+    if (!this.#forwarded && this.#delivery.pending)
+      this.#delivery.fail(new MessageDroppedError(this.#delivery.typeName, this.#name));
+  }
+
+  /** It goes on later, in whatever context, and has to find its own again. */
+  waits(): void {
+    if (!this.#forwarded && this.#delivery.pending) this.#scope = captureContext();
+  }
+
+  #forward(out: LiveDelivery): void {
+    if (this.#forwarded && out.reply === this.#delivery.reply) this.#twice();
+    this.#forwarded = true;
+    out.runIn(this.#scope, this.#rest);
+  }
+
+  #twice(): void {
+    const { host, typeName } = this.#delivery;
+    host.report({
+      kind: "middleware",
+      source: this.#name,
+      error: new MiddlewareCrashedError(
+        `Middleware ${this.#name} forwarded ${typeName} twice; forward a fork().`,
+      ),
+    });
+  }
+}

@@ -1,0 +1,151 @@
+import { Subject, Subscription } from "rxjs";
+import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
+import type { Delivery } from "../delivery/delivery.js";
+import { LiveDelivery } from "../delivery/live-delivery.js";
+import { BusClosedError, MessageHeldError, MiddlewareCrashedError } from "../errors.js";
+import { captureContext, type AsyncScope } from "../util/async-context.js";
+import { LONGEST_TIMEOUT_MS } from "../util/clock.js";
+import type { Step } from "./form.js";
+import { notADelivery, type Middleware } from "./middleware.js";
+
+interface Held {
+  readonly deadlineMs: number;
+  readonly instance: Instance;
+  scope?: AsyncScope;
+}
+
+/** One life of the operator, from its first message to its end. */
+class Instance {
+  // eslint-disable-next-line rxjs-x/no-exposed-subjects -- this class does not leave the file
+  readonly input = new Subject<Delivery>();
+  readonly subscription = new Subscription();
+}
+
+/** Runs one operator instance for all messages, restarts it when it ends, and settles the messages that it keeps. */
+export class SupervisedOperator implements Closeable {
+  readonly #operator: Middleware;
+  readonly #name: string;
+  readonly #holdTimeoutMs: number;
+  readonly #rest: Step;
+  readonly #host: DeliveryHost;
+  /** Messages that went in and neither came out nor were settled, in order of their deadlines. */
+  readonly #held = new Map<LiveDelivery, Held>();
+  readonly #instances = new Set<Instance>();
+  #current: Instance | undefined;
+  #closing = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(operator: Middleware, name: string, holdTimeoutMs: number, rest: Step, host: DeliveryHost) {
+    this.#operator = operator;
+    this.#name = name;
+    this.#holdTimeoutMs = Math.min(holdTimeoutMs, LONGEST_TIMEOUT_MS);
+    this.#rest = rest;
+    this.#host = host;
+  }
+
+  push(delivery: LiveDelivery): void {
+    const instance = (this.#current ??= new Instance());
+    const held: Held = { deadlineMs: performance.now() + this.#holdTimeoutMs, instance };
+    this.#held.set(delivery.reply, held);
+    if (!this.#instances.has(instance)) this.#start(instance);
+    instance.input.next(delivery);
+    if (this.#closing) this.flush();
+    if (this.#held.get(delivery.reply) !== held) return;
+    // The message waits, and the operator will release it in the async context of another message.
+    held.scope = captureContext();
+    delivery.whenSettled(() => this.#release(delivery.reply));
+    this.#arm();
+  }
+
+  /** Completes the input, on which operators emit the messages that they keep. */
+  flush(): void {
+    this.#closing = true;
+    const instance = this.#current;
+    this.#current = undefined;
+    instance?.input.complete();
+  }
+
+  stop(): void {
+    for (const { subscription } of this.#instances) subscription.unsubscribe();
+    this.#instances.clear();
+    this.#disarm();
+  }
+
+  #start(instance: Instance): void {
+    this.#instances.add(instance);
+    try {
+      instance.subscription.add(
+        this.#operator(instance.input).subscribe({
+          next: (out: Delivery) =>
+            out instanceof LiveDelivery
+              ? this.#forward(out as LiveDelivery)
+              : this.#ended(instance, notADelivery(this.#name)),
+          error: (error: unknown) => this.#ended(instance, error),
+          complete: () => this.#ended(instance),
+        }),
+      );
+    } catch (error) {
+      this.#ended(instance, error);
+    }
+  }
+
+  #forward(out: LiveDelivery): void {
+    out.runIn(this.#release(out.reply)?.scope, this.#rest);
+  }
+
+  #release(reply: LiveDelivery): Held | undefined {
+    const held = this.#held.get(reply);
+    this.#held.delete(reply);
+    if (this.#held.size === 0) this.#disarm();
+    return held;
+  }
+
+  /** Completing while the bus closes is expected. At any other time it counts as a crash, and the next message starts a new instance. */
+  #ended(instance: Instance, cause?: unknown): void {
+    if (this.#current === instance) this.#current = undefined;
+    this.#instances.delete(instance);
+    instance.subscription.unsubscribe();
+    const expected = this.#closing && cause === undefined;
+    for (const [reply, held] of [...this.#held]) {
+      if (held.instance !== instance) continue;
+      this.#release(reply);
+      const { typeName } = reply;
+      reply.reject(expected ? new BusClosedError(this.#host.name, typeName) : this.#crash(cause, typeName));
+    }
+    if (!expected) this.#host.report({ kind: "middleware", source: this.#name, error: this.#crash(cause) });
+  }
+
+  #crash(cause: unknown, messageType?: string): MiddlewareCrashedError {
+    const end = cause === undefined ? "completed" : "failed";
+    const held = messageType === undefined ? "" : ` while it held ${messageType}`;
+    return new MiddlewareCrashedError(
+      `Shared middleware ${this.#name} ${end}${held}; the next message starts a new instance.`,
+      { messageType, cause },
+    );
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined || this.#holdTimeoutMs === LONGEST_TIMEOUT_MS) return;
+    for (const { deadlineMs } of this.#held.values()) {
+      this.#timer = setTimeout(() => this.#expire(), Math.max(0, deadlineMs - performance.now()));
+      // A process with nothing else to do may exit.
+      (this.#timer as { unref?(): void }).unref?.();
+      return;
+    }
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const [reply, { deadlineMs }] of [...this.#held]) {
+      if (deadlineMs > now) break;
+      reply.reject(new MessageHeldError(reply.typeName, this.#name, this.#holdTimeoutMs));
+    }
+    this.#arm();
+  }
+}
