@@ -5,6 +5,7 @@ import type { BusKind } from "../core/bus/engine.js";
 import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
 import { anObject, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
+import { REFUSED } from "../core/delivery/settlement.js";
 import type { Handler } from "../core/handlers/handler.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageOf, MessageType } from "../core/messages/message.js";
@@ -85,8 +86,7 @@ export class CommandBus extends Bus {
     const delivery = engine.send(command, options, {
       defer: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),
     });
-    // A command that was refused at the door has no outcome.
-    if (!delivery.accepted) throw delivery.result;
+    if (delivery.status === REFUSED) throw delivery.result;
     return delivery.envelope as Envelope<C>;
   }
 

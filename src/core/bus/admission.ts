@@ -20,7 +20,7 @@ export class Admission {
   readonly #registry: HandlerRegistry;
   readonly #maxDepth: number;
   /** The depth from which on the stack is probed, because probing costs as much as a dispatch. */
-  readonly #probeFrom: number;
+  readonly probeFrom: number;
   readonly #fallback: readonly Registration[] | undefined;
 
   constructor(
@@ -33,7 +33,7 @@ export class Admission {
     this.#kind = kind;
     this.#registry = registry;
     this.#maxDepth = maxDepth;
-    this.#probeFrom = Math.min(maxDepth, 16);
+    this.probeFrom = Math.min(maxDepth, 16);
     this.#fallback = fallback && [{ ...registrationOf("The fallback", fallback), name: "fallback" }];
   }
 
@@ -70,7 +70,7 @@ export class Admission {
 
   tooDeep(): boolean {
     const depth = dispatchDepth.current;
-    if (depth < this.#probeFrom) return false;
+    if (depth < this.probeFrom) return false;
     // A kilobyte of the stack for each middleware is usual.
     return depth >= this.#maxDepth || !hasStackRoom(4 + 2 * this.middlewareCount);
   }

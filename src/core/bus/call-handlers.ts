@@ -1,4 +1,4 @@
-import { consumeIfDue } from "../delivery/consume-stream.js";
+import { consumeIfDue, isStream } from "../delivery/consume-stream.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { asError, EventHandlersFailedError } from "../errors.js";
 import type { Registration } from "../handlers/handler.js";
@@ -80,5 +80,5 @@ function adopted(result: unknown, delivery: LiveDelivery): unknown {
   // Later readers may count on a promise: a thenable may run its work again each time its then is called.
   if (result instanceof Promise) return result;
   if (isThenable(result)) return Promise.resolve(result);
-  return consumeIfDue(result, delivery);
+  return isStream(result) ? consumeIfDue(result, delivery) : result;
 }

@@ -76,7 +76,11 @@ export function isWatched(channel: TracingChannel | undefined): channel is Traci
 }
 
 /** Starts a delivery and publishes its life to the subscribers of the channel. */
-export function runDiagnosed(delivery: LiveDelivery, start: () => void, channel: TracingChannel): void {
+export function runDiagnosed(
+  delivery: LiveDelivery,
+  start: (delivery: LiveDelivery) => void,
+  channel: TracingChannel,
+): void {
   const message = new Diagnosed(delivery);
   let running = true;
   const settled = (): void => {
@@ -93,7 +97,7 @@ export function runDiagnosed(delivery: LiveDelivery, start: () => void, channel:
   channel.start.runStores(message, () => {
     // After the start is published, because a delivery that is cancelled already settles here.
     delivery.whenSettled(settled);
-    start();
+    start(delivery);
   });
   running = false;
   channel.end.publish(message);

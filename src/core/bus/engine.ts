@@ -4,6 +4,7 @@ import type { StreamSink } from "../delivery/consume-stream.js";
 import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
+import { ACCEPTED } from "../delivery/settlement.js";
 import type { Fault, Outcome } from "../delivery/outcome.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
@@ -55,10 +56,11 @@ export class Engine implements DeliveryHost {
   readonly #handle: BusKind["handle"];
   readonly #admission: Admission;
   readonly #diagnostics: ReturnType<typeof channelOf>;
-  readonly #entrance = new Entrance<LiveDelivery>();
+  readonly #entrance = new Entrance();
   readonly #inFlight = new InFlight();
   /** What the bus has open besides messages, such as operators that hold some. */
   readonly #closeables = new Set<Closeable>();
+  readonly #probeFrom: number;
   #middleware: readonly Middleware[] = [];
   #pipeline!: Step;
   #used = false;
@@ -74,11 +76,12 @@ export class Engine implements DeliveryHost {
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);
     this.#admission = new Admission(this.name, kind, this.registry, options);
+    // A field of its own, because reading it through the admission would cost each dispatch more.
+    this.#probeFrom = this.#admission.probeFrom;
     this.ids = checkedIds(options.ids, (error) =>
       this.report({ kind: "observer", source: `ids of ${this.name}`, error }),
     );
     this.#diagnostics = channelOf(kind.kind);
-    this.#entrance.subscribe((delivery: LiveDelivery) => delivery.run(this.#pipeline));
     this.use(options.middleware ?? []);
   }
 
@@ -92,11 +95,13 @@ export class Engine implements DeliveryHost {
     this.#middleware = [...this.#middleware, ...middleware];
     this.#admission.middlewareCount = this.#middleware.length;
     for (const closeable of this.#closeables) closeable.stop();
-    this.#pipeline = compose(this.#middleware, this.#toHandlers, {
+    const pipeline = compose(this.#middleware, this.#toHandlers, {
       host: this,
       outermost: true,
       attach: (closeable) => this.attach(closeable),
     });
+    this.#entrance.subscribe(pipeline);
+    this.#pipeline = pipeline;
   }
 
   attach(closeable: Closeable): () => void {
@@ -114,7 +119,7 @@ export class Engine implements DeliveryHost {
       options !== undefined ||
       sendOptions !== undefined ||
       this.#closing !== undefined ||
-      this.#admission.tooDeep()
+      (dispatchDepth.current >= this.#probeFrom && this.#admission.tooDeep())
     )
       return this.#sendChecked(delivery, options, sendOptions);
     this.#accept(delivery);
@@ -129,8 +134,7 @@ export class Engine implements DeliveryHost {
     try {
       delivery = this.#admission.admit(delivery, options, this.#closing);
     } catch (error) {
-      // A refused message has no outcome, only its promise.
-      delivery.fail(error);
+      delivery.deny(error);
       return delivery;
     }
     const { causedBy, signal } = options;
@@ -140,35 +144,39 @@ export class Engine implements DeliveryHost {
       // The message is accepted by now, so that one that is cancelled before it begins has an outcome, too.
       if (causedBy !== undefined) delivery.cancelWith(causedBy);
       if (signal !== undefined) delivery.abortOn(signal);
-      if (defer === undefined) this.#entrance.next(delivery);
+      if (defer === undefined) this.#enter(delivery);
       else delivery.run(() => defer(delivery, this.#pipeline));
     });
     return delivery;
   }
 
   /** Lets a message in, tells the observers, and starts it. */
-  #accept(delivery: LiveDelivery, start?: () => void): void {
+  #accept(delivery: LiveDelivery, start?: (delivery: LiveDelivery) => void): void {
     const depth = dispatchDepth.current;
-    delivery.accepted = true;
+    delivery.status = ACCEPTED;
     delivery.depth = dispatchDepth.current = depth + 1;
     this.#inFlight.count++;
     this.#used = true;
     const { messages, outcomes } = this.observers;
     try {
-      if (messages.observed || outcomes.observed) {
-        delivery.startedMs = monotonicNow(this.clock);
-        if (messages.observed) this.observers.deliver(messages, delivery.envelope);
-      }
-      if (isWatched(this.#diagnostics))
-        runDiagnosed(delivery, start ?? (() => this.#entrance.next(delivery)), this.#diagnostics);
+      if (messages.observed || outcomes.observed) this.#emitMessage(delivery);
+      if (isWatched(this.#diagnostics)) runDiagnosed(delivery, start ?? this.#enter, this.#diagnostics);
       else if (start === undefined) this.#entrance.next(delivery);
-      else start();
+      else start(delivery);
     } catch (error) {
       // Only the stack can overflow here, because code of users runs inside try and catch further down.
       delivery.fail(error);
     }
     dispatchDepth.current = depth;
     if (delivery.pending) this.#inFlight.join(delivery);
+  }
+
+  readonly #enter = (delivery: LiveDelivery): void => this.#entrance.next(delivery);
+
+  #emitMessage(delivery: LiveDelivery): void {
+    delivery.startedMs = monotonicNow(this.clock);
+    const { messages } = this.observers;
+    if (messages.observed) this.observers.deliver(messages, delivery.envelope);
   }
 
   /** The end of the pipeline. A middleware may have changed the type, even to one without a handler. */

@@ -1,4 +1,4 @@
-import { ABORTED, PENDING, type Settlement } from "./settlement.js";
+import { ABORTED, isPending, settle, type Reply } from "./settlement.js";
 
 /** The links of a delivery along which a cancellation spreads; made by the few deliveries that need them. */
 export interface CancellationLinks {
@@ -9,16 +9,16 @@ export interface CancellationLinks {
   among: Set<Cancellable> | undefined;
 }
 
-export interface Cancellable extends Settlement {
+export interface Cancellable extends Reply {
   readonly links: CancellationLinks;
   readonly madeLinks: CancellationLinks | undefined;
 }
 
 /** Rejects a reply with the reason as it is, and cancels all work that runs for it. */
 export function abort(reply: Cancellable, reason: unknown): void {
-  if (reply.status !== PENDING) return;
+  if (!isPending(reply)) return;
   // Settle first. If the signal aborted first, a listener could settle the reply with its own error of being cancelled.
-  reply.settle(ABORTED, reason);
+  settle(reply, ABORTED, reason);
   reply.madeLinks?.controller?.abort(reason);
   for (const effect of reply.madeLinks?.effects ?? []) abort(effect, reason);
 }
@@ -31,7 +31,6 @@ export function signalOf(reply: Cancellable): AbortSignal {
 
 /** Cancels `effect` together with `reply`, as long as both are pending. */
 export function cancelTogether(reply: Cancellable, effect: Cancellable): void {
-  if (reply.status === PENDING)
-    (effect.links.among = reply.links.effects ??= new Set<Cancellable>()).add(effect);
+  if (isPending(reply)) (effect.links.among = reply.links.effects ??= new Set<Cancellable>()).add(effect);
   else if (reply.status === ABORTED) abort(effect, reply.result);
 }

@@ -1,3 +1,4 @@
+import type { Observable } from "rxjs";
 import { asError, InvalidMessageError } from "../errors.js";
 import type { Registration } from "../handlers/handler.js";
 import { Envelope, envelopeOf, type Headers, type MessageMeta } from "../messages/envelope.js";
@@ -6,15 +7,44 @@ import type { AsyncScope } from "../util/async-context.js";
 import { monotonicNow } from "../util/clock.js";
 import { asPromise, isThenable } from "../util/thenable.js";
 import { abortOn, checkSignal, isAbortError } from "./abort.js";
-import { abort, cancelTogether, signalOf, type CancellationLinks } from "./cancellation.js";
+import { abort, cancelTogether, signalOf, type Cancellable, type CancellationLinks } from "./cancellation.js";
 import { causesOf, type CausalLinks } from "./causality.js";
-import { consumeIfDue, PASS, type Consumption, type StreamLinks } from "./consume-stream.js";
+import {
+  consumeIfDue,
+  isStream,
+  PASS,
+  type Consumption,
+  type Stream,
+  type StreamLinks,
+} from "./consume-stream.js";
 import type { DeliveryHost } from "./delivery-host.js";
 import type { Cause, Delivery } from "./delivery.js";
-import { addHeaders, adoptEnvelope, inheritIds, metaOf, typeNameOf, type MetadataLinks } from "./metadata.js";
-import { FULFILLED, PENDING, REJECTED, Settlement } from "./settlement.js";
+import {
+  addHeaders,
+  adoptEnvelope,
+  inheritIds,
+  metaOf,
+  typeNameOf,
+  type Described,
+  type MetadataLinks,
+} from "./metadata.js";
+import {
+  addHook,
+  FULFILLED,
+  ACCEPTED,
+  NEW,
+  promiseOf,
+  REFUSED,
+  REJECTED,
+  removeHook,
+  resultOf,
+  settle,
+  settled$Of,
+  type Reply,
+  type Status,
+} from "./settlement.js";
 
-export { FULFILLED, REJECTED } from "./settlement.js";
+export { FULFILLED, REFUSED, REJECTED } from "./settlement.js";
 
 /** What a step of the pipeline returns when it will settle the delivery itself. */
 export const LATER = Symbol("later");
@@ -41,11 +71,15 @@ class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLin
 }
 
 /** The one implementation of {@link Delivery}: runs steps for a message and settles its reply with what they return. */
-export class LiveDelivery<M extends object = object> extends Settlement implements Delivery<M> {
+export class LiveDelivery<M extends object = object> implements Delivery<M>, Reply, Cancellable, Described {
+  declare readonly host: DeliveryHost;
   declare readonly message: M;
-  declare reply: LiveDelivery;
+  /** The delivery that holds the reply: this one, or the one that {@link with} was called on. */
+  declare readonly reply: LiveDelivery;
   /** The handlers that were found at the door; they handle the message even if they are unregistered meanwhile. */
   declare handlers: readonly Registration[] | undefined;
+  declare status: Status;
+  declare result: unknown;
   /** How deep the dispatch was nested, from 1. */
   declare depth: number;
   /** Monotonic time of acceptance; set on first read if the bus had no observers then. */
@@ -55,17 +89,18 @@ export class LiveDelivery<M extends object = object> extends Settlement implemen
   declare following: LiveDelivery | undefined;
   declare madeEnvelope: Envelope | undefined;
   declare madeLinks: Links | undefined;
+  declare hooks: (() => void) | (() => void)[] | undefined;
+  declare fulfil: ((value: unknown) => void) | undefined;
+  declare refuse: ((reason: unknown) => void) | undefined;
 
   // Declared above and assigned here, because fields that are defined first and assigned then cost a fifth of a dispatch.
   constructor(host: DeliveryHost, message: M, handlers?: readonly Registration[], reply?: LiveDelivery) {
-    super();
     this.host = host;
     this.message = message;
     this.reply = reply ?? this;
     this.handlers = handlers;
-    this.status = PENDING;
+    this.status = NEW;
     this.result = undefined;
-    this.accepted = false;
     this.depth = 0;
     this.startedMs = undefined;
     this.previous = undefined;
@@ -92,18 +127,45 @@ export class LiveDelivery<M extends object = object> extends Settlement implemen
     return (this.madeLinks ??= new Links());
   }
 
-  protected override unlink(): void {
-    if (this.madeLinks === undefined) return;
-    this.madeLinks.cause = undefined;
-    this.madeLinks.among?.delete(this);
+  unlink(): void {
+    const { links } = this;
+    links.cause = undefined;
+    links.among?.delete(this);
   }
 
   // Settling -------------------------------------------------------------------------------------------------------
 
+  get pending(): boolean {
+    return this.reply.status <= ACCEPTED;
+  }
+
+  get settled$(): Observable<PromiseSettledResult<never>> {
+    return settled$Of(this.reply);
+  }
+
+  promise(): Promise<unknown> {
+    return promiseOf(this.reply);
+  }
+
+  /** Returns the reply as a step does: the value, a promise of it, or the error thrown. */
+  asResult(): unknown {
+    return resultOf(this.reply);
+  }
+
+  /** Runs `hook` once the reply is settled, synchronously if it already is. */
+  whenSettled(hook: () => void): void {
+    addHook(this.reply, hook);
+  }
+
+  /** Takes {@link whenSettled} back. */
+  forget(hook: () => void): void {
+    removeHook(this.reply, hook);
+  }
+
   resolve(value?: unknown): void {
     // Await a promise, because an outcome with a promise for its value could say "fulfilled" before that rejects.
     if (isThenable(value)) this.await(asPromise(value));
-    else this.settle(FULFILLED, value);
+    else settle(this.reply, FULFILLED, value);
   }
 
   reject(reason: unknown): void {
@@ -112,7 +174,12 @@ export class LiveDelivery<M extends object = object> extends Settlement implemen
 
   /** Rejects without aborting, because the work has ended by itself. */
   fail(error: unknown): void {
-    this.settle(REJECTED, asError(error, this));
+    settle(this.reply, REJECTED, asError(error, this));
+  }
+
+  /** Rejects a message that its bus does not let in. */
+  deny(error: unknown): void {
+    settle(this.reply, REFUSED, asError(error, this));
   }
 
   /** Rejects at once with the reason as it is, and cancels all work that runs for this delivery. */
@@ -124,7 +191,7 @@ export class LiveDelivery<M extends object = object> extends Settlement implemen
 
   /** Runs a step and settles with what it returns or throws. A reply that is settled already is not run. */
   run(step: (delivery: LiveDelivery) => unknown): void {
-    if (this.reply.status !== PENDING) return;
+    if (this.reply.status > ACCEPTED) return;
     try {
       this.adopt(step(this));
     } catch (error) {
@@ -150,22 +217,27 @@ export class LiveDelivery<M extends object = object> extends Settlement implemen
   private await(promise: Promise<unknown>): void {
     const { origin, reply } = this;
     // Keep the innermost promise, which is the handler's own: close() reports the work of handlers that did not stop.
-    if (origin.status === PENDING && (origin !== reply || origin.result === undefined))
+    if (origin.status <= ACCEPTED && (origin !== reply || origin.result === undefined))
       origin.result = promise;
     promise.then(
-      (value) => (reply.status === PENDING ? this.finish(value) : this.reportLate()),
-      (error: unknown) => (reply.status === PENDING ? this.fail(error) : this.lateFailure(error)),
+      (value) => (reply.status <= ACCEPTED ? this.finish(value) : this.reportLate()),
+      (error: unknown) => (reply.status <= ACCEPTED ? this.fail(error) : this.lateFailure(error)),
     );
   }
 
   private finish(value: unknown): void {
+    if (isStream(value)) this.finishStream(value);
+    else settle(this.reply, FULFILLED, value);
+  }
+
+  private finishStream(stream: Stream): void {
     try {
-      const result = consumeIfDue(value, this, this.reply.madeLinks?.consumption);
-      if (!Object.is(result, value)) return this.adopt(result);
+      const result = consumeIfDue(stream, this, this.reply.madeLinks?.consumption);
+      if (result === stream) settle(this.reply, FULFILLED, stream);
+      else this.adopt(result);
     } catch (error) {
-      return this.fail(error);
+      this.fail(error);
     }
-    this.settle(FULFILLED, value);
   }
 
   /** Reports work that ended after its message had settled. Cancellation errors are expected here and not reported. */

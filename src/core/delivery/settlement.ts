@@ -3,135 +3,128 @@ import { catchObserverErrors } from "../util/guarded-observable.js";
 import type { DeliveryHost } from "./delivery-host.js";
 import type { Delivery } from "./delivery.js";
 
-export const PENDING = 0;
-export const FULFILLED = 1;
-export const REJECTED = 2;
+/** Pending, and no bus has let it in: a message on its way to the door, or a fork, which has no outcome of its own. */
+export const NEW = 0;
+/** Pending, and its bus has let it in: it will have exactly one outcome. */
+export const ACCEPTED = 1;
+export const FULFILLED = 2;
+export const REJECTED = 3;
 /** Rejected from outside, while work may still run: its signal is aborted. */
-export const ABORTED = 3;
+export const ABORTED = 4;
+/** Rejected at the door: it has no outcome, only its promise. */
+export const REFUSED = 5;
 
-type Settled = typeof FULFILLED | typeof REJECTED | typeof ABORTED;
+export type Status = typeof NEW | typeof ACCEPTED | Settled;
+type Settled = typeof FULFILLED | typeof REJECTED | typeof ABORTED | typeof REFUSED;
 type Hook = () => void;
 
 /**
- * The reply of a message: settled once, then told to the bus, to promises and to hooks, in this order.
+ * The state of a reply: settled once, then told to the bus, to promises and to hooks, in this order.
  *
- * A base class, because an object of its own would cost each dispatch more than everything in this file. Each method acts on `reply`,
- * because deliveries made by `with(message)` share the reply of the first.
+ * Fields of the delivery and functions over them, because an object or a base class of its own would cost each dispatch 8 %.
  */
-export abstract class Settlement {
-  declare host: DeliveryHost;
-  /** The settlement that holds the reply: this one, or the one that `with(message)` was called on. */
-  declare reply: Settlement;
-  declare status: typeof PENDING | Settled;
+export interface Reply {
+  readonly host: DeliveryHost;
+  readonly typeName: string;
+  status: Status;
   /** The value or the reason, by `status`. While pending: the promise that the handler returned, if it returned one. */
-  declare result: unknown;
-  /** The bus has let the message in, so that it will have exactly one outcome. False for forks and for refused messages. */
-  declare accepted: boolean;
+  result: unknown;
   /** Most replies have one hook or none, so that an array is made for the second. */
-  declare protected hooks: Hook | Hook[] | undefined;
-  declare protected fulfil: ((value: unknown) => void) | undefined;
-  declare protected refuse: ((reason: unknown) => void) | undefined;
-
-  abstract get typeName(): string;
-
-  get pending(): boolean {
-    return this.reply.status === PENDING;
-  }
-
-  /** Settles the reply; later calls do nothing. */
-  settle(status: Settled, result: unknown): void {
-    const { reply } = this;
-    if (reply.status !== PENDING) return;
-    reply.status = status;
-    reply.result = reply.accepted && status === FULFILLED && !reply.host.returnsValue ? undefined : result;
-    // The bus first, so that the outcome is out before the continuations of the promise run.
-    if (reply.accepted) reply.host.ended(reply as unknown as Delivery);
-    if (reply.fulfil !== undefined) {
-      if (status === FULFILLED) reply.fulfil(reply.result);
-      else reply.refuse!(result);
-    }
-    reply.unlink();
-    if (reply.hooks !== undefined) reply.runHooks();
-  }
-
+  hooks: Hook | Hook[] | undefined;
+  fulfil: ((value: unknown) => void) | undefined;
+  refuse: ((reason: unknown) => void) | undefined;
+  readonly madeLinks: object | undefined;
   /** Releases a settled reply from its causes, because they may outlive it. */
-  protected abstract unlink(): void;
-
+  unlink(): void;
   /** Reports an error that no promise can carry any more. */
-  abstract lateFailure(reason: unknown): void;
+  lateFailure(reason: unknown): void;
+}
 
-  /** Runs `hook` once the reply is settled, synchronously if it already is. */
-  whenSettled(hook: Hook): void {
-    const { reply } = this;
-    if (reply.status !== PENDING) reply.runHook(hook);
-    else if (reply.hooks === undefined) reply.hooks = hook;
-    else if (typeof reply.hooks === "function") reply.hooks = [reply.hooks, hook];
-    else reply.hooks.push(hook);
-  }
+export function isPending(reply: Reply): boolean {
+  return reply.status <= ACCEPTED;
+}
 
-  /** Takes {@link whenSettled} back. */
-  forget(hook: Hook): void {
-    const { reply } = this;
-    if (reply.hooks === hook) reply.hooks = undefined;
-    else if (Array.isArray(reply.hooks) && reply.hooks.includes(hook))
-      reply.hooks.splice(reply.hooks.indexOf(hook), 1);
+/** Settles a reply; later calls do nothing. */
+export function settle(reply: Reply, status: Settled, result: unknown): void {
+  const accepted = reply.status === ACCEPTED;
+  if (reply.status > ACCEPTED) return;
+  reply.status = status;
+  reply.result = accepted && status === FULFILLED && !reply.host.returnsValue ? undefined : result;
+  // The bus first, so that the outcome is out before the continuations of the promise run.
+  if (accepted) reply.host.ended(reply as unknown as Delivery);
+  if (reply.fulfil !== undefined) {
+    if (status === FULFILLED) reply.fulfil(reply.result);
+    else reply.refuse!(result);
   }
+  if (reply.madeLinks !== undefined) reply.unlink();
+  if (reply.hooks !== undefined) runHooks(reply);
+}
 
-  private runHooks(): void {
-    const { hooks } = this;
-    this.hooks = undefined;
-    for (const hook of Array.isArray(hooks) ? hooks : [hooks!]) this.runHook(hook);
-  }
+/** Runs `hook` once the reply is settled, synchronously if it already is. */
+export function addHook(reply: Reply, hook: Hook): void {
+  if (!isPending(reply)) runHook(reply, hook);
+  else if (reply.hooks === undefined) reply.hooks = hook;
+  else if (typeof reply.hooks === "function") reply.hooks = [reply.hooks, hook];
+  else reply.hooks.push(hook);
+}
 
-  /** Runs code of others, such as the teardown of a stream; its error must not reach the callers that wait for the reply. */
-  private runHook(hook: Hook): void {
-    try {
-      hook();
-    } catch (error) {
-      this.lateFailure(error);
-    }
-  }
+export function removeHook(reply: Reply, hook: Hook): void {
+  if (reply.hooks === hook) reply.hooks = undefined;
+  else if (Array.isArray(reply.hooks) && reply.hooks.includes(hook))
+    reply.hooks.splice(reply.hooks.indexOf(hook), 1);
+}
 
-  /** Returns the promise of the reply. Made on demand, because a reply that is already settled needs no resolvers. */
-  promise(): Promise<unknown> {
-    const { reply } = this;
-    if (reply.status === FULFILLED) return Promise.resolve(reply.result);
-    if (reply.status !== PENDING) return Promise.reject(reply.result);
-    return new Promise((resolve, reject) => {
-      if (reply.fulfil === undefined) {
-        reply.fulfil = resolve;
-        reply.refuse = reject;
-      } else reply.whenSettled(() => (reply.status === FULFILLED ? resolve : reject)(reply.result));
-    });
-  }
+function runHooks(reply: Reply): void {
+  const { hooks } = reply;
+  reply.hooks = undefined;
+  for (const hook of Array.isArray(hooks) ? hooks : [hooks!]) runHook(reply, hook);
+}
 
-  /** Returns the reply as a step of the pipeline does: the value, a promise of it, or the error thrown. */
-  asResult(): unknown {
-    const { status, result } = this.reply;
-    if (status === FULFILLED) return result;
-    if (status === PENDING) return this.promise();
-    throw result;
+/** Runs code of others, such as the teardown of a stream; its error must not reach the callers that wait for the reply. */
+function runHook(reply: Reply, hook: Hook): void {
+  try {
+    hook();
+  } catch (error) {
+    reply.lateFailure(error);
   }
+}
 
-  get settled$(): Observable<PromiseSettledResult<never>> {
-    const settled$ = new Observable<PromiseSettledResult<never>>((subscriber) => {
-      const emit = (): void => {
-        subscriber.next(this.settledResult() as PromiseSettledResult<never>);
-        subscriber.complete();
-      };
-      this.whenSettled(emit);
-      return () => this.forget(emit);
-    });
-    return catchObserverErrors(settled$, (error) =>
-      this.host.report({ kind: "observer", source: `settled$ of ${this.typeName}`, error }),
-    );
-  }
+/** Returns the promise of a reply. Made on demand, because a reply that is already settled needs no resolvers. */
+export function promiseOf(reply: Reply): Promise<unknown> {
+  if (reply.status === FULFILLED) return Promise.resolve(reply.result);
+  if (reply.status > ACCEPTED) return Promise.reject(reply.result);
+  return new Promise((resolve, reject) => {
+    if (reply.fulfil === undefined) {
+      reply.fulfil = resolve;
+      reply.refuse = reject;
+    } else addHook(reply, () => (reply.status === FULFILLED ? resolve : reject)(reply.result));
+  });
+}
 
-  /** Returns how the reply was settled; to be called once it is. */
-  settledResult(): PromiseSettledResult<unknown> {
-    const { status, result } = this.reply;
-    return status === FULFILLED
-      ? { status: "fulfilled", value: result }
-      : { status: "rejected", reason: result };
-  }
+/** Returns a reply as a step of the pipeline does: the value, a promise of it, or the error thrown. */
+export function resultOf(reply: Reply): unknown {
+  if (reply.status === FULFILLED) return reply.result;
+  if (reply.status <= ACCEPTED) return promiseOf(reply);
+  throw reply.result;
+}
+
+export function settled$Of(reply: Reply): Observable<PromiseSettledResult<never>> {
+  const settled$ = new Observable<PromiseSettledResult<never>>((subscriber) => {
+    const emit = (): void => {
+      subscriber.next(settledResultOf(reply) as PromiseSettledResult<never>);
+      subscriber.complete();
+    };
+    addHook(reply, emit);
+    return () => removeHook(reply, emit);
+  });
+  return catchObserverErrors(settled$, (error) =>
+    reply.host.report({ kind: "observer", source: `settled$ of ${reply.typeName}`, error }),
+  );
+}
+
+/** Returns how a reply was settled; for replies that are. */
+export function settledResultOf({ status, result }: Reply): PromiseSettledResult<unknown> {
+  return status === FULFILLED
+    ? { status: "fulfilled", value: result }
+    : { status: "rejected", reason: result };
 }
