@@ -58,11 +58,20 @@ export function compareText(before, now) {
       const ratio = perMessage / was;
       const above = cqrx && ratio > TOLERANCE;
       if (above) failed.push(`${title}: ${contender}`);
-      return [title, contender, was ?? "not counted", perMessage, was === undefined ? "" : ratio.toFixed(3), above ? "ABOVE" : ""];
+      return [
+        title,
+        contender,
+        was ?? "not counted",
+        perMessage,
+        was === undefined ? "" : ratio.toFixed(3),
+        above ? "ABOVE" : "",
+      ];
     });
   });
   const text = [
-    ...(before.node === now.node ? [] : [`The earlier figures are of Node ${before.node}: no ratio below means anything.`, ""]),
+    ...(before.node === now.node
+      ? []
+      : [`The earlier figures are of Node ${before.node}: no ratio below means anything.`, ""]),
     ...table(["scenario", "contender", "before", "now", "ratio", ""], rows),
     "",
     failed.length === 0

@@ -1,6 +1,6 @@
 // Compares cqrx, bundled from ../../src as it would be shipped, with its peers and with code written by hand.
 //   npm run bench                      all scenarios; installs the peers into this folder first
-//   npm run bench -- -- --quick        two short rounds
+//   npm run bench -- --quick           two short rounds
 //   npm start -- --only "around" --rounds 9    in this folder: some scenarios, by a part of their title or file name
 // The table goes to stdout, the progress to stderr. Numbers are no test: whatever they are, the exit code is 0.
 import { spawn } from "node:child_process";

@@ -25,7 +25,8 @@ export class FloorBus {
 
   close(reason) {
     this.#closed = true;
-    for (let delivery = this.#newest; delivery !== undefined; delivery = delivery.older) delivery.settle(false, reason);
+    for (let delivery = this.#newest; delivery !== undefined; delivery = delivery.older)
+      delivery.settle(false, reason);
   }
 
   #join(delivery) {
