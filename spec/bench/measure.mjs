@@ -37,7 +37,7 @@ export async function measure(
   return { median: median(batches), best: Math.min(...batches) };
 }
 
-function oneByOne(send) {
+export function oneByOne(send) {
   return async (count) => {
     for (let i = 0; i < count; i++) await send(i);
   };

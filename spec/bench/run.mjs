@@ -1,6 +1,6 @@
 // Compares cqrx, bundled from ../../src as it would be shipped, with its peers and with code written by hand.
 //   npm run bench                      all scenarios; installs the peers into this folder first
-//   npm run bench -- -- --quick        two short rounds
+//   npm run bench -- --quick           two short rounds
 //   npm start -- --only "around" --rounds 9    in this folder: some scenarios, by a part of their title or file name
 // The table goes to stdout, the progress to stderr. Numbers are no test: whatever they are, the exit code is 0.
 import { spawn } from "node:child_process";
@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { bundle } from "./bundle.mjs";
 import { loadScenarios } from "./scenarios/index.mjs";
 import { markdown } from "./table.mjs";
 
@@ -23,19 +23,7 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds ?? (options.quick ? 2 : 5));
 
-// Below node_modules, so that it finds rxjs there, and only there. Both entry points in one file, as they share one core.
-await build({
-  stdin: {
-    contents: `export * from "../../src/index.ts"; export * from "../../src/middleware/index.ts";`,
-    resolveDir: here("."),
-  },
-  outfile: here("node_modules/.cqrx/index.mjs"),
-  bundle: true,
-  format: "esm",
-  target: "es2022",
-  platform: "neutral",
-  external: ["rxjs"],
-});
+await bundle();
 
 const scenarios = await loadScenarios(options.only);
 if (scenarios.length === 0) console.error(`No scenario has "${options.only}" in its title or file name.`);

@@ -1,7 +1,15 @@
 import { Ping } from "./message.mjs";
 
-/** Not a static import: only the processes that measure cqrx load it. */
-export const load = () => import("../node_modules/.cqrx/index.mjs");
+let loaded = false;
+
+/** Not a static import, because only the processes that measure cqrx may load it. */
+export function load() {
+  loaded = true;
+  return import(process.env.CQRX_BUNDLE ?? "../node_modules/.cqrx/index.mjs");
+}
+
+/** Tells whether the contender of this process uses cqrx. */
+export const usesCqrx = () => loaded;
 
 /** A command bus with one handler. */
 export async function commandBus(handler, options) {

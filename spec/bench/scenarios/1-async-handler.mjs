@@ -1,4 +1,5 @@
 import { commandBus } from "../contenders/cqrx.mjs";
+import { FloorBus } from "../contenders/floor.mjs";
 import { mediator } from "../contenders/mediatr.mjs";
 import { handlers, Ping } from "../contenders/message.mjs";
 import { NaiveBus } from "../contenders/naive-rxjs.mjs";
@@ -8,6 +9,7 @@ export default {
   title: "async handler, no middleware",
   subject: "cqrx",
   bars: { direct: { atMost: 3 }, "@nestjs/cqrs": { atMost: 1, aim: 0.7 } },
+  counted: { bars: { floor: 1.25, "@nestjs/cqrs": 0.95 }, beside: ["direct"] },
   contenders: {
     async cqrx() {
       const { asyncHandler, handled } = handlers();
@@ -17,6 +19,12 @@ export default {
     direct() {
       const { asyncHandler, handled } = handlers();
       return { send: (i) => asyncHandler(new Ping(i)), handled };
+    },
+    floor() {
+      const { asyncHandler, handled } = handlers();
+      const bus = new FloorBus();
+      bus.register(Ping, asyncHandler);
+      return { send: (i) => bus.dispatch(new Ping(i)), handled };
     },
     async "@nestjs/cqrs"() {
       const { asyncHandler, handled } = handlers();

@@ -65,6 +65,8 @@ function byHand(changes$, read) {
 export default {
   title: "one change seen by 1,000 watchers of one query",
   subject: "cqrx, watch",
+  warmUp: 3000,
+  count: 1000,
   contenders: {
     "cqrx, watch": () =>
       watched(async (read) => {

@@ -1,4 +1,5 @@
 import { commandBus } from "../contenders/cqrx.mjs";
+import { FloorBus } from "../contenders/floor.mjs";
 import { mediator } from "../contenders/mediatr.mjs";
 import { handlers, Ping } from "../contenders/message.mjs";
 import { commandBus as nestCommandBus } from "../contenders/nest.mjs";
@@ -7,6 +8,7 @@ export default {
   title: "synchronous handler, no middleware",
   subject: "cqrx",
   bars: { "@nestjs/cqrs": { atMost: 0.8 } },
+  counted: { bars: { "@nestjs/cqrs": 0.55 }, beside: ["direct", "floor"] },
   contenders: {
     async cqrx() {
       const { syncHandler, handled } = handlers();
@@ -16,6 +18,12 @@ export default {
     direct() {
       const { syncHandler, handled } = handlers();
       return { send: (i) => syncHandler(new Ping(i)), handled };
+    },
+    floor() {
+      const { syncHandler, handled } = handlers();
+      const bus = new FloorBus();
+      bus.register(Ping, syncHandler);
+      return { send: (i) => bus.dispatch(new Ping(i)), handled };
     },
     async "@nestjs/cqrs"() {
       const { syncHandler, handled } = handlers();

@@ -87,5 +87,6 @@ export default {
   unit: "bytes",
   nodeOptions: ["--expose-gc"],
   bars: { cqrx: { atMost: 4 } },
+  counted: false,
   contenders: { cqrx: () => ({ measure }) },
 };

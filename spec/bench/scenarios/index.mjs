@@ -3,9 +3,14 @@ import { readdirSync } from "node:fs";
 const byNumber = new Intl.Collator("en", { numeric: true });
 
 /**
- * The scenarios, in order of their file names. Each exports by default:
- * `title`; `contenders`, name to factory (see ../measure.mjs for what it returns); `subject`, the one of them that is judged;
- * `bars`, at most how many times as long as each other contender it may take (and how many are aimed at); perhaps `unit` and `nodeOptions`.
+ * Loads the scenarios in order of their file names. Each one exports by default:
+ * - `title`, and `contenders`: name to factory (see ../measure.mjs for the value that it returns),
+ * - `subject`: the contender that is judged,
+ * - `bars`: at most how many times as long as each other contender it may take, and the `aim`,
+ * - `counted`: for the bench of instructions, `bars` (at most how many times as many as each other contender), the contenders
+ *   `beside` them in the table, and another `subject`; `false` if the scenario cannot be counted,
+ * - `warmUp` and `count`: the numbers of messages to count with, where one message takes long,
+ * - `unit` and `nodeOptions`.
  */
 export async function loadScenarios(only) {
   const files = readdirSync(new URL(".", import.meta.url)).filter((file) => /^\d.*\.mjs$/.test(file));

@@ -1,0 +1,26 @@
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/**
+ * Bundles the cqrx of a checkout as it would be shipped, and returns the path of the bundle.
+ *
+ * The bundle holds both entry points because they share one core. It lies below node_modules so that it finds the rxjs of this folder.
+ */
+export async function bundle(source = here("../../src"), name = "index") {
+  const outfile = here(`node_modules/.cqrx/${name}.mjs`);
+  await build({
+    stdin: {
+      contents: `export * from "./index.ts"; export * from "./middleware/index.ts";`,
+      resolveDir: source,
+    },
+    outfile,
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    platform: "neutral",
+    external: ["rxjs"],
+  });
+  return outfile;
+}
