@@ -53,7 +53,7 @@ export class Admission {
       throw new InvalidMessageError(
         `${this.#bus} received ${String(message)} for a message; pass an instance of a registered class.`,
       );
-    checkOptions(`${this.#bus}`, options, DISPATCH_OPTIONS);
+    this.#checkOptions(options);
     const { headers, causedBy } = options;
     if (delivery.handlers === undefined && isEnvelope(message))
       delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
@@ -66,6 +66,15 @@ export class Admission {
     if (headers !== undefined) delivery.addHeaders(headers);
     if (causedBy !== undefined) delivery.inherit(causedBy);
     return delivery;
+  }
+
+  /** Walks the given options only, because checking every known option would cost more than the rest of a dispatch. */
+  #checkOptions(options: DispatchOptions): void {
+    for (const option in options) {
+      const value = options[option as keyof DispatchOptions];
+      if (DISPATCH_OPTIONS[option as keyof DispatchOptions]?.accepts(value) === true) continue;
+      return checkOptions(this.#bus, options, DISPATCH_OPTIONS);
+    }
   }
 
   tooDeep(): boolean {
