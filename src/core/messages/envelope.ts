@@ -1,9 +1,10 @@
-import { uniqueId, systemClock } from "../util/clock.js";
+import { uniqueId } from "../util/ids.js";
+import { systemClock } from "../util/clock.js";
 import { checkObject, InvalidMessageError, refuse } from "../errors.js";
 import { isFieldsOnly, isPlainObject, hasOnlyVisibleState } from "./hidden-state.js";
 import { attempt, fromJson, limits, parseJson, toJson } from "./payload-json.js";
 import { checkClass, nameOf, typeOf, versionOf, type MessageType } from "./message.js";
-import { asInstance, parsed } from "../util/standard-schema.js";
+import { asInstance, parsed } from "./validate.js";
 import { isThenable } from "../util/thenable.js";
 
 /** String headers travel with a message: names are HTTP tokens, values printable ASCII. */
