@@ -102,17 +102,20 @@ export const FIELDS_ONLY: Content = { items: [] };
  */
 export function contentOf(value: object): Content | undefined {
   const platform = platformOf(Object.getPrototypeOf(value) as object | null);
-  const content = platform ? builtInContentOf(value, platform.constructor.name) : undefined;
-  if (content !== undefined) return content;
+  if (platform) {
+    const { name } = platform.constructor;
+    if (name.endsWith("Error")) return { items: errorContentOf(value as Error) };
+    // Arrays have a length that is not enumerable, and regular expressions a lastIndex; more would be hidden state.
+    if (hidesFields(value, name === "Array" || name === "RegExp" ? 1 : 0)) return undefined;
+    const content = builtInContentOf(value, name);
+    if (content !== undefined) return content;
+  }
   const { toJSON } = value as { readonly toJSON?: unknown };
   if (typeof toJSON === "function") return { items: [(toJSON as (key: string) => unknown).call(value, "")] };
   return platform === null && !hidesFields(value, 0) ? FIELDS_ONLY : undefined;
 }
 
 function builtInContentOf(value: object, name: string): Content | undefined {
-  if (name.endsWith("Error")) return { items: errorContentOf(value as Error) };
-  // Arrays have a length that is not enumerable, and regular expressions a lastIndex; more would be hidden state.
-  if (hidesFields(value, name === "Array" || name === "RegExp" ? 1 : 0)) return undefined;
   if (ArrayBuffer.isView(value))
     return { items: new Uint8Array(value.buffer, value.byteOffset, value.byteLength) };
   switch (name) {

@@ -1,4 +1,4 @@
-import { InvalidMessageError } from "../errors.js";
+import { excerpt, InvalidMessageError } from "../errors.js";
 import type { StandardIssue, StandardResult, StandardSchema } from "../util/standard-schema.js";
 import { isThenable } from "../util/thenable.js";
 import type { MessageType } from "./message.js";
@@ -25,7 +25,7 @@ function valueOf(result: StandardResult<unknown>, path: string, messageType: str
   if (result.issues === undefined) return result.value;
   const at = path + (result.issues[0]?.path ?? []).map(written).join("");
   // The text of the schema library stays out of this text because it may quote the value.
-  throw new InvalidMessageError(`${at} does not fit the schema; see issues.`, {
+  throw new InvalidMessageError(`${excerpt(at)} does not fit the schema; see issues.`, {
     path: at,
     // Each issue is copied without its other fields, because some libraries put the input there and no error holds a payload.
     issues: result.issues.map(({ message, path }) => ({ message, path: path && Array.from(path, keyOf) })),
