@@ -8,7 +8,8 @@ export type {
   MessageTypeStatics,
   ResultOf,
 } from "./core/messages/message.js";
-export { Envelope, isEnvelope } from "./core/messages/envelope.js";
+export { Envelope } from "./core/messages/envelope-reader.js";
+export { isEnvelope } from "./core/messages/envelope.js";
 export type { EnvelopeJson, Headers, MessageMeta } from "./core/messages/envelope.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/standard-schema.js";
 

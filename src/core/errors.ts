@@ -131,7 +131,7 @@ export class InvalidMessageError extends CqrsError {
 
   constructor(text: string, options: InvalidMessageErrorOptions = {}) {
     super(text, options);
-    this.path = options.path;
+    this.path = options.path === undefined ? undefined : excerpt(options.path);
     Object.defineProperty(this, "issues", { value: options.issues ?? [] });
   }
 }
@@ -320,7 +320,18 @@ export function checkObject(value: unknown, path: string): void {
   if (typeof value !== "object" || value === null) refuse(path, "is not an object");
 }
 
-/** @throws InvalidMessageError that says where something is wrong, and what. */
+/** @throws InvalidMessageError that says where something is wrong, and what */
 export function refuse(path: string, problem: string, cause?: unknown): never {
-  throw new InvalidMessageError(`${path} ${problem}.`, { path, cause });
+  throw new InvalidMessageError(`${excerpt(path)} ${problem}.`, { path, cause });
+}
+
+/**
+ * Returns the start of a text that a sender wrote, for the text of an error: at most 200 characters, with those escaped that a terminal or a log
+ * would not show as they are.
+ */
+export function excerpt(text: string): string {
+  const shown = text
+    .slice(0, 201)
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return shown.length > 200 ? `${shown.slice(0, 199)}…` : shown;
 }

@@ -8,7 +8,7 @@ import type { ResultOf } from "../core/messages/message.js";
 import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { BatchResultError } from "./errors.js";
 import { checkForQueries, checkMs, checkTimerOptions, refuseOption } from "./internal/options.js";
-import { startTimer, type TimerOptions } from "./internal/timer.js";
+import { startTimer, type TimerOptions } from "../core/util/timers.js";
 
 export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptions {
   /** A batch of this size is loaded at once. @defaultValue Infinity */

@@ -1,6 +1,6 @@
 import { createMiddleware, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
 import type { Observable } from "rxjs";
-import { uniqueId } from "../core/util/clock.js";
+import { uniqueId } from "../core/util/ids.js";
 import { abortError } from "../core/delivery/abort.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { DeliveryHost, Closeable } from "../core/delivery/delivery-host.js";

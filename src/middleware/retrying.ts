@@ -7,7 +7,7 @@ import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
 import { ignored } from "../core/util/thenable.js";
 import { checkMs, checkTimerOptions, refuseOption } from "./internal/options.js";
-import { startTimer, type TimerOptions } from "./internal/timer.js";
+import { startTimer, type TimerOptions } from "../core/util/timers.js";
 
 export interface RetryingOptions<M = object> extends TimerOptions {
   /** How often to try again after the first attempt; `Infinity` only with a `delayMs`. */

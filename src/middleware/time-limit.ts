@@ -1,12 +1,12 @@
 import { createMiddleware } from "../core/pipeline/form.js";
-import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
+import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMiddlewareError } from "../core/errors.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
 import { ignored } from "../core/util/thenable.js";
 import { TimeLimitError } from "./errors.js";
 import { checkTimerOptions } from "./internal/options.js";
-import { startTimer, type TimerOptions } from "./internal/timer.js";
+import { startTimer, type TimerOptions } from "../core/util/timers.js";
 
 export type TimeLimitOptions = TimerOptions;
 

@@ -1,4 +1,4 @@
-import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
+import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import { refuse } from "../core/errors.js";
 
 /** The wait before a retry, from 1. */

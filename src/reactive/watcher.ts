@@ -1,7 +1,7 @@
 import type { RefreshOptions } from "../core/handlers/handler.js";
 import type { Observable, Subscriber } from "rxjs";
 import { checkSignal } from "../core/delivery/abort.js";
-import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
+import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
 import { checkObject, refuse } from "../core/errors.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";

@@ -1,7 +1,7 @@
 import type { Handler, HandlerFunction } from "../core/handlers/handler.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import { CqrsError, InvalidHandlerError, checkObject } from "../core/errors.js";
-import { LONGEST_TIMEOUT_MS } from "../core/util/clock.js";
+import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 
 /**
  * What goes wrong at one call of a handler.

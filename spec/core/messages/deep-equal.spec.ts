@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { Query, QueryBus } from "cqrx";
+import { Envelope, Query, QueryBus } from "cqrx";
 import { Subject } from "rxjs";
+import { deepEqual } from "../../../src/core/messages/deep-equal.js";
 import { microtasks } from "../../conformance/support.js";
 
 class Show extends Query<unknown> {}
@@ -101,3 +102,108 @@ describe("watch shows a result that may have changed", () => {
     ["what cannot be looked at", () => ({ get a(): never { throw new Error("no"); } })], // prettier-ignore
   ])("%s", async (_, make) => expect(await shown(make(1), make(2))).toBe(2));
 });
+
+describe("deepEqual", () => {
+  class Index extends Map<string, number> {}
+  class Shown {
+    readonly #n: number;
+    constructor(n: number) {
+      this.#n = n;
+    }
+    toJSON(): number {
+      return this.#n;
+    }
+  }
+  const ring = (n: number): object => {
+    const a: Record<string, unknown> = { n };
+    a["self"] = { list: [a, new Map([["a", a]])] };
+    return a;
+  };
+  const shared = (levels: number): object => {
+    let value: object = { n: 1 };
+    for (let level = 0; level < levels; level++) value = { left: value, right: value };
+    return value;
+  };
+
+  it.each<[string, () => unknown]>([
+    ["cycles", () => ring(1)],
+    ["a cycle inside a Set", () => new Set([ring(1)])],
+    ["errors", () => new Error("m", { cause: new TypeError("c") })],
+    ["errors of errors", () => new AggregateError([new Error("a")], "m")],
+    ["expressions", () => /a/g],
+    ["kinds of Map", () => new Index([["a", 1]])],
+    ["what toJSON shows", () => new Shown(1)],
+    ["array buffers", () => Uint8Array.of(1, 2).buffer],
+    ["objects that are shared many times", () => shared(500)],
+    ["members of Sets", () => new Set([{ a: 1 }, { a: 2 }])],
+    ["an envelope", () => Envelope.of(new Price("EUR", 5), { id: "1", time: 0 })],
+  ])("sees that these are equal: %s", (_, make) => expect(deepEqual(make(), make())).toBe(true));
+
+  it.each<[string, unknown, unknown]>([
+    ["cycles", ring(1), ring(2)],
+    ["errors", new Error("a"), new Error("b")],
+    ["causes", new Error("a", { cause: 1 }), new Error("a", { cause: 2 })],
+    ["fields of errors that are not enumerable", hiddenOf(new Error("a"), 1), hiddenOf(new Error("a"), 2)],
+    ["flags", /a/g, /a/i],
+    ["what toJSON shows", new Shown(1), new Shown(2)],
+    ["members of Sets", new Set([{ a: 1 }]), new Set([{ a: 2 }])],
+    ["promises", Promise.resolve(1), Promise.resolve(1)],
+    ["Subjects", new Subject(), new Subject()],
+    ["instances without fields", new Empty(), new Empty()],
+    ["payloads", Envelope.of(new Price("EUR", 5), { id: "1", time: 0 }), Envelope.of(new Price("EUR", 6), { id: "1", time: 0 })], // prettier-ignore
+    ["ids", Envelope.of(new Price("EUR", 5), { id: "1" }), Envelope.of(new Price("EUR", 5), { id: "2" })],
+  ])("sees that these differ: %s", (_, a, b) => expect(deepEqual(a, b)).toBe(false));
+
+  it("finds the equal member of a Set after others that fail deep inside", () => {
+    const a = { id: 1 };
+    const [first, second] = [{ within: { a, n: 1 } }, { within: { a, n: 2 } }];
+    const copy = (n: number): object => ({ within: { a: { id: 1 }, n } });
+    expect(deepEqual(new Set([first, second]), new Set([copy(2), copy(1)]))).toBe(true);
+    expect(deepEqual(new Set([first, second]), new Set([copy(2), copy(2)]))).toBe(false);
+  });
+
+  it("does not take what failed once for equal later", () => {
+    const inner = { n: 1 };
+    const a = [
+      new Set([
+        { inner, tag: 1 },
+        { inner, tag: 2 },
+      ]),
+      inner,
+    ];
+    const other = { n: 2 };
+    expect(
+      deepEqual(a, [
+        new Set([
+          { inner: other, tag: 1 },
+          { inner: other, tag: 2 },
+        ]),
+        other,
+      ]),
+    ).toBe(false);
+  });
+
+  it("compares empty instances by class if asked to", () => {
+    expect(deepEqual(new Empty(), new Empty(), { emptyEqual: true })).toBe(true);
+    expect(deepEqual(new Empty(), new (class Empty {})(), { emptyEqual: true })).toBe(false);
+  });
+
+  it("compares large contents if asked to", () => {
+    const bytes = (): Uint8Array => new Uint8Array(70_000);
+    expect(deepEqual(bytes(), bytes())).toBe(false);
+    expect(deepEqual(bytes(), bytes(), { maxBytes: Infinity })).toBe(true);
+  });
+
+  it("does not overflow the stack", () => {
+    const deep = (): unknown => {
+      let value: unknown = 1;
+      for (let level = 0; level < 100_000; level++) value = [value];
+      return value;
+    };
+    expect(deepEqual(deep(), deep())).toBe(false);
+  });
+});
+
+function hiddenOf(value: object, n: number): object {
+  return Object.defineProperty(value, "n", { value: n });
+}

@@ -2,6 +2,9 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "@jest/globals";
 import { Envelope, InvalidMessageError } from "cqrx";
 import { messageKey } from "cqrx/middleware";
+import { transformSync } from "esbuild";
+import ts from "typescript";
+import { deepEqual } from "../../../src/core/messages/deep-equal.js";
 
 /** As it is written, for no compiler may change it; the class comes last. */
 function classOf(source: string): new (value: unknown) => object {
@@ -19,6 +22,82 @@ function isWritten(message: object): boolean {
   }
 }
 
+function expectHidden(A: new (value: unknown) => object): void {
+  expect(messageKey(new A(1))).not.toBe(messageKey(new A(1)));
+  expect(messageKey({ in: new A(1) })).not.toBe(messageKey({ in: new A(2) }));
+  expect(deepEqual(new A(1), new A(1))).toBe(false);
+  expect(deepEqual([new A(1)], [new A(2)])).toBe(false);
+  expect(isWritten(new A(1))).toBe(false);
+}
+
+function expectVisible(A: new (value: unknown) => object): void {
+  expect(isWritten(new A(1))).toBe(true);
+  expect(messageKey(new A(1))).toBe(messageKey(new A(1)));
+  expect(messageKey(new A(1))).not.toBe(messageKey(new A(2)));
+  expect(deepEqual(new A(1), new A(1))).toBe(true);
+  expect(deepEqual(new A(1), new A(2))).toBe(false);
+}
+
+const compilers: readonly [string, (source: string) => string][] = [
+  [
+    "TypeScript for ES2015",
+    (source) => ts.transpile(source, { target: ts.ScriptTarget.ES2015, newLine: ts.NewLineKind.LineFeed }),
+  ],
+  ["TypeScript for ES2021", (source) => ts.transpile(source, { target: ts.ScriptTarget.ES2021 })],
+  ["esbuild for ES2021", (source) => transformSync(source, { target: "es2021" }).code],
+];
+
+/** A class A that a compiler made, with its helpers around it. */
+function compiled(compile: (source: string) => string, source: string): new (value: unknown) => object {
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the compiler's text is what is tested
+  return new Function(`${compile(source)}; return A;`)() as new (value: unknown) => object;
+}
+
+describe.each(compilers)("a class compiled by %s", (_, compile) => {
+  it.each([
+    "class A { #id; constructor(id) { this.kind = 1; this.#id = id; } get id() { return this.#id; } }",
+    "class A { #id = 1; kind = 1; get id() { return this.#id; } }",
+    "class B { #id; constructor(id) { this.#id = id; } get id() { return this.#id; } } class A extends B { kind = 1; }",
+    "const ids = new WeakMap(); class A { kind = 1; constructor(id) { ids.set(this, id); } }",
+  ])("hides what it holds: %s", (source) => expectHidden(compiled(compile, source)));
+
+  it.each([
+    "class A { constructor(id) { this.id = id; } }",
+    "class A { id; constructor(id) { this.id = id; } }",
+    "class A { constructor(id) { this.id = id; this.#check(); } #check() { return this.id; } }",
+    "class A { static #made = 0; constructor(id) { A.#made++; this.id = id; } }",
+    "class A { static #all = new Map(); constructor(id) { this.id = id; A.#all.set(id, 1); } }",
+  ])("hides nothing: %s", (source) => expectVisible(compiled(compile, source)));
+});
+
+describe("an object with a field that is not enumerable", () => {
+  class Box {
+    declare readonly secret: unknown;
+    readonly kind = 1;
+    constructor(secret: unknown) {
+      Object.defineProperty(this, "secret", { value: secret });
+    }
+  }
+  const named = (n: number, make: () => object): object =>
+    Object.defineProperty(make(), Symbol.for("n"), { value: n });
+
+  it("is equal only to itself", () => expectHidden(Box));
+
+  it.each<[string, () => object]>([
+    ["plain object", () => ({ a: 1 })],
+    ["array", () => [1]],
+    ["Date", () => new Date(5)],
+    ["Map", () => new Map([[1, 2]])],
+    ["expression", () => /a/],
+    ["bytes", () => Uint8Array.of(1)],
+  ])("is equal only to itself, as %s", (_, make) => {
+    const [a, b] = [named(1, make), named(2, make)];
+    expect(messageKey({ a })).not.toBe(messageKey({ a: b }));
+    expect(deepEqual(a, b)).toBe(false);
+    expect(deepEqual(a, a)).toBe(true);
+  });
+});
+
 describe("a class that hides some of what it holds", () => {
   it.each([
     "class A { #id; constructor(id) { this.#id = id; } }",
@@ -33,8 +112,7 @@ describe("a class that hides some of what it holds", () => {
     "class A extends Number {}",
   ])("is equal only to itself, and not written without its toJSON: %s", (source) => {
     const A = classOf(source);
-    expect(messageKey(new A(1))).not.toBe(messageKey(new A(1)));
-    expect(isWritten(new A(1))).toBe(false);
+    expectHidden(A);
   });
 
   it.each([
@@ -47,9 +125,7 @@ describe("a class that hides some of what it holds", () => {
     "class A { constructor(id) { this.id = id; } toString() { return `[native code]`; } }",
   ])("is not one that only looks like it: %s", (source) => {
     const A = classOf(source);
-    expect(isWritten(new A(1))).toBe(true);
-    expect(messageKey(new A(1))).toBe(messageKey(new A(1)));
-    expect(messageKey(new A(1))).not.toBe(messageKey(new A(2)));
+    expectVisible(A);
   });
 
   it("is found in another realm, too", () => {

@@ -1,4 +1,4 @@
-import { LONGEST_TIMEOUT_MS } from "../util/clock.js";
+import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
 import type { InFlight } from "./in-flight.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { CloseReport } from "./options.js";

@@ -1,90 +1,152 @@
-import { isPlainObject, hasOnlyVisibleState } from "./hidden-state.js";
+import { isEnvelope } from "./envelope.js";
+import {
+  contentOf,
+  fieldsOf,
+  FIELDS_ONLY,
+  isDense,
+  isPlainObject,
+  plainKeysOf,
+  type Content,
+  type Fields,
+} from "./hidden-state.js";
 
-/** To look for fields beside the bytes takes a name for each of them. */
-const MOST_BYTES = 65_536;
+/** Options of {@link deepEqual}. */
+export interface EqualityOptions {
+  /** Tells which objects are equal only to themselves, besides promises, Observables and objects with hidden state. @defaultValue none */
+  readonly isOpaque?: (value: object) => boolean;
+  /**
+   * Largest number of bytes that are compared; larger contents count as different, because the runtime lists a key per byte.
+   *
+   * @defaultValue 65_536
+   */
+  readonly maxBytes?: number;
+  /**
+   * Makes two instances of one class equal that have no fields at all. They are not by default, because they may hold anything.
+   *
+   * @defaultValue false
+   */
+  readonly emptyEqual?: boolean;
+}
 
 /**
- * Whether two results show the same: `Object.is`, or the same class and equal content. Arrays, plain objects and class instances are compared by their
- * enumerable fields, Maps by key, Sets by member, Dates by time, up to 64 KiB of bytes one by one. Everything else, and what lies deeper than
- * 64 levels, is not the same: rather shown once too often than withheld.
+ * Compares two values by content. Objects are equal if they are of one class, show equal content and have equal enumerable fields: Arrays in order,
+ * Maps and Sets in any order, Dates by time, bytes one by one, errors by everything but the stack, envelopes by payload and metadata, and cyclic
+ * objects by their shape. Primitive values are compared by `Object.is`, functions by identity.
+ *
+ * Objects with hidden state are equal only to themselves, unless they have a `toJSON()`. What cannot be read (a getter that throws, a revoked
+ * Proxy, nesting deeper than the stack) is not equal, because showing a value once too often is better than withholding a change.
  */
-export function deepEqual(a: unknown, b: unknown): boolean {
+export function deepEqual(a: unknown, b: unknown, options: EqualityOptions = {}): boolean {
   try {
-    return compare(a, b, 64);
+    return new Comparison(options).equal(a, b);
   } catch {
-    // A getter that throws, or a revoked Proxy.
     return false;
   }
 }
 
-type Compare = (a: unknown, b: unknown) => boolean;
+class Comparison {
+  readonly #options: EqualityOptions;
+  /** Pairs being compared, or found equal; they count as equal, so that cycles end and shared objects are compared once. */
+  readonly #assumed = new Map<object, Set<object>>();
+  /** The same pairs, in order of comparison. */
+  readonly #trail: [object, object][] = [];
 
-function compare(a: unknown, b: unknown, levels: number): boolean {
-  if (Object.is(a, b)) return true;
-  if (levels === 0 || typeof a !== "object" || typeof b !== "object" || a === null || b === null)
+  constructor(options: EqualityOptions) {
+    this.#options = options;
+  }
+
+  equal(a: unknown, b: unknown): boolean {
+    if (Object.is(a, b)) return true;
+    if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+    if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b) || this.#isOpaque(a)) return false;
+    const assumed = this.#assumed.get(a) ?? new Set();
+    if (assumed.has(b)) return true;
+    this.#assumed.set(a, assumed.add(b));
+    this.#trail.push([a, b]);
+    if (isEnvelope(a) && isEnvelope(b))
+      return this.equal(a.payload, b.payload) && this.equal({ ...a.meta }, { ...b.meta });
+    const prototype = Object.getPrototypeOf(a) as object | null;
+    const keys = plainKeysOf(a, prototype);
+    if (keys !== undefined && keys.length > 0) {
+      const others = plainKeysOf(b, prototype);
+      return others === undefined ? false : this.#sameKeys(a, b, keys, others);
+    }
+    if (prototype === Array.prototype && isDense(a as unknown[]) && isDense(b as unknown[]))
+      return this.#sameItems(a as unknown[], b as unknown[]);
+    const [left, right] = [contentOf(a), contentOf(b)];
+    if (left === undefined || right === undefined || left.items.length !== right.items.length) return false;
+    return this.#sameContent(left, right) && this.#sameFields(a, b, left);
+  }
+
+  /** Returns true for objects that are not looked into: live ones such as Observables, which may differ although they look the same, and large ones. */
+  #isOpaque(value: object): boolean {
+    const { isOpaque, maxBytes = 65_536 } = this.#options;
+    return (
+      typeof (value as Fields)["subscribe"] === "function" ||
+      (ArrayBuffer.isView(value) && value.byteLength > maxBytes) ||
+      isOpaque?.(value) === true
+    );
+  }
+
+  #sameContent({ items: a, unordered }: Content, { items: b }: Content): boolean {
+    if (unordered !== undefined) return this.#sameMembers(Array.from(a), Array.from(b), unordered);
+    return this.#sameItems(a, b);
+  }
+
+  #sameItems(a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean {
+    if (a.length !== b.length) return false;
+    for (let index = 0; index < a.length; index++) if (!this.equal(a[index], b[index])) return false;
+    return true;
+  }
+
+  /** Finds members with primitive keys by their key; searches for others, in order. */
+  #sameMembers(a: unknown[], b: unknown[], unordered: "members" | "entries"): boolean {
+    const keyOf = (member: unknown): unknown =>
+      unordered === "entries" ? (member as [unknown, unknown])[0] : member;
+    const left = new Map(b.map((member) => [keyOf(member), member]));
+    return a.every((member) => {
+      const key = keyOf(member);
+      if (!isObject(key)) return left.has(key) && this.equal(member, left.get(key));
+      for (const [other, candidate] of left)
+        if (isObject(other) && this.#try(member, candidate)) return left.delete(other);
+      return false;
+    });
+  }
+
+  /** Compares two members and forgets what it assumed if they differ, because the search goes on with other pairs. */
+  #try(a: unknown, b: unknown): boolean {
+    const before = this.#trail.length;
+    if (this.equal(a, b)) return true;
+    for (const [left, right] of this.#trail.splice(before)) this.#assumed.get(left)?.delete(right);
     return false;
-  const prototype = Object.getPrototypeOf(a) as object | null;
-  if (prototype !== Object.getPrototypeOf(b)) return false;
-  const inside: Compare = (left, right) => compare(left, right, levels - 1);
-  return sameContent(a, b, prototype, inside) && sameFields(a, b, inside);
+  }
+
+  #sameFields(a: object, b: object, content: Content): boolean {
+    // The first keys of a typed array are those of its numbers, which were compared as content.
+    const numbers = ArrayBuffer.isView(a) ? ((a as Partial<Uint8Array>).length ?? 0) : 0;
+    const [keys, others] = [fieldsOf(a).slice(numbers), fieldsOf(b).slice(numbers)];
+    if (
+      keys.length === 0 &&
+      content === FIELDS_ONLY &&
+      !isPlainObject(a) &&
+      this.#options.emptyEqual !== true
+    )
+      return false;
+    return this.#sameKeys(a, b, keys, others);
+  }
+
+  #sameKeys(a: object, b: object, keys: readonly PropertyKey[], others: readonly PropertyKey[]): boolean {
+    return (
+      keys.length === others.length &&
+      keys.every(
+        (key) =>
+          Object.prototype.propertyIsEnumerable.call(b, key) &&
+          this.equal((a as Fields)[key], (b as Fields)[key]),
+      )
+    );
+  }
 }
 
-/** What is held beside fields; of a class beneath one of the platform it cannot be known. */
-function sameContent(a: object, b: object, prototype: object | null, inside: Compare): boolean {
-  if (prototype === Date.prototype) return Object.is((a as Date).getTime(), (b as Date).getTime());
-  if (prototype === Map.prototype) return sameMaps(a as AnyMap, b as AnyMap, inside);
-  if (prototype === Set.prototype) return sameSets(a as AnySet, b as AnySet);
-  if (ArrayBuffer.isView(a))
-    return isOfPlatform(prototype!) && sameBytes(bytesOf(a), bytesOf(b as ArrayBufferView));
-  // Of any realm: the prototype of arrays is an array.
-  if (Array.isArray(a)) return Array.isArray(prototype) && a.length === (b as unknown[]).length;
-  return hasOnlyVisibleState(prototype) && (isPlainObject(a) || hasFields(a));
-}
-
-/** Without any there is nothing to go by. */
-function hasFields(value: object): boolean {
-  return Object.keys(value).length > 0 || Object.getOwnPropertySymbols(value).length > 0;
-}
-
-function sameFields(a: object, b: object, inside: Compare): boolean {
-  const [keys, others] = [fieldsOf(a), fieldsOf(b)];
-  return (
-    keys.length === others.length &&
-    keys.every((key) => Object.hasOwn(b, key) && inside((a as Fields)[key], (b as Fields)[key]))
-  );
-}
-
-type Fields = Readonly<Record<PropertyKey, unknown>>;
-
-function fieldsOf(value: object): PropertyKey[] {
-  return [...Object.keys(value), ...Object.getOwnPropertySymbols(value)];
-}
-
-type AnyMap = ReadonlyMap<unknown, unknown>;
-type AnySet = ReadonlySet<unknown>;
-
-function sameMaps(a: AnyMap, b: AnyMap, inside: Compare): boolean {
-  return a.size === b.size && [...a].every(([key, value]) => b.has(key) && inside(value, b.get(key)));
-}
-
-function sameSets(a: AnySet, b: AnySet): boolean {
-  return a.size === b.size && [...a].every((member) => b.has(member));
-}
-
-/** Node's, which are beneath Uint8Array. */
-const BUFFER = (globalThis as { readonly Buffer?: { readonly prototype: object } }).Buffer?.prototype;
-
-function isOfPlatform(prototype: object): boolean {
-  // What all prototypes of typed arrays have themselves, in any realm.
-  return (
-    Object.hasOwn(prototype, "BYTES_PER_ELEMENT") || prototype === DataView.prototype || prototype === BUFFER
-  );
-}
-
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.length <= MOST_BYTES && a.every((byte, index) => byte === b[index]);
+function isObject(value: unknown): boolean {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
 }

@@ -1,31 +1,47 @@
-import { hasOnlyVisibleState } from "./hidden-state.js";
+import {
+  contentOf,
+  fieldsOf,
+  FIELDS_ONLY,
+  isDense,
+  isPlainObject,
+  plainKeysOf,
+  type Content,
+  type Fields,
+} from "./hidden-state.js";
 import { nameOf, typeOf } from "./message.js";
 
+/** Messages of more objects are written each object once; an object that is reached on two ways counts twice. */
+const MOST_INLINE = 10_000;
+
 /**
- * The key of a message: a text that is the same for equal messages, and differs for different ones.
+ * Returns the key of a message: a text that is the same for equal messages, and differs for different ones.
  *
- * - Two messages of different types are never equal, even if their classes have one name: the first type of a name is written by its name, later
+ * - Messages of different types are never equal, even if their classes have one name: the first type of a name is written by its name, later
  *   ones get a number, counted per process. The same holds for nested objects of a class.
  * - Fields are the own enumerable ones, in any order; a missing field, `undefined` and `null` differ, `1` and `"1"` and `1n` differ,
  *   `NaN` equals `NaN`, and `-0` equals `0`.
- * - Dates by time, Maps and Sets by members in any order, bytes one by one, regular expressions, errors and what has a `toJSON` by what they say;
- *   functions, symbols and objects that show nothing of what they hold, by identity. Cycles are followed once.
+ * - Dates are written by time, Maps and Sets by members in any order, bytes one by one, regular expressions, errors and objects with a `toJSON()`
+ *   by what they show. Functions, symbols, nested instances without fields and objects with hidden state are written by identity.
+ * - Cycles are followed once, and objects that many fields refer to are written once: the time is linear in the number of objects.
  *
- * A class that declares a `#private` field and has no `toJSON` is equal only to itself, because what it holds cannot be seen. Where TypeScript
- * compiles `#private` fields away (a target below ES2022) that cannot be known: give such a class a `toJSON`.
+ * A class with private fields and without a `toJSON()` is equal only to itself, because its state cannot be read.
  *
- * @throws what a getter or `toJSON` of the message throws; `RangeError` for a message nested thousands of levels deep.
+ * @throws what a getter or `toJSON()` of the message throws; `RangeError` for a message nested thousands of levels deep
  * @example
  * messageKey(new GetUser("u1")); // 'GetUser{"userId":"u1"}'
  */
 export function messageKey(message: object): string {
-  return write(message, []);
+  const inline = new InlineWriter(message);
+  const key = inline.object(message);
+  if (inline.count <= MOST_INLINE) return key;
+  const measure = new Measure(message);
+  return new TableWriter(measure).table(measure.levels);
 }
 
 const typeKeys = new WeakMap<object, string>();
 const typesOfName = new Map<string, number>();
 
-/** Reads like the name of the type, and is its own. */
+/** Returns a text that reads like the name of the type and differs from that of every other type. */
 export function typeKey(type: object | undefined): string {
   if (type === undefined) return "null";
   let key = typeKeys.get(type);
@@ -33,7 +49,7 @@ export function typeKey(type: object | undefined): string {
     const name = nameOf(type as never);
     const before = typesOfName.get(name) ?? 0;
     typesOfName.set(name, before + 1);
-    // No name that is written as it is holds a "#".
+    // A name that holds a "#" itself is quoted, so that it cannot be taken for the second of its name.
     const plain = /^[\p{L}_$][\p{L}\p{N}_$.]*$/u.test(name) ? name : JSON.stringify(name);
     key = before === 0 ? plain : `${plain}#${before + 1}`;
     typeKeys.set(type, key);
@@ -41,138 +57,210 @@ export function typeKey(type: object | undefined): string {
   return key;
 }
 
-/** Whether another type had the name first. */
+/** Returns true if another type had the name first. */
 export function isSecondOfItsName(type: object | undefined): boolean {
-  // A name that holds a "#" itself is quoted.
   return /#\d+$/.test(typeKey(type));
 }
 
-// The plain ones keep their names, whatever classes an application has.
+// Built-in classes take their names first, because an application may have a class `Map` of its own.
 [Object, Array, Date, Map, Set, Uint8Array].forEach(typeKey);
 
-/** @param ancestors - the objects around the value, outermost first */
-function write(value: unknown, ancestors: object[]): string {
+/** Writes the objects inside an object; the functions at the end of this file write everything else. */
+interface ObjectWriter {
+  /** The message itself. */
+  readonly root: object;
+  object(value: object): string;
+}
+
+/** Writes each object where it is met. Once there are too many, it stops descending and its text is of no use. */
+class InlineWriter implements ObjectWriter {
+  readonly root: object;
+  count = 0;
+  /** The objects around the one being written, outermost first. */
+  readonly #ancestors: object[] = [];
+
+  constructor(root: object) {
+    this.root = root;
+  }
+
+  object(value: object): string {
+    const depth = this.#ancestors.indexOf(value);
+    if (depth >= 0) return `^${depth}`;
+    if (++this.count > MOST_INLINE) return "";
+    this.#ancestors.push(value);
+    const written = writeObject(value, this);
+    this.#ancestors.pop();
+    return written;
+  }
+}
+
+/**
+ * Sorts the objects of a message by height: the longest way down to an object without objects inside.
+ * It visits each object once, and writes nothing.
+ */
+class Measure implements ObjectWriter {
+  readonly root: object;
+  readonly levels: object[][] = [];
+  /** The objects that a cycle leads back to, numbered by the first visit. */
+  readonly cyclic = new Map<object, number>();
+  /** Heights; 0 while an object is being visited. */
+  readonly #heights = new Map<object, number>();
+  /** The height of the highest object inside the one being visited. */
+  #inside = 0;
+
+  constructor(root: object) {
+    this.root = root;
+    this.object(root);
+  }
+
+  object(value: object): string {
+    const known = this.#heights.get(value);
+    if (known === 0 && !this.cyclic.has(value)) this.cyclic.set(value, this.cyclic.size);
+    const height = known ?? this.#visit(value);
+    this.#inside = Math.max(this.#inside, height);
+    return "";
+  }
+
+  #visit(value: object): number {
+    const before = this.#inside;
+    this.#inside = 0;
+    this.#heights.set(value, 0);
+    writeObject(value, this);
+    const height = this.#inside + 1;
+    this.#inside = before;
+    this.#heights.set(value, height);
+    (this.levels[height - 1] ??= []).push(value);
+    return height;
+  }
+}
+
+/**
+ * Writes each object once, level by level. Equal texts of a level get one number, and the objects above refer to that number. Numbers follow
+ * the order of the texts, so that equal messages are written alike, whether they share objects or hold copies.
+ */
+class TableWriter implements ObjectWriter {
+  readonly root: object;
+  readonly #cyclic: ReadonlyMap<object, number>;
+  readonly #references = new Map<object, string>();
+
+  constructor({ root, cyclic }: Measure) {
+    this.root = root;
+    this.#cyclic = cyclic;
+  }
+
+  table(levels: readonly (readonly object[])[]): string {
+    const table: string[] = [];
+    for (const level of levels) {
+      const texts = new Map(level.map((value) => [value, this.#labelled(value)]));
+      const numbers = new Map([...new Set(texts.values())].sort().map((text) => [text, table.push(text)]));
+      for (const [value, text] of texts) this.#references.set(value, `&${numbers.get(text)!}`);
+    }
+    return table.reverse().join("\n");
+  }
+
+  /** Writes an object that a cycle leads back to with its number, because copies of it are different places in their cycles. */
+  #labelled(value: object): string {
+    const number = this.#cyclic.get(value);
+    return `${number === undefined ? "" : `^${number}=`}${writeObject(value, this)}`;
+  }
+
+  object(value: object): string {
+    const known = this.#references.get(value);
+    if (known !== undefined) return known;
+    const number = this.#cyclic.get(value);
+    // An object without a number was made by toJSON() or a getter just now.
+    return number === undefined ? writeObject(value, this) : `^${number}`;
+  }
+}
+
+function write(value: unknown, writer: ObjectWriter): string {
   switch (typeof value) {
     case "string":
       return JSON.stringify(value);
     case "bigint":
       return `${value}n`;
     case "object":
-      return value === null ? "null" : writeObject(value, ancestors);
+      return value === null ? "null" : writer.object(value);
     case "function":
       return `function#${identityOf(value)}`;
-    case "symbol": {
-      const name = Symbol.keyFor(value);
-      return name === undefined ? `symbol#${identityOf(value)}` : `symbol(${JSON.stringify(name)})`;
-    }
+    case "symbol":
+      return writeSymbol(value);
     default:
       return String(value);
   }
 }
 
-function writeObject(value: object, ancestors: object[]): string {
-  const depth = ancestors.indexOf(value);
-  if (depth >= 0) return `^${depth}`;
-  ancestors.push(value);
+function writeSymbol(value: symbol): string {
+  const name = Symbol.keyFor(value);
+  return name === undefined ? `symbol#${identityOf(value)}` : `symbol(${JSON.stringify(name)})`;
+}
+
+function writeObject(value: object, writer: ObjectWriter): string {
   const prototype = Object.getPrototypeOf(value) as object | null;
-  const written =
-    prototype === Object.prototype
-      ? writeFields(value, Object.keys(value), ancestors)
-      : prototype === Array.prototype
-        ? writeArray(value as unknown[], ancestors)
-        : writeInstance(value, prototype, ancestors);
-  ancestors.pop();
-  return written;
+  const keys = plainKeysOf(value, prototype);
+  if (prototype === Object.prototype && keys !== undefined)
+    return writeFields(value, keys.length > 1 ? keys.sort() : keys, writer);
+  // Arrays without holes and other fields, which are almost all of them, are written without their keys.
+  if (prototype === Array.prototype && isDense(value as unknown[]))
+    return writeArray(value as unknown[], writer);
+  const name = typeKey(typeOf(value));
+  if (keys === undefined) return name + writeInstance(value, writer);
+  return `${name}${keys.length === 0 ? emptiness(value, writer) : ""}${writeFields(value, keys.length > 1 ? keys.sort() : keys, writer)}`;
 }
 
-function writeFields(value: object, keys: string[], ancestors: object[]): string {
-  if (keys.length > 1) keys.sort();
+function writeInstance(value: object, writer: ObjectWriter): string {
+  const content = contentOf(value);
+  // The first keys of a typed array are those of its numbers, which are content.
+  const keys = fieldsOf(value).slice(
+    ArrayBuffer.isView(value) ? ((value as Partial<Uint8Array>).length ?? 0) : 0,
+  );
+  const shown =
+    content === undefined
+      ? `#${identityOf(value)}`
+      : content !== FIELDS_ONLY
+        ? `(${writeContent(content, writer)})`
+        : keys.length === 0
+          ? emptiness(value, writer)
+          : "";
+  return `${shown}${writeFields(value, keys.sort(byText), writer)}`;
+}
+
+/** Tells instances without fields apart, because they may hold anything; but a message without fields says everything by its type. */
+function emptiness(value: object, writer: ObjectWriter): string {
+  return value === writer.root || isPlainObject(value) ? "" : `#${identityOf(value)}`;
+}
+
+function writeArray(array: unknown[], writer: ObjectWriter): string {
   let written = "";
-  for (const key of keys)
-    written += `${written && ","}${JSON.stringify(key)}:${write((value as Fields)[key], ancestors)}`;
-  for (const key of symbolsOf(value))
-    written += `${written && ","}[${write(key, ancestors)}]:${write((value as Fields)[key], ancestors)}`;
-  return `{${written}}`;
-}
-
-function symbolsOf(value: object): symbol[] {
-  const symbols = Object.getOwnPropertySymbols(value);
-  return symbols.length === 0
-    ? symbols
-    : symbols
-        .filter((key) => Object.prototype.propertyIsEnumerable.call(value, key))
-        .sort((a, b) => (write(a, []) < write(b, []) ? -1 : 1));
-}
-
-function writeArray(value: unknown[], ancestors: object[]): string {
-  const keys = Object.keys(value);
-  const { length } = value;
-  // Holes are no undefined, and an array may have other fields.
-  if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1)))
-    return `Array(${length})${writeFields(value, keys, ancestors)}`;
-  let written = "";
-  for (let index = 0; index < length; index++)
-    written += `${index === 0 ? "" : ","}${write(value[index], ancestors)}`;
+  for (let index = 0; index < array.length; index++)
+    written += `${index === 0 ? "" : ","}${write(array[index], writer)}`;
   return `[${written}]`;
 }
 
-/** What is known of all objects with one prototype. */
-interface Kind {
-  readonly name: string;
-  /** Nothing but fields. */
-  readonly plain: boolean;
+function writeContent({ items, unordered }: Content, writer: ObjectWriter): string {
+  if (items instanceof Uint8Array) return items.join();
+  const members = Array.from(items, (item) => write(item, writer));
+  return (unordered === undefined ? members : members.sort()).join();
 }
 
-const kinds = new WeakMap<object, Kind>();
-
-function kindOf(value: object, prototype: object | null): Kind {
-  let kind = prototype === null ? undefined : kinds.get(prototype);
-  if (kind === undefined) {
-    const plain = !(prototype !== null && "toJSON" in prototype) && hasOnlyVisibleState(prototype);
-    kind = { name: typeKey(typeOf(value)), plain };
-    if (prototype !== null) kinds.set(prototype, kind);
+function writeFields(value: object, keys: readonly PropertyKey[], writer: ObjectWriter): string {
+  let written = "";
+  for (const key of keys) {
+    const name = typeof key === "string" ? JSON.stringify(key) : `[${write(key, writer)}]`;
+    written += `${written && ","}${name}:${write((value as Fields)[key], writer)}`;
   }
-  return kind;
+  return `{${written}}`;
 }
 
-function writeInstance(value: object, prototype: object | null, ancestors: object[]): string {
-  const { name, plain } = kindOf(value, prototype);
-  const keys = Object.keys(value);
-  // A message without fields says everything by its type; anything else that shows nothing may hold anything.
-  const empty = keys.length === 0 && ancestors.length > 1 && prototype !== null;
-  if (plain) return `${name}${empty ? `#${identityOf(value)}` : ""}${writeFields(value, keys, ancestors)}`;
-  if (ArrayBuffer.isView(value)) {
-    const { buffer, byteOffset, byteLength } = value;
-    return `${name}(${new Uint8Array(buffer, byteOffset, byteLength).join()})`;
-  }
-  const inside = contentOf(value, ancestors) ?? toJsonOf(value, ancestors);
-  const shown = inside === undefined ? `#${identityOf(value)}` : `(${inside})`;
-  return `${name}${shown}${writeFields(value, keys, ancestors)}`;
-}
-
-/** What classes of the platform hold beside their fields. */
-function contentOf(value: object, ancestors: object[]): string | undefined {
-  const members = (all: Iterable<unknown>): string =>
-    Array.from(all, (member) => write(member, ancestors))
-      .sort()
-      .join();
-  if (value instanceof Date) return String(value.getTime());
-  if (value instanceof Map || value instanceof Set) return members(value as Iterable<unknown>);
-  if (value instanceof RegExp) return String(value);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value).join();
-  if (value instanceof Error) return write([value.name, value.message, value.cause], ancestors);
-  return undefined;
-}
-
-function toJsonOf(value: object, ancestors: object[]): string | undefined {
-  const { toJSON } = value as { readonly toJSON?: unknown };
-  return typeof toJSON === "function"
-    ? write((toJSON as (key: string) => unknown).call(value, ""), ancestors)
-    : undefined;
+function byText(a: PropertyKey, b: PropertyKey): number {
+  if (typeof a === "string" && typeof b === "string") return a < b ? -1 : 1;
+  // Symbols come last, in the order of what is written of them.
+  if (typeof a !== typeof b) return typeof a === "string" ? -1 : 1;
+  return writeSymbol(a as symbol) < writeSymbol(b as symbol) ? -1 : 1;
 }
 
 const identities = new WeakMap<object, number>();
-// Not every browser takes symbols into a WeakMap.
+// A Map, because not every browser takes symbols into a WeakMap.
 const symbols = new Map<symbol, number>();
 let lastIdentity = 0;
 
@@ -185,8 +273,4 @@ function identityOf(value: object | symbol): number {
     symbols.set(value as symbol, lastIdentity);
   }
   return lastIdentity;
-}
-
-interface Fields {
-  readonly [key: PropertyKey]: unknown;
 }

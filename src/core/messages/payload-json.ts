@@ -1,12 +1,12 @@
 import { InvalidMessageError, refuse } from "../errors.js";
-import { isFieldsOnly, isPlainObject } from "./hidden-state.js";
+import { isFieldsOnly, isPlainObject, plainKindOf } from "./hidden-state.js";
 
-/** Caps on what is written and read, so that a hostile or broken message costs little. Lengths are in UTF-16 code units. */
+/** Limits for what is written and read, because a hostile or broken message must cost little. Lengths count UTF-16 code units. */
 export const limits = Object.freeze({
   depth: 64,
-  /** Of a payload. */
+  /** The most characters of a payload. */
   textLength: 1_048_576,
-  /** Of a payload and its metadata. */
+  /** The most characters of a payload and its metadata together. */
   envelopeLength: 1_048_576 + 65_536,
   headers: 64,
   headersLength: 8_192,
@@ -14,21 +14,25 @@ export const limits = Object.freeze({
   nameLength: 256,
 });
 
-/** Refused as keys: they reach a prototype when somebody copies the object carelessly. */
+/** Keys that are refused, because they reach a prototype where code copies an object key by key. */
 const FORBIDDEN = /^(__proto__|constructor|prototype)$/;
 
-/** JSON has no word for these; each is written as an object with one key that starts with `$`. */
+/** Values without a form in JSON; each is written as an object with one key that starts with `$`. */
 type Tag = "$undefined" | "$number" | "$bigint" | "$date" | "$bytes" | "$set" | "$map" | "$object";
 
 /**
- * Plain JSON data from which {@link fromJson} makes an equal value, or an `InvalidMessageError` with the path: nothing is changed silently.
- * Dates, Maps, Sets, bigints, bytes, `undefined`, `NaN`, infinities and `-0` are kept; functions, symbols, cycles and class instances are refused.
+ * Returns plain JSON data from which {@link fromJson} makes an equal value. Dates, Maps, Sets, bigints, bytes, `undefined`, `NaN`, infinities and
+ * `-0` are kept. Functions, symbols, cycles and nested class instances are refused, because JSON would change them silently.
+ *
+ * Plain data may come from any realm and may have no prototype; a `Buffer` is written as bytes.
+ *
+ * @throws InvalidMessageError with the path
  */
 export function toJson(value: unknown, path: string): unknown {
   const ancestors = new Set<object>();
   let length = 0;
 
-  /** Counts at least as many characters as `JSON.stringify` will make of it, so that what is written can be read. */
+  /** Counts at least as many characters as `JSON.stringify` writes, so that every text that is written can be read. */
   function count(characters: number): void {
     length += characters;
     if (length > limits.textLength)
@@ -66,7 +70,7 @@ export function toJson(value: unknown, path: string): unknown {
   }
 
   function writeObject(value: object, path: string): unknown {
-    if (ancestors.has(value)) refuse(path, "refers back to itself");
+    if (ancestors.has(value)) refuse(path, "refers back to an object that contains it");
     if (ancestors.size >= limits.depth) refuse(path, `is nested deeper than ${limits.depth}`);
     ancestors.add(value);
     const written = writeMembers(value, path);
@@ -77,31 +81,31 @@ export function toJson(value: unknown, path: string): unknown {
   function writeMembers(value: object, path: string): unknown {
     const members = (items: Iterable<unknown>): unknown[] =>
       Array.from(items, (item, index) => write(item, `${path}[${index}]`));
-    /** Holes and properties of collections would be lost. */
+    // JSON would lose holes and fields of collections.
     const only = <T extends object>(value: object, ownKeys = 0): T =>
       Reflect.ownKeys(value).length === ownKeys
         ? (value as T)
-        : refuse(path, "has holes or properties besides its contents");
-    switch (Object.getPrototypeOf(value)) {
-      case Object.prototype: {
+        : refuse(path, "has holes or fields besides its members");
+    switch (plainKindOf(value)) {
+      case "Object": {
         const written = writeFields(value, path);
         const [key, second] = Object.keys(written);
-        // What looks like a tag is not one.
+        // An object that looks like a tag is wrapped, so that it is not read as one.
         return key?.startsWith("$") && second === undefined ? { $object: written } : written;
       }
-      case Array.prototype:
+      case "Array":
         return members(only<unknown[]>(value, (value as unknown[]).length + 1));
-      case Date.prototype: {
+      case "Date": {
         const date = only<Date>(value);
         return Number.isNaN(date.getTime())
           ? refuse(path, "is an invalid Date")
           : tag("$date", date.toISOString());
       }
-      case Map.prototype:
+      case "Map":
         return tag("$map", members(only<Map<unknown, unknown>>(value)));
-      case Set.prototype:
+      case "Set":
         return tag("$set", members(only<Set<unknown>>(value)));
-      case Uint8Array.prototype: {
+      case "Uint8Array": {
         count((value as Uint8Array).length);
         const bytes = only<Uint8Array>(value, (value as Uint8Array).length);
         return tag("$bytes", btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), "")));
@@ -129,17 +133,14 @@ export function toJson(value: unknown, path: string): unknown {
     return written;
   }
 
-  // A message is an instance of its class, so its own fields are written whatever its prototype is; but only if they are all that it holds.
+  // The payload itself may be an instance of its class, but only if its fields are all that it holds.
   if (!isFieldsOnly(value))
-    refuse(
-      path,
-      "is not an object whose fields can all be seen; give the message toJSON() and static fromJSON()",
-    );
+    refuse(path, "has hidden state, such as private fields; give the message toJSON() and static fromJSON()");
   ancestors.add(value);
   return writeFields(value, path);
 }
 
-/** Runs code of others that takes part in writing or reading. @throws InvalidMessageError with what it threw as `cause` */
+/** Runs code of the application that takes part in writing or reading. @throws InvalidMessageError with its error as `cause` */
 export function attempt<T>(path: string, problem: string, run: () => T): T {
   try {
     return run();
@@ -149,11 +150,15 @@ export function attempt<T>(path: string, problem: string, run: () => T): T {
   }
 }
 
-/** The inverse of {@link toJson}, with the same caps; unknown tags and forbidden keys are refused with their path. */
+/**
+ * Returns the value that {@link toJson} wrote, within the same limits.
+ *
+ * @throws InvalidMessageError with the path, also for unknown tags and forbidden keys
+ */
 export function fromJson(value: unknown, path: string): unknown {
   let length = 0;
 
-  /** Counts no more than {@link toJson} does. */
+  /** Counts no more characters than {@link toJson} does. */
   function count(characters: number): void {
     length += characters;
     if (length > limits.textLength) refuse("payload", `is larger than ${limits.textLength} characters`);
@@ -164,7 +169,7 @@ export function fromJson(value: unknown, path: string): unknown {
     if (depth > limits.depth) refuse(path, `is nested deeper than ${limits.depth}`);
     if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint")
       refuse(path, "is not JSON");
-    // As JSON.parse makes of 1e999.
+    // JSON.parse reads 1e999 as Infinity.
     if (typeof value === "number" && !Number.isFinite(value)) refuse(path, "is too large a number");
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map((item, index) => read(item, `${path}[${index}]`, depth + 1));
@@ -186,7 +191,7 @@ export function fromJson(value: unknown, path: string): unknown {
     return fields;
   }
 
-  /** Only what {@link toJson} writes: anything else would come back changed if it were written again. */
+  /** Reads a tag in the one form that {@link toJson} writes, because any other form would change if it were written again. */
   function readTagged(tag: Tag, body: unknown, path: string, depth: number): unknown {
     const bad = (cause?: unknown): never => refuse(path, `has a bad ${tag}`, cause);
     const text = (format: RegExp): string => (typeof body === "string" && format.test(body) ? body : bad());
@@ -225,23 +230,28 @@ export function fromJson(value: unknown, path: string): unknown {
           : bad();
       }
     }
-    return refuse(path, `has an unknown tag ${String(tag)}`);
+    return refuse(path, "has an unknown tag");
   }
 
   return read(value, path, 0);
 }
 
-/** `JSON.parse` that refuses what it would pass over: keys given twice, of which it keeps the last. */
+/**
+ * Parses a text like `JSON.parse`, but refuses an object that has a key twice, because `JSON.parse` would drop the first value silently.
+ *
+ * @throws InvalidMessageError with `path`
+ */
 export function parseJson(text: string, path: string): unknown {
   if (text.length > limits.envelopeLength) refuse(path, `is larger than ${limits.envelopeLength} characters`);
   let parsed: unknown;
   let keys = 0;
   try {
     parsed = JSON.parse(text);
-  } catch (error) {
-    refuse(path, "is not JSON", error);
+  } catch {
+    // The error of the parser is left out because it quotes the text.
+    refuse(path, "is not JSON");
   }
-  // Every string literal in valid JSON, with its colon where it is a key.
+  // The pattern finds every string of valid JSON, and the colon behind it if the string is a key.
   for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"\s*(:)?/g)) if (colon !== undefined) keys++;
   for (const stack = [parsed]; stack.length > 0;) {
     const value = stack.pop();

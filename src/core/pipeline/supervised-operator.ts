@@ -4,7 +4,7 @@ import type { Delivery } from "../delivery/delivery.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
 import { BusClosedError, MessageHeldError, MiddlewareCrashedError } from "../errors.js";
 import { captureContext, type AsyncScope } from "../util/async-context.js";
-import { LONGEST_TIMEOUT_MS } from "../util/clock.js";
+import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
 import type { Step } from "./form.js";
 import { notADelivery, type Middleware } from "./middleware.js";
 

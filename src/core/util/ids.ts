@@ -1,22 +1,45 @@
-import { uniqueId } from "./clock.js";
-import { InvalidMessageError } from "../errors.js";
+import { invalidOption } from "../checks.js";
+
+let prefix = "";
+let count = 0;
 
 /**
- * The ids that somebody injected, or one that is made up where they fail, which is told to `failed`: ids are asked for where nobody expects an error,
- * such as at the end of a bus.
+ * Returns an id that is unique in the world: 122 random bits of this process, then a counter. The bits are shared because a random UUID
+ * for each id would cost more than a whole dispatch.
+ */
+export function uniqueId(): string {
+  prefix ||= `${randomId()}-`;
+  return prefix + (++count).toString(36);
+}
+
+/** Returns a version 4 UUID, also where browsers offer no `randomUUID` because the context is not secure. */
+function randomId(): string {
+  return (
+    globalThis.crypto.randomUUID?.() ??
+    "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
+      (+digit ^ (globalThis.crypto.getRandomValues(new Uint8Array(1))[0]! & (15 >> (+digit / 4)))).toString(
+        16,
+      ),
+    )
+  );
+}
+
+/**
+ * Wraps the id factory that the caller injected. If it throws or does not return a text, the wrapper passes an error to `report` and returns a
+ * generated id, because ids are needed where no caller can handle an error (for example during close).
  */
 export function checkedIds(
   ids: (() => string) | null | undefined,
-  failed: (error: unknown) => void,
+  report: (error: unknown) => void,
 ): () => string {
   if (ids == null) return uniqueId;
   return () => {
     try {
       const id: unknown = ids();
       if (typeof id === "string" && id !== "") return id;
-      failed(new InvalidMessageError("options.ids returned no text; the id is made up."));
+      report(invalidOption("new Bus()", "ids", "a function that returns a text", id));
     } catch (error) {
-      failed(error);
+      report(error);
     }
     return uniqueId();
   };

@@ -1,4 +1,4 @@
-import { LONGEST_TIMEOUT_MS } from "../../core/util/clock.js";
+import { LONGEST_TIMEOUT_MS } from "../../core/util/timers.js";
 import type { LiveDelivery } from "../../core/delivery/live-delivery.js";
 import { InvalidMiddlewareError } from "../../core/errors.js";
 import { isSecondOfItsName } from "../../core/messages/message-key.js";
@@ -6,7 +6,7 @@ import { nameOf, typeOf } from "../../core/messages/message.js";
 import { asPromise, isThenable } from "../../core/util/thenable.js";
 import { StoreFailedError } from "../errors.js";
 import { checkMs, checkOptions } from "./options.js";
-import { startTimer } from "./timer.js";
+import { startTimer } from "../../core/util/timers.js";
 
 /**
  * Where middleware keeps things: a `Map`, an `LRUCache` of lru-cache, or an object around a database. Methods may be synchronous or return promises.

@@ -291,4 +291,79 @@ describe("messageKey", () => {
       expect(await Promise.all([ask("b"), ask("a")])).toEqual(["b 2", "a 1"]);
       await canaries(bus);
     }));
+
+  describe("of a message whose objects are shared", () => {
+    /** A chain of levels, each of which refers to the one below twice; `reads` counts how often fields are read. */
+    function chain(
+      levels: number,
+      leaf: unknown = 1,
+    ): { readonly top: unknown; readonly reads: () => number } {
+      let reads = 0;
+      let value: unknown = { leaf };
+      for (let level = 0; level < levels; level++) {
+        const below = value;
+        const get = (): unknown => {
+          reads++;
+          return below;
+        };
+        value = Object.defineProperties({}, { a: { get, enumerable: true }, b: { get, enumerable: true } });
+      }
+      return { top: value, reads: () => reads };
+    }
+    /** The same, with a copy wherever an object is shared. */
+    const copied = (levels: number): unknown =>
+      levels === 0 ? { leaf: 1 } : { a: copied(levels - 1), b: copied(levels - 1) };
+
+    it.each([20, 500])("reads and writes each object a few times only, at %d levels", (levels) => {
+      const { top, reads } = chain(levels);
+      expect(key(top).length).toBeLessThan(50_000);
+      expect(reads()).toBeLessThan(25_000);
+    });
+
+    it.each([5, 14])("is that of a message with copies, at %d levels", (levels) => {
+      expect(key(chain(levels).top)).toBe(key(copied(levels)));
+      expect(key([chain(levels).top, chain(levels).top])).toBe(key([copied(levels), chain(levels).top]));
+    });
+
+    it.each([5, 14, 100])("differs where anything differs, at %d levels", (levels) => {
+      expect(key(chain(levels, 1).top)).toBe(key(chain(levels, 1).top));
+      expect(key(chain(levels, 1).top)).not.toBe(key(chain(levels, 2).top));
+      expect(key(chain(levels).top)).not.toBe(key(chain(levels + 1).top));
+    });
+
+    it("does not depend on the order of fields and members", () => {
+      const big = (order: (list: unknown[]) => unknown[]): unknown =>
+        new Set(order([chain(14, "a").top, chain(14, "b").top, new Map(order([[1, chain(15).top], [{ x: 1 }, 2]]) as [unknown, unknown][])])); // prettier-ignore
+      expect(key(big((list) => list))).toBe(key(big((list) => list.reverse())));
+    });
+
+    it("follows cycles once", () => {
+      const ring = (leaf: number): object => {
+        const top = { chain: chain(14, leaf).top, self: undefined as unknown };
+        top.self = { top };
+        return top;
+      };
+      expect(key(ring(1))).toBe(key(ring(1)));
+      expect(key(ring(1))).not.toBe(key(ring(2)));
+    });
+
+    it("writes what toJSON makes", () => {
+      class Shown {
+        constructor(readonly n: number) {}
+        toJSON(): unknown {
+          return { n: this.n };
+        }
+      }
+      const top = (n: number): unknown => [chain(14).top, new Shown(n), new Shown(n)];
+      expect(key(top(1))).toBe(key(top(1)));
+      expect(key(top(1))).not.toBe(key(top(2)));
+    });
+
+    it("tells large messages without shared objects apart", () => {
+      const rows = (last: number): unknown[] =>
+        Array.from({ length: 20_000 }, (_, n) => ({ n: n === 19_999 ? last : n }));
+      expect(key(rows(0))).toBe(key(rows(0)));
+      expect(key(rows(0))).not.toBe(key(rows(1)));
+    });
+  });
 });
