@@ -3,15 +3,15 @@ import { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { isEnvelope } from "../core/messages/envelope.js";
 
 /**
- * Whether two values look the same and are of the same classes. Deliveries, Observables, promises and functions are equal only to themselves;
- * envelopes are compared by payload and metadata, errors by everything but the stack.
+ * Compares two values by content and class. Deliveries, Observables, promises and functions equal only
+ * themselves; envelopes are compared by payload and metadata, errors by everything but the stack.
  */
 export function equal(a: unknown, b: unknown): boolean {
   return new Comparison().equal(a, b);
 }
 
 class Comparison {
-  /** Pairs being compared, or found equal: cycles end here. */
+  /** Pairs that are being compared, or were found equal, so that cycles end. */
   readonly #assumed = new Map<object, Set<object>>();
 
   equal(a: unknown, b: unknown): boolean {
@@ -24,7 +24,7 @@ class Comparison {
     return this.#sameInside(a, b) && this.#sameFields(a, b);
   }
 
-  /** What is not in the fields. */
+  /** Compares content that is not in the fields. */
   #sameInside(a: object, b: object): boolean {
     if (isEnvelope(a) && isEnvelope(b))
       return this.equal(a.payload, b.payload) && this.equal({ ...a.meta }, { ...b.meta });
@@ -46,7 +46,7 @@ class Comparison {
     );
   }
 
-  /** In any order. */
+  /** Compares members in any order. */
   #sameMembers(a: readonly unknown[], b: readonly unknown[]): boolean {
     const left = [...b];
     return (
