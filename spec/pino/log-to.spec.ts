@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { pino } from "pino";
 import { CommandBus, Envelope, EventBus, QueryBus, type BusOptions } from "cqrx";
-import { logTo, type LogOptions } from "cqrx/pino";
+import { logTo } from "cqrx/pino";
 import { manualClock, sequentialIds } from "cqrx/testing";
-import { CreateUser, GetUser, loggerInMemory, settle } from "./support.js";
+import { CreateUser, GetUser, loggerInMemory } from "./support.js";
 
 const commandBus = (options: BusOptions = {}): CommandBus =>
   new CommandBus({ name: "users", ids: sequentialIds("c"), clock: manualClock(), ...options });
@@ -207,17 +207,6 @@ describe("levels of logTo", () => {
     expect(written.map((text) => (JSON.parse(text) as { level: number }).level)).toEqual([35]);
   });
 
-  it("that the logger does not have are refused", () => {
-    const { logger } = loggerInMemory();
-
-    expect(() => logTo(commandBus(), logger, { levels: { fulfilled: "loud" as "info" } })).toThrow(
-      'levels.fulfilled is "loud", which the logger does not have',
-    );
-    expect(() => logTo(commandBus(), logger, { levels: { fulfiled: "info" } as object })).toThrow(
-      "levels.fulfiled is unknown",
-    );
-  });
-
   it("that are disabled cost no id, no payload and no serializing", async () => {
     const { logger, lines } = loggerInMemory({ level: "fatal" });
     const ids = jest.fn(() => "1");
@@ -314,196 +303,6 @@ describe("a logger that throws", () => {
 
     expect(faults).toEqual(["messages$: disk full", "outcomes$: disk full"]);
     expect(complaints.mock.calls.length).toBeLessThanOrEqual(1);
-  });
-});
-
-describe("the payload", () => {
-  interface Card {
-    readonly number: string;
-    readonly holder: string;
-  }
-
-  class Pay {
-    readonly amount = 5;
-    readonly card: Card = { number: "4111", holder: "Ada" };
-    readonly items = [{ pin: 1, sku: "a" }];
-  }
-
-  async function logged(message: object, options: LogOptions): Promise<unknown> {
-    const { logger, lines } = loggerInMemory({ level: "info" });
-    const bus = commandBus({ fallback: () => undefined });
-    logTo(bus, logger, options);
-    await bus.dispatch(message);
-    return lines()[0]?.["payload"];
-  }
-
-  it("is left out unless asked for", async () => {
-    expect(await logged(new CreateUser("u1"), {})).toBeUndefined();
-  });
-
-  it("37 is redacted in the log and nowhere else", async () => {
-    const message = new Pay();
-    const before = structuredClone({ ...message });
-    const { logger, text, lines } = loggerInMemory();
-    const bus = commandBus();
-    const received: Pay[] = [];
-    bus.register(Pay, (pay) => {
-      received.push(pay);
-      throw Object.assign(new Error("declined"), { message_: message, password: "4111" });
-    });
-    logTo(bus, logger, { payload: true, redact: ["card.number", "items[*].pin", "password"] });
-
-    await expect(bus.dispatch(message)).rejects.toThrow("declined");
-
-    expect(lines()[0]?.["payload"]).toEqual({
-      amount: 5,
-      card: { number: "[Redacted]", holder: "Ada" },
-      items: [{ pin: "[Redacted]", sku: "a" }],
-    });
-    expect(text()).not.toContain("4111");
-    expect(received).toEqual([message]);
-    expect({ ...message }).toEqual(before);
-  });
-
-  it("can be projected, and the projection is redacted, too", async () => {
-    const message = new Pay();
-
-    expect(await logged(message, { payload: (pay) => (pay as Pay).card, redact: ["number"] })).toEqual({
-      number: "[Redacted]",
-      holder: "Ada",
-    });
-  });
-
-  it("can be redacted by pino, being plain data", async () => {
-    const { logger, lines } = loggerInMemory({ level: "info", redact: ["payload.password"] });
-    const bus = commandBus();
-    bus.register(CreateUser, () => undefined);
-    logTo(bus, logger, { payload: true });
-
-    await bus.dispatch(new CreateUser("u1"));
-
-    expect(lines()[0]?.["payload"]).toEqual({ userId: "u1", password: "[Redacted]" });
-  });
-
-  it("117 that refers back to itself fails in that field only", async () => {
-    const message: Record<string, unknown> = { userId: "u1" };
-    message["self"] = message;
-
-    expect(await logged(message, { payload: true, redact: ["password"] })).toEqual({
-      userId: "u1",
-      self: "[redaction failed]",
-    });
-  });
-
-  it("117 whose field cannot be read fails in that field only", async () => {
-    const message = {
-      userId: "u1",
-      get secret(): string {
-        throw new Error("4111");
-      },
-      nested: {
-        toJSON(): never {
-          throw new Error("4111");
-        },
-      },
-    };
-
-    expect(await logged(message, { payload: true })).toEqual({
-      userId: "u1",
-      secret: "[redaction failed]",
-      nested: "[redaction failed]",
-    });
-  });
-
-  it.each([
-    [
-      "throws",
-      () => {
-        throw new Error("4111");
-      },
-    ],
-    ["is asynchronous", () => Promise.reject(new Error("4111"))],
-    [
-      "returns what cannot be looked at",
-      () =>
-        new Proxy(
-          {},
-          {
-            get() {
-              throw new Error("4111");
-            },
-          },
-        ),
-    ],
-  ])("117 fails as a whole when the projection %s", async (_, payload) => {
-    expect(await logged(new CreateUser("u1"), { payload })).toBe("[redaction failed]");
-    await settle();
-  });
-
-  it("117 that is nested without end fails where it is too deep", async () => {
-    let deep: object = { secret: "4111" };
-    for (let depth = 0; depth < 100_000; depth++) deep = { deep };
-
-    const text = JSON.stringify(await logged(deep, { payload: true, redact: ["secret"] }));
-
-    expect(text).toContain("[redaction failed]");
-    expect(text).not.toContain("4111");
-  });
-
-  it("of shared references does not grow without end", async () => {
-    let shared: object = { leaf: 1 };
-    for (let depth = 0; depth < 28; depth++) shared = { left: shared, right: shared };
-
-    expect(JSON.stringify(await logged(shared, { payload: true }))).toContain("[truncated]");
-  });
-
-  it("is written as its toJSON says, with what JSON has no word for as text", async () => {
-    const message = {
-      at: new Date(0),
-      big: 12n,
-      bytes: new Uint8Array(3),
-      map: new Map([["password", "4111"]]),
-      set: new Set(["a"]),
-      run: () => undefined,
-      ["__proto__x"]: 1,
-    };
-
-    expect(await logged(message, { payload: true, redact: ["map.password"] })).toEqual({
-      at: "1970-01-01T00:00:00.000Z",
-      big: "12",
-      bytes: "Uint8Array(3 bytes)",
-      map: { password: "[Redacted]" },
-      set: ["a"],
-      ["__proto__x"]: 1,
-    });
-  });
-
-  it("is redacted by paths with quoted keys, too", async () => {
-    const message = { "user.password": "S", list: [{ "a b": "S", c: 1 }] };
-    const redact = ['["user.password"]', "list[*]['a b']"];
-    expect(await logged(message, { payload: true, redact })).toEqual({
-      "user.password": "[Redacted]",
-      list: [{ "a b": "[Redacted]", c: 1 }],
-    });
-  });
-
-  it("that is too large is cut, with how much is missing", async () => {
-    const text = JSON.stringify(
-      await logged(
-        { many: Array.from({ length: 100_000 }, (_, n) => n), long: "x".repeat(1_000_000) },
-        { payload: true },
-      ),
-    );
-    expect(text).toMatch(/"\[truncated\] \d+ more"/);
-    expect(text.length).toBeLessThan(200_000);
-  });
-
-  it("has paths that are checked when logging begins", () => {
-    const { logger } = loggerInMemory();
-
-    for (const path of ["", "a..b", "a.", "$.password", "**.password", " password", 5 as unknown as string])
-      expect(() => logTo(commandBus(), logger, { redact: [path] })).toThrow("redact takes paths such as");
-    expect(() => logTo(commandBus(), logger, { redact: "password" as never })).toThrow("redact takes paths");
   });
 });
 

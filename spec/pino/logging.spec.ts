@@ -182,7 +182,6 @@ describe("logging", () => {
       payload: { userId: "u1", password: "[Redacted]" },
     });
     expect(() => logging(logger, { levels: { fault: "loud" as "info" } })).toThrow("levels.fault");
-    expect(() => logging(logger, { redact: [""] })).toThrow("redact takes paths");
   });
 
   it("makes nothing when all its levels are disabled", async () => {

@@ -1,4 +1,6 @@
 import { pino, type Logger, type LoggerOptions } from "pino";
+import { CommandBus } from "cqrx";
+import { logTo, type LogOptions } from "cqrx/pino";
 
 export type Line = { readonly [field: string]: unknown };
 
@@ -41,6 +43,15 @@ export class GetUser {
   constructor(userId: string) {
     this.userId = userId;
   }
+}
+
+/** Returns what stands in the log for the payload of a message. */
+export async function loggedPayload(message: object, options: LogOptions): Promise<unknown> {
+  const { logger, lines } = loggerInMemory({ level: "info" });
+  const bus = new CommandBus({ fallback: () => undefined });
+  logTo(bus, logger, options);
+  await bus.dispatch(message);
+  return lines()[0]?.["payload"];
 }
 
 /** Runs the callbacks of settled promises. */

@@ -1,20 +1,24 @@
 import type { Logger } from "pino";
-import { around } from "../core/pipeline/around.js";
-import { monotonicNow } from "../core/util/clock.js";
+import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { reportingErrors } from "../core/delivery/reporting-errors.js";
+import { around } from "../core/pipeline/around.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
-import { observeCompletion, type Settled } from "../core/pipeline/observe-completion.js";
-import { Lines } from "./log-lines.js";
-import type { AnyLogger, LogOptions } from "./options.js";
+import { observeCompletion } from "../core/pipeline/observe-completion.js";
+import { monotonicNow } from "../core/util/clock.js";
+import { LogWriter } from "./log-writer.js";
+import { checkLogging, type AnyLogger, type LogOptions } from "./options.js";
 
 /**
- * The lines of {@link logTo} as a middleware: one before the rest of the pipeline, one after it with its duration and outcome. Where it stands
- * decides what it sees: inside `retrying` it writes every attempt.
+ * Writes the lines of {@link logTo} as a middleware: one before the rest of the pipeline, one after it with
+ * its duration and outcome. Its place decides what it sees: inside `retrying` it writes every attempt.
  *
- * Guarantees: as `logTo`; synchronous when everything below is. An error of the logger goes to `faults$`. A cancelled message has its line at
- * once, however long its handler goes on.
+ * Guarantees: as `logTo`; synchronous when everything below is. An error of the logger goes to `faults$`. The
+ * line of a cancelled message is written at once, even if its handler goes on.
  *
- * @throws TypeError for a logger or an option that is none, a level that the logger does not have, and a path that cannot be redacted.
+ * @throws TypeError if the logger is invalid
+ * @throws InvalidOptionsError if an option is invalid, including a level that the logger does not have and a
+ * path that cannot be redacted
  * @example
  * new CommandBus({ middleware: [logging(pino({ level: "debug" })), retrying({ count: 3 })] });
  */
@@ -22,32 +26,26 @@ export function logging<CustomLevels extends string = never>(
   logger: Logger<CustomLevels>,
   options: LogOptions<CustomLevels> = {},
 ): Middleware {
-  const any = logger as unknown as AnyLogger;
-  // Each bus has its name in its lines. Made here once for nobody, so that what is wrong with the options shows at once.
-  new Lines(any, "", options);
-  const buses = new WeakMap<object, Lines>();
-  const linesOf = (bus: LiveDelivery["host"]): Lines => {
-    let lines = buses.get(bus);
-    if (lines === undefined) buses.set(bus, (lines = new Lines(any, bus.name, options)));
-    return lines;
+  const anyLogger = logger as unknown as AnyLogger;
+  checkLogging("logging()", anyLogger, options);
+  // One per bus, because each line holds the name of its bus.
+  const writers = new WeakMap<DeliveryHost, LogWriter>();
+  const writerOf = (bus: DeliveryHost): LogWriter => {
+    let writer = writers.get(bus);
+    if (writer === undefined) writers.set(bus, (writer = new LogWriter(anyLogger, bus.name, options)));
+    return writer;
   };
 
-  return around(function logging(_message, next, delivery) {
-    const bus = (delivery as LiveDelivery).host;
-    const attempt = (write: (lines: Lines) => boolean): boolean => {
-      try {
-        return write(linesOf(bus));
-      } catch (error) {
-        bus.report({ kind: "observer", source: "logging", error, envelope: delivery.envelope });
-        return true;
-      }
-    };
+  return around(function logging(_message, next, each) {
+    const delivery = each as LiveDelivery;
+    const { host } = delivery;
+    const write = (line: (writer: LogWriter) => boolean): boolean =>
+      reportingErrors(host, "logging", () => line(writerOf(host)), delivery) ?? true;
 
-    if (!attempt((lines) => lines.message(delivery) || lines.writesOutcomes)) return next();
-    const startedMs = monotonicNow(bus.clock);
-    const ended = (settled: Settled): void =>
-      void attempt((lines) => lines.outcome(delivery, settled, monotonicNow(bus.clock) - startedMs));
-
-    return observeCompletion(delivery as LiveDelivery, next, ended);
+    if (!write((writer) => writer.message(delivery) || writer.writesOutcomes)) return next();
+    const startedMs = monotonicNow(host.clock);
+    return observeCompletion(delivery, next, (settled) => {
+      write((writer) => writer.outcome(delivery, settled, monotonicNow(host.clock) - startedMs));
+    });
   });
 }

@@ -1,49 +1,68 @@
 import type { LevelWithSilent, Logger } from "pino";
+import {
+  aBoolean,
+  aFunction,
+  anArray,
+  anObject,
+  check,
+  checkOptions,
+  either,
+  type Checks,
+} from "../core/checks.js";
+import { redactPaths } from "./redacted-copy.js";
 
-/** A level of the logger, one of its own included; `"silent"` writes nothing. */
+/** A level of the logger, custom levels included; `"silent"` writes nothing. */
 export type LogLevel<CustomLevels extends string = never> = LevelWithSilent | CustomLevels;
 
-/** At which level each kind of line is written. */
+/** The level of each kind of line. */
 export interface LogLevels<CustomLevels extends string = never> {
   /** A message was accepted. @defaultValue "debug" */
   readonly message: LogLevel<CustomLevels>;
-  /** It succeeded. @defaultValue "info" */
+  /** A message succeeded. @defaultValue "info" */
   readonly fulfilled: LogLevel<CustomLevels>;
-  /** It failed. @defaultValue "error" */
+  /** A message failed. @defaultValue "error" */
   readonly rejected: LogLevel<CustomLevels>;
-  /** Nobody waited for it any more. @defaultValue "warn" */
+  /** A message was cancelled before it ended. @defaultValue "warn" */
   readonly cancelled: LogLevel<CustomLevels>;
-  /** Something went wrong beside the results of messages. @defaultValue "error" */
+  /** An error that belongs to no result of a message. @defaultValue "error" */
   readonly fault: LogLevel<CustomLevels>;
 }
 
-/** What {@link logTo} and {@link logging} can be told. */
+/** Options of {@link logTo} and {@link logging}. */
 export interface LogOptions<CustomLevels extends string = never> {
-  /** Read at each line, so that changing the logger's level takes effect at once. */
+  /**
+   * The level of each kind of line. Compared with the logger's level at each line, so that a change of that
+   * takes effect at once.
+   */
   readonly levels?: Partial<LogLevels<CustomLevels>>;
   /**
-   * Whether the lines hold the message: `true` for all of it, a function for what it returns. Either way redacted, and copied as plain data.
+   * Writes the message into its lines: `true` for all of it, a function for what the function returns. Copied
+   * as plain data, then redacted.
    * @defaultValue false
    */
   readonly payload?: boolean | ((message: object) => unknown);
   /**
-   * Paths whose values become `[Redacted]`, in the payload and in fields of errors: `password`, `card.number`, `items[*].price`.
-   * What cannot be redacted, because reading it throws or it refers back to itself, becomes `[redaction failed]`.
+   * Paths whose values become `[Redacted]`, in the payload and in the fields of errors: `password`,
+   * `card.number`, `items[*].price`. The redaction of the logger itself goes on beside it. A value that
+   * cannot be read becomes `[redaction failed]`.
    * @defaultValue none
    */
   readonly redact?: readonly string[];
-  /** Whether the lines hold the headers: `true` for all, or names in lower or upper case. They may hold tokens. @defaultValue false */
+  /**
+   * Writes headers: `true` for all, or their names in any case. Headers may hold tokens.
+   * @defaultValue false
+   */
   readonly headers?: boolean | readonly string[];
-  /** Whether a rejection was a cancellation. @defaultValue its name is `AbortError` */
+  /** Decides whether a rejection was a cancellation. @defaultValue true for a reason named `AbortError` */
   readonly isCancellation?: (reason: unknown) => boolean;
-  /** Go into every line, beside `bus`. @defaultValue none */
+  /** Fields of every line, beside `bus`. @defaultValue none */
   readonly bindings?: { readonly [name: string]: unknown };
 }
 
-/** How `outcome` is written: promise words, and one for what nobody waited for. */
+/** How a message ended: as its promise, or `"cancelled"` for a rejection by cancellation. */
 export type LoggedOutcome = "fulfilled" | "rejected" | "cancelled";
 
-/** A logger without its types of levels. */
+/** A logger without the types of its levels. */
 export type AnyLogger = Logger<string>;
 
 const DEFAULT_LEVELS: LogLevels = {
@@ -54,58 +73,63 @@ const DEFAULT_LEVELS: LogLevels = {
   fault: "error",
 };
 
-/** Those of a logger that does not list its own, such as the one Fastify has when logging is disabled. */
+/** The levels of a logger that does not list its own, such as Fastify's when logging is disabled. */
 const STANDARD_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
-/** @throws TypeError that names what is wrong, where the lines are asked for: later it would only show at the first of them. */
-export function checkLogging(logger: AnyLogger, options: LogOptions<string>): void {
+const RULES: Checks<LogOptions> = {
+  levels: anObject,
+  payload: either(aBoolean, aFunction),
+  redact: redactPaths,
+  headers: either(
+    aBoolean,
+    check(
+      "an array of names",
+      (names) => anArray.accepts(names) && (names as unknown[]).every((name) => typeof name === "string"),
+    ),
+  ),
+  isCancellation: aFunction,
+  bindings: anObject,
+};
+
+/**
+ * Checks the logger and the options when logging is set up, because a mistake would otherwise show at the first
+ * line, or never.
+ *
+ * @throws TypeError for a logger that cannot be written to
+ * @throws InvalidOptionsError
+ */
+export function checkLogging(
+  source: string,
+  logger: AnyLogger,
+  options: unknown,
+): asserts options is LogOptions<string> {
   const { child } = (logger ?? {}) as Partial<AnyLogger>;
-  if (typeof child !== "function" || levelsOf(logger).length === 0)
+  const known = typeof child === "function" ? levelsOf(logger) : [];
+  if (known.length === 0)
     throw new TypeError(
-      "logTo() and logging() take a pino logger, or one like it, with methods for its levels and child().",
+      `${source} takes a pino logger, or one like it with methods for its levels and child().`,
     );
-  if (!isObject(options)) throw new TypeError("options is not an object.");
-  const { levels, payload, headers, isCancellation, bindings } = options;
-  const check = (option: keyof LogOptions, right: boolean, what: string): void => {
-    if (!right && options[option] !== undefined) throw new TypeError(`${option} is not ${what}.`);
+  checkOptions<LogOptions>(source, options, RULES);
+  const level = check(`a level of the logger: ${known.join(", ")} or silent`, (name) =>
+    [...known, "silent"].includes(name as string),
+  );
+  const rules: Checks<LogLevels> = {
+    message: level,
+    fulfilled: level,
+    rejected: level,
+    cancelled: level,
+    fault: level,
   };
-  check("levels", isObject(levels), "an object");
-  check("payload", isFlag(payload) || typeof payload === "function", "true, false or a function");
-  check("headers", isFlag(headers) || isNames(headers), "true, false or an array of names");
-  check("isCancellation", typeof isCancellation === "function", "a function");
-  check("bindings", isObject(bindings), "an object");
+  checkOptions<LogLevels>(source, options.levels ?? {}, rules, "levels.");
 }
 
-/** @throws TypeError for a level that the logger does not have: it would only show when the first such line is written. */
-export function checkedLevels(logger: AnyLogger, levels: LogOptions<string>["levels"]): LogLevels<string> {
-  const all: LogLevels<string> = { ...DEFAULT_LEVELS, ...levels };
-  const known = levelsOf(logger);
-  for (const [kind, level] of Object.entries(all)) {
-    if (!(kind in DEFAULT_LEVELS))
-      throw new TypeError(`levels.${kind} is unknown; known are ${Object.keys(DEFAULT_LEVELS).join(", ")}.`);
-    if (level !== "silent" && !known.includes(level as string))
-      throw new TypeError(
-        `levels.${kind} is ${JSON.stringify(level)}, which the logger does not have; ` +
-          `it has ${known.join(", ")} and silent.`,
-      );
-  }
-  return all;
+export function levelsWithDefaults(levels: LogOptions<string>["levels"]): LogLevels<string> {
+  const given = Object.entries(levels ?? {}).filter(([, level]) => level !== undefined);
+  return { ...DEFAULT_LEVELS, ...Object.fromEntries(given) };
 }
 
 function levelsOf(logger: AnyLogger): readonly string[] {
   const { levels } = logger as Partial<AnyLogger>;
   if (levels === undefined) return STANDARD_LEVELS.filter((level) => typeof logger[level] === "function");
-  return isObject(levels?.values) ? Object.keys(levels.values) : [];
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null;
-}
-
-function isFlag(value: unknown): boolean {
-  return typeof value === "boolean";
-}
-
-function isNames(value: unknown): boolean {
-  return Array.isArray(value) && value.every((name) => typeof name === "string");
+  return anObject.accepts(levels?.values) ? Object.keys(levels.values) : [];
 }

@@ -1,149 +1,48 @@
-import { escapeText } from "./escape.js";
+import { pino } from "pino";
+import { check } from "../core/checks.js";
+import { FAILED, plainCopy, type Copy } from "./plain-copy.js";
 
-/** What stands in a log for a value that could not be redacted: the raw value never does. */
-export const FAILED = "[redaction failed]";
-const REDACTED = "[Redacted]";
-const MAX_DEPTH = 32;
-const MAX_VALUES = 10_000;
+const BRACKETED = String.raw`"[^"[\]]+"|'[^'[\]]+'|(?!\$\]|\*\*)[^"'[\]\s]+`;
+/** `.key`, `key` at the beginning, `["key"]`, `['key']`, `[0]` or `[*]`. */
+const STEP = String.raw`\[(?:${BRACKETED})\]|(?:^|\.)(?!\$(?:[.[]|$)|\*\*)[^.[\]\s]+`;
+/** Stricter than pino, which accepts paths such as `$.password` and redacts nothing for them. */
+const PATH = new RegExp(`^(?:${STEP})+$`);
 
-/** What is known of one step of the paths to redact. */
-interface Rule {
-  redacted: boolean;
-  readonly next: Map<string, Rule>;
+export const redactPaths = check(
+  'an array of paths such as "password", "card.number" or "items[*].price"',
+  (paths) => {
+    try {
+      return Array.isArray(paths) && paths.every(isPath) && redactedCopy(paths) !== undefined;
+    } catch {
+      // pino refused a path.
+      return false;
+    }
+  },
+);
+
+function isPath(path: unknown): path is string {
+  return typeof path === "string" && PATH.test(path);
 }
 
-/** Copies a value into plain, escaped, redacted data; never throws, never changes the value. */
-export type Copy = (value: unknown) => unknown;
-
 /**
- * A copier that replaces what the paths lead to: `password`, `card.number`, `items[*].price`, where `*` is any key or index.
+ * Returns a copier that writes `[Redacted]` in the place of each value that a path leads to.
  *
- * @throws TypeError for a path that leads nowhere, which would silently redact nothing.
+ * A logger made for this purpose redacts the copy, because a child with `redact` loses the redaction of the
+ * application's logger.
  */
-export function redacting(paths: readonly string[]): Copy {
-  const root = ruleOf(paths);
+export function redactedCopy(paths: readonly string[]): Copy {
+  if (paths.length === 0) return plainCopy;
+  let line = "";
+  const redact = paths.map((path) => (path.startsWith("[") ? `value${path}` : `value.${path}`));
+  const logger = pino({ base: null, timestamp: false, redact }, { write: (text) => (line = text) });
   return (value) => {
     try {
-      return new Copier().copy(value, [root]);
+      // Cleared first, because a build of pino that writes elsewhere must not reveal the value before.
+      line = "";
+      logger.info({ value: plainCopy(value) });
+      return (JSON.parse(line) as { readonly value?: unknown }).value;
     } catch {
       return FAILED;
     }
   };
-}
-
-function ruleOf(paths: readonly string[]): Rule {
-  if (!Array.isArray(paths))
-    throw new TypeError(`redact takes paths in an array; received ${JSON.stringify(paths)}.`);
-  const root: Rule = { redacted: false, next: new Map() };
-  for (const path of paths as readonly string[]) {
-    const steps = stepsOf(path);
-    let rule = root;
-    for (const step of steps) {
-      let next = rule.next.get(step);
-      if (next === undefined) rule.next.set(step, (next = { redacted: false, next: new Map() }));
-      rule = next;
-    }
-    rule.redacted = true;
-  }
-  return root;
-}
-
-/** `.key`, `key` at the beginning, `["key"]`, `['key']`, `[0]` or `[*]`. */
-const STEP = /\[(?:"([^"]+)"|'([^']+)'|([^\]"'\s]+))\]|(?:^|\.)([^.[\]\s]+)/gy;
-
-function stepsOf(path: unknown): string[] {
-  const found = typeof path === "string" ? [...path.matchAll(STEP)] : [];
-  const steps = found.map((match) => match.slice(1).find((step) => step !== undefined)!);
-  const read = found.map(([text]) => text).join("");
-  if (steps.length === 0 || read !== path || steps.some((step) => step === "$" || step === "**"))
-    throw new TypeError(
-      `redact takes paths such as "password", "card.number" or "items[*].price"; received ${JSON.stringify(path)}.`,
-    );
-  return steps;
-}
-
-/** What stands for values that are too many for a log. */
-function more(count: number): string {
-  return `[truncated] ${count} more`;
-}
-
-/** One value on its way into the log. */
-class Copier {
-  readonly #ancestors = new Set<object>();
-  #values = 0;
-
-  copy(value: unknown, rules: readonly Rule[], converted = false): unknown {
-    switch (typeof value) {
-      case "string":
-        return escapeText(value);
-      case "bigint":
-        return String(value);
-      case "function":
-      case "symbol":
-        return undefined;
-      case "object":
-        return value === null ? null : this.#object(value, rules, converted);
-      default:
-        return value;
-    }
-  }
-
-  #object(value: object, rules: readonly Rule[], converted: boolean): unknown {
-    if (this.#ancestors.has(value)) throw new Error("cycle");
-    if (this.#ancestors.size >= MAX_DEPTH) throw new Error("too deep");
-    this.#ancestors.add(value);
-    try {
-      const { toJSON } = value as { toJSON?: unknown };
-      if (typeof toJSON === "function" && !converted) return this.copy(toJSON.call(value, ""), rules, true);
-      return this.#members(value, rules);
-    } finally {
-      this.#ancestors.delete(value);
-    }
-  }
-
-  #members(value: object, rules: readonly Rule[]): unknown {
-    if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`;
-    if (Array.isArray(value)) return this.#list(value.length, (index) => value[index] as unknown, rules);
-    if (value instanceof Set) {
-      const items = [...(value as Set<unknown>)];
-      return this.#list(items.length, (index) => items[index], rules);
-    }
-    // Without a prototype: a key named __proto__ is a key like any other.
-    const fields = Object.create(null) as { [key: string]: unknown };
-    const entries =
-      value instanceof Map
-        ? Array.from(value as Map<unknown, unknown>, ([key, item]) => [String(key), () => item] as const)
-        : Object.keys(value).map((key) => [key, () => (value as { [key: string]: unknown })[key]] as const);
-    for (const [index, [key, read]] of entries.entries()) {
-      if (this.#values >= MAX_VALUES) {
-        fields["…"] = more(entries.length - index);
-        break;
-      }
-      fields[escapeText(key)] = this.#member(key, read, rules);
-    }
-    return fields;
-  }
-
-  #list(length: number, read: (index: number) => unknown, rules: readonly Rule[]): unknown[] {
-    const items: unknown[] = [];
-    for (let index = 0; index < length; index++) {
-      if (this.#values >= MAX_VALUES) {
-        items.push(more(length - index));
-        break;
-      }
-      items.push(this.#member(String(index), () => read(index), rules));
-    }
-    return items;
-  }
-
-  #member(key: string, read: () => unknown, rules: readonly Rule[]): unknown {
-    const next = rules.flatMap((rule) => [rule.next.get(key) ?? [], rule.next.get("*") ?? []].flat());
-    if (next.some((rule) => rule.redacted)) return REDACTED;
-    this.#values++;
-    try {
-      return this.copy(read(), next);
-    } catch {
-      return FAILED;
-    }
-  }
 }

@@ -1,29 +1,27 @@
 import { isAbortError } from "../core/delivery/abort.js";
-import type { Envelope, Headers } from "../core/messages/envelope.js";
 import type { Fault } from "../core/delivery/outcome.js";
-import { isThenable } from "../core/util/thenable.js";
-import { loggableError } from "./error.js";
-import { escapeText } from "./escape.js";
+import type { Envelope, Headers } from "../core/messages/envelope.js";
+import { ignored, isThenable } from "../core/util/thenable.js";
+import { escapeText } from "./escape-text.js";
+import { loggableError } from "./loggable-error.js";
 import {
-  checkedLevels,
-  checkLogging,
+  levelsWithDefaults,
   type AnyLogger,
   type LoggedOutcome,
   type LogLevels,
   type LogOptions,
 } from "./options.js";
-import { FAILED, redacting, type Copy } from "./redacted-copy.js";
+import { FAILED, type Copy } from "./plain-copy.js";
+import { redactedCopy } from "./redacted-copy.js";
 
-/** The message a line is about; read only if the line is written. */
-interface About {
+/** The message of a line; its envelope is made only for a line that is written. */
+interface LoggedMessage {
   readonly envelope: Envelope;
-  /** Of a delivery inside `retrying`. */
+  /** The number of the attempt inside `retrying`, from 1. */
   readonly attempt?: number;
-  /** Of an outcome. */
-  readonly attempts?: number;
 }
 
-/** One line, in the order in which it is read. */
+/** The fields of a line, in the order in which they are written. */
 interface Fields {
   event: "message" | "outcome" | "fault";
   messageType?: string;
@@ -41,8 +39,8 @@ interface Fields {
   err?: Error;
 }
 
-/** Writes the lines of one bus. Nothing is read or made for a line whose level the logger has disabled. */
-export class Lines {
+/** Writes the lines of one bus. Makes no part of a line whose level the logger has disabled. */
+export class LogWriter {
   readonly #logger: AnyLogger;
   readonly #child: AnyLogger;
   readonly #levels: LogLevels<string>;
@@ -51,48 +49,54 @@ export class Lines {
   readonly #isCancellation: (reason: unknown) => boolean;
   readonly #copy: Copy;
 
+  /** @param options - checked by `checkLogging` */
   constructor(logger: AnyLogger, bus: string, options: LogOptions<string>) {
-    checkLogging(logger, options);
     const { payload = false, headers = false, bindings = {} } = options;
     this.#logger = logger;
-    this.#levels = checkedLevels(logger, options.levels);
-    this.#copy = redacting(options.redact ?? []);
+    this.#levels = levelsWithDefaults(options.levels);
+    this.#copy = redactedCopy(options.redact ?? []);
     this.#isCancellation = options.isCancellation ?? isAbortError;
-    this.#payload =
-      typeof payload === "function" ? payload : payload ? (message) => message : () => undefined;
-    this.#headers = chosen(headers);
+    this.#payload = typeof payload === "function" ? payload : (message) => (payload ? message : undefined);
+    this.#headers = headerFilter(headers);
     this.#child = logger.child({ bus: escapeText(bus), ...escapedTexts(bindings) });
   }
 
-  /** Whether such lines can be written, at the level that the logger has now or at another. */
+  /** Whether the options ask for such lines; the logger's own level may disable them for now. */
   canWrite(kind: keyof LogLevels): boolean {
     return this.#levels[kind] !== "silent";
   }
 
-  /** Whether any line about the end of a message would be written now. */
+  /** Whether the logger would write a line about some outcome now. */
   get writesOutcomes(): boolean {
     return this.#writes("fulfilled") || this.#writes("rejected") || this.#writes("cancelled");
   }
 
   #writes(kind: keyof LogLevels): boolean {
     const level = this.#levels[kind];
-    // A logger like pino's may not know; it drops the line then.
+    // A logger without isLevelEnabled() decides for itself when it gets the line.
     return level !== "silent" && (this.#logger.isLevelEnabled?.(level) ?? true);
   }
 
-  /** Returns whether there was anything to write, as the others do. */
-  message(about: About): boolean {
+  /** Returns whether a line was written, as `outcome` and `fault` do. */
+  message(message: LoggedMessage): boolean {
     if (!this.#writes("message")) return false;
-    const fields = this.#about("message", about);
+    const fields = this.#fieldsOf("message", message);
     return this.#write("message", fields, fields.messageType);
   }
 
-  outcome(about: About, settled: PromiseSettledResult<unknown>, durationMs: number): boolean {
+  /** @param attempts - how often the message was tried in all, where that is known */
+  outcome(
+    message: LoggedMessage,
+    settled: PromiseSettledResult<unknown>,
+    durationMs: number,
+    attempts = 1,
+  ): boolean {
     const outcome = this.#outcomeOf(settled);
     if (!this.#writes(outcome)) return false;
-    const fields = this.#about("outcome", about);
+    const fields = this.#fieldsOf("outcome", message);
+    if (attempts > 1) fields.attempts = attempts;
     fields.outcome = outcome;
-    // Not a number when the logger came after the message.
+    // NaN for a message that was accepted before the logger subscribed.
     if (Number.isFinite(durationMs)) fields.durationMs = Math.round(durationMs * 1000) / 1000;
     if (settled.status === "rejected") fields.err = loggableError(settled.reason, this.#copy);
     return this.#write(outcome, fields, `${fields.messageType} ${outcome}`);
@@ -100,7 +104,8 @@ export class Lines {
 
   fault({ kind, source, error, envelope }: Fault): boolean {
     if (!this.#writes("fault")) return false;
-    const fields: Fields = envelope === undefined ? { event: "fault" } : this.#about("fault", { envelope });
+    const fields: Fields =
+      envelope === undefined ? { event: "fault" } : this.#fieldsOf("fault", { envelope });
     fields.fault = kind;
     fields.source = escapeText(source);
     if (error !== undefined) fields.err = loggableError(error, this.#copy);
@@ -112,9 +117,9 @@ export class Lines {
     return this.#isCancellation(settled.reason) ? "cancelled" : "rejected";
   }
 
-  #about(
+  #fieldsOf(
     event: Fields["event"],
-    { envelope, attempt = 1, attempts = 1 }: About,
+    { envelope, attempt = 1 }: LoggedMessage,
   ): Fields & { messageType: string } {
     const { meta, payload } = envelope;
     const fields: Fields & { messageType: string } = {
@@ -125,7 +130,6 @@ export class Lines {
     };
     if (meta.causationId !== undefined) fields.causationId = escapeText(meta.causationId);
     if (attempt > 1) fields.attempt = attempt;
-    if (attempts > 1) fields.attempts = attempts;
     const headers = this.#headers(meta.headers);
     if (headers !== undefined) fields.headers = headers;
     const shown = this.#shown(payload);
@@ -137,8 +141,7 @@ export class Lines {
     try {
       const projected = this.#payload(message);
       if (!isThenable(projected)) return this.#copy(projected);
-      // Nobody waits for it, and its failure must not end the process.
-      projected.then(undefined, () => undefined);
+      ignored(projected);
       return FAILED;
     } catch {
       return FAILED;
@@ -147,17 +150,15 @@ export class Lines {
 
   #write(kind: keyof LogLevels, fields: Fields, text: string): true {
     const child = this.#child;
-    // A child keeps the level that its parent had when it was made.
+    // A child keeps the level that its parent had when the child was made.
     if (child.level !== this.#logger.level) child.level = this.#logger.level;
-    (child as unknown as { [level: string]: (fields: Fields, text: string) => void })[this.#levels[kind]]!(
-      fields,
-      text,
-    );
+    const methods = child as unknown as { [level: string]: (fields: Fields, text: string) => void };
+    methods[this.#levels[kind]]!(fields, text);
     return true;
   }
 }
 
-function chosen(option: boolean | readonly string[]): (headers: Headers) => Headers | undefined {
+function headerFilter(option: boolean | readonly string[]): (headers: Headers) => Headers | undefined {
   if (option === false) return () => undefined;
   const names = option === true ? undefined : new Set(option.map((name) => name.toLowerCase()));
   return (headers) => {
