@@ -1,25 +1,25 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { Engine } from "../core/bus/engine.js";
 
-// https://opentelemetry.io/docs/specs/semconv/messaging: a bus is a messaging system, a message type is a destination, and what the bus does with
-// a message is to process it.
+// Names follow https://opentelemetry.io/docs/specs/semconv/messaging: a bus is a messaging system, a message
+// type
+// is a destination, and the bus processes a message.
 export const ERROR_TYPE = "error.type";
 
-const WORDS = { command: "dispatch", query: "ask", event: "publish" } as const;
+const VERBS = { command: "dispatch", query: "ask", event: "publish" } as const;
 
+/** The operation of a bus on a delivery, as spans and metrics describe it. */
 export interface Operation {
   readonly name: string;
   readonly destination: string;
-  /** Of few values, as metrics need it. */
+  /** Attributes with few different values, because each combination is a metric of its own. */
   readonly attributes: Attributes;
 }
 
-/** What a bus does with a delivery. */
 export function operationOf(delivery: LiveDelivery): Operation {
-  // What a test made has no bus.
-  const { kind, name: bus } = delivery.host as Partial<Engine>;
-  const name = kind === undefined ? "process" : WORDS[kind];
+  const { kind, name: bus } = delivery.host;
+  // A delivery of cqrx/testing has no kind.
+  const name = kind === undefined ? "process" : VERBS[kind];
   const destination = delivery.typeName;
   return {
     name,
@@ -34,13 +34,13 @@ export function operationOf(delivery: LiveDelivery): Operation {
   };
 }
 
-/** The name of the error's class, or the type of something else that was thrown. */
+/** Returns the name of an error, or the type of another value that was thrown. */
 export function errorType(reason: unknown): string {
   try {
     const name: unknown = (reason as Error | null)?.name;
     if (typeof name === "string" && name !== "") return name;
   } catch {
-    // An error whose own accessors throw.
+    // The accessor of `name` threw.
   }
   return typeof reason;
 }

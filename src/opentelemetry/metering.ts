@@ -1,15 +1,19 @@
 import { metrics, type Counter, type Histogram, type Meter } from "@opentelemetry/api";
+import { checkOptions, withMethods } from "../core/checks.js";
 import { around } from "../core/pipeline/around.js";
 import { monotonicNow } from "../core/util/clock.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { reportingErrors } from "../core/delivery/reporting-errors.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
-import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { observeCompletion } from "../core/pipeline/observe-completion.js";
-import { harmless } from "./harmless.js";
-import { checkOptions } from "./options.js";
+import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 
+/** Options of {@link metering}. */
 export interface MeteringOptions {
-  /** Makes the instruments. @defaultValue the meter "cqrx" of the SDK that is registered, also when that is later */
+  /**
+   * Creates the instruments.
+   * @defaultValue the meter "cqrx" of the registered SDK, even if it is registered later
+   */
   readonly meter?: Meter;
 }
 
@@ -18,45 +22,54 @@ interface Instruments {
   readonly messages: Counter;
 }
 
-// Those that the conventions give.
+/** The bucket boundaries that the conventions advise. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 /**
- * Counts the messages that reach it (`messaging.client.consumed.messages`) and measures how long the rest of the pipeline takes
- * (`messaging.process.duration`, in seconds), by bus and message type; what failed has an `error.type`.
+ * Counts the messages that reach it (`messaging.client.consumed.messages`) and measures how long the rest of
+ * the pipeline takes (`messaging.process.duration`, in seconds), by bus and message type. A failed message
+ * has an `error.type`.
  *
- * Guarantees: synchronous when everything below is; an error of the SDK goes to `faults$`. Durations are by the clock of the bus.
+ * Guarantees: synchronous when everything below is; an error of the SDK goes to `faults$`. Durations are
+ * measured by the clock of the bus.
  *
+ * @throws InvalidOptionsError
  * @example
  * const commandBus = new CommandBus({ middleware: [metering(), tracing()] });
  */
 export function metering(options: MeteringOptions = {}): Middleware {
-  checkOptions("metering", options, "meter", "createHistogram", "createCounter");
+  checkOptions<MeteringOptions>("metering()", options, {
+    meter: withMethods("a meter of OpenTelemetry", "createHistogram", "createCounter"),
+  });
   const { meter } = options;
   const instruments = instrumentsOf(meter);
 
   return around(function metering(_message, next, each) {
     const delivery = each as LiveDelivery;
-    const { clock } = delivery.host;
-    const startedMs = monotonicNow(clock);
+    const { host } = delivery;
+    const startedMs = monotonicNow(host.clock);
     return observeCompletion(
       delivery,
       () => next(),
       (settled) => {
-        const seconds = (monotonicNow(clock) - startedMs) / 1_000;
-        harmless(delivery, "metering", () => {
+        const seconds = (monotonicNow(host.clock) - startedMs) / 1_000;
+        const record = (): void => {
           const { duration, messages } = instruments();
           const { attributes } = operationOf(delivery);
           if (settled.status === "rejected") attributes[ERROR_TYPE] = errorType(settled.reason);
           messages.add(1, attributes);
           duration.record(seconds, attributes);
-        });
+        };
+        reportingErrors(host, "metering", record, delivery);
       },
     );
   });
 }
 
-/** Made with the provider that there is when they are needed: unlike a tracer, a meter does not learn of an SDK that is registered after it. */
+/**
+ * Creates the instruments again for each provider, because a meter, unlike a tracer, does not follow an SDK
+ * that is registered after it.
+ */
 function instrumentsOf(meter: Meter | undefined): () => Instruments {
   let made: { readonly by: unknown; readonly instruments: Instruments } | undefined;
   return () => {

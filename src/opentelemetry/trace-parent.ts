@@ -6,10 +6,10 @@ import {
   type TraceState,
 } from "@opentelemetry/api";
 
-// https://www.w3.org/TR/trace-context: version, trace id, parent id, flags; later versions may have more.
+// https://www.w3.org/TR/trace-context: version, trace id, parent id and flags; later versions may add fields.
 const TRACEPARENT = /^(?!ff)([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
-/** What a `traceparent` header says; `undefined` for what is none. */
+/** Reads a `traceparent` header; returns `undefined` if it is not valid. */
 export function parseTraceParent(traceparent: string, tracestate?: string): SpanContext | undefined {
   const [, version, traceId = "", spanId = "", flags = "", more] = TRACEPARENT.exec(traceparent.trim()) ?? [];
   if (version === "00" && more !== undefined) return undefined;
@@ -22,14 +22,18 @@ export function formatTraceParent({ traceId, spanId, traceFlags }: SpanContext):
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
 }
 
-/** A span that nobody records: of the parent's trace, or the first one of a trace, which whoever comes later may record. */
+/**
+ * Makes a span that is not recorded: a child of `parent`, or the sampled first span of a trace, so that a
+ * later process can record.
+ */
 export function unrecorded(parent: SpanContext | undefined): SpanContext & { traceState?: TraceState } {
   const { traceId = randomHex(16), traceFlags = TraceFlags.SAMPLED, traceState } = parent ?? {};
   const span = { traceId, spanId: randomHex(8), traceFlags };
   return traceState === undefined ? span : { ...span, traceState };
 }
 
-// Filled by the thousand: each call for random bytes can cost more than everything else that a span does.
+// Filled by the thousand, because each call for random bytes can cost more than everything else that a span
+// does.
 const pool = new Uint8Array(4_096);
 let used = pool.length;
 

@@ -1,6 +1,7 @@
 import {
   context,
   isSpanContextValid,
+  propagation,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -9,59 +10,80 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { isObservable, Observable } from "rxjs";
+import { aBoolean, checkOptions, withMethods } from "../core/checks.js";
 import { around } from "../core/pipeline/around.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { reportingErrors } from "../core/delivery/reporting-errors.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
-import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { observeCompletion, type Settled } from "../core/pipeline/observe-completion.js";
-import { harmless } from "./harmless.js";
-import { checkOptions } from "./options.js";
-import { carried, under } from "./propagation.js";
-import { begun, causingSpan, runningSpan } from "./spans.js";
+import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
+import { beginTrace, causingTrace, runningTrace } from "./message-traces.js";
+import { extracted, under, withBaggage } from "./propagation.js";
 import { unrecorded } from "./trace-parent.js";
 
+/** Options of {@link tracing}. */
 export interface TracingOptions {
-  /** Makes the spans. @defaultValue the tracer "cqrx" of the SDK that is registered, also when that is later */
+  /** Starts the spans. @defaultValue the tracer "cqrx" of the registered SDK, even if it is registered later */
   readonly tracer?: Tracer;
-  /** Whether the texts and stacks of errors are recorded, not only their type: a handler may have put data into them. @defaultValue true */
+  /**
+   * Records texts and stacks of errors, not only their type. A handler may have put data into them.
+   * @defaultValue true
+   */
   readonly exceptions?: boolean;
 }
 
 /**
- * A span around the rest of the pipeline for each message, named like `dispatch CreateUser`, as OpenTelemetry's messaging conventions have it.
- * Where it stands decides what it sees: inside `retrying` it makes a span of every attempt.
+ * Makes a span around the rest of the pipeline for each message, named like `dispatch CreateUser`, by
+ * OpenTelemetry's messaging conventions. Its place decides what it sees: inside `retrying` it makes a span of
+ * every attempt.
  *
- * Its parent is what the `traceparent` header of the envelope says; else the span of what it is `causedBy`; else the active one. In the handler it is
- * the active span itself, if the SDK has a context manager. Without an SDK nothing is recorded, but trace ids still travel, as {@link traceHeaders} shows.
+ * The parent of the span is the one in the `traceparent` header of the envelope, else the span of its
+ * `causedBy`, else the active span. The handler runs in the context that the headers carried, baggage
+ * included, with the span active, if the SDK has a context manager. Without an SDK nothing is recorded, but
+ * trace ids still travel, as {@link traceHeaders} shows.
  *
- * Guarantees: payloads are never recorded; synchronous when everything below is; an error of the SDK goes to `faults$`. The span of a cancelled message
- * ends at once.
+ * Guarantees: payloads are never recorded; synchronous when everything below is; an error of the SDK goes to
+ * `faults$`. The span of a cancelled message ends at once.
  *
+ * @throws InvalidOptionsError
  * @example
  * const commandBus = new CommandBus({ middleware: [tracing()] });
  * const eventBus = new EventBus({ middleware: [tracing()] });
  */
 export function tracing(options: TracingOptions = {}): Middleware {
-  checkOptions("tracing", options, "tracer", "startSpan");
+  checkOptions<TracingOptions>("tracing()", options, {
+    tracer: withMethods("a tracer of OpenTelemetry", "startSpan"),
+    exceptions: aBoolean,
+  });
   const { tracer = trace.getTracer("cqrx"), exceptions = true } = options;
   return around(function tracing(_message, next, each) {
     const delivery = each as LiveDelivery;
-    const started = harmless(delivery, "tracing", () => start(delivery, tracer));
+    const started = harmless(delivery, () => start(delivery, tracer));
     if (started === undefined) return next();
     const { span, inside } = started;
-    const ended = begun(delivery, span.spanContext());
+    const endTrace = beginTrace(delivery, {
+      span: span.spanContext(),
+      baggage: propagation.getBaggage(inside),
+    });
     return observeCompletion(
       delivery,
       () => inContext(delivery, inside, () => next()),
       (settled) => {
-        ended();
-        harmless(delivery, "tracing", () => end(span, settled, exceptions));
+        endTrace();
+        harmless(delivery, () => end(span, settled, exceptions));
       },
     );
   });
 }
 
-/** Under `ask$` an Observable is subscribed further out, when the context is another. */
+function harmless<T>(delivery: LiveDelivery, run: () => T): T | undefined {
+  return reportingErrors(delivery.host, "tracing", run, delivery);
+}
+
+/**
+ * Runs the rest in the context of the span. The stream of an `ask$` is subscribed there, too, because that
+ * happens outside of this call.
+ */
 function inContext(delivery: LiveDelivery, inside: Context, rest: () => unknown): unknown {
   const result = runWith(delivery, inside, rest);
   return isObservable(result)
@@ -69,7 +91,10 @@ function inContext(delivery: LiveDelivery, inside: Context, rest: () => unknown)
     : result;
 }
 
-/** Runs it once, also where the context manager fails: what that throws is not to be taken for what `run` throws. */
+/**
+ * Runs `run` exactly once, even if the context manager throws before or after it; errors of `run` are told
+ * from errors of the manager.
+ */
 function runWith<T>(delivery: LiveDelivery, inside: Context, run: () => T): T {
   let ended: (() => T) | undefined;
   const kept = (): void => {
@@ -82,7 +107,7 @@ function runWith<T>(delivery: LiveDelivery, inside: Context, run: () => T): T {
       };
     }
   };
-  harmless(delivery, "tracing", () => context.with(inside, kept));
+  harmless(delivery, () => context.with(inside, kept));
   if (ended === undefined) kept();
   return ended!();
 }
@@ -93,7 +118,7 @@ function start(delivery: LiveDelivery, tracer: Tracer): { span: Span; inside: Co
   const recorded = tracer.startSpan(
     `${name} ${destination}`,
     {
-      // One that came from another process has been produced there.
+      // A message from another process was produced there.
       kind: remote ? SpanKind.CONSUMER : SpanKind.INTERNAL,
       attributes: {
         ...attributes,
@@ -105,7 +130,7 @@ function start(delivery: LiveDelivery, tracer: Tracer): { span: Span; inside: Co
   );
   const above = trace.getSpanContext(parent);
   const made = recorded.spanContext();
-  // Without an SDK, the API hands back the parent or nothing valid.
+  // Without an SDK, the API returns the parent or an invalid span.
   const own = isSpanContextValid(made) && made.spanId !== above?.spanId;
   const span = own ? recorded : trace.wrapSpanContext(unrecorded(above));
   return { span, inside: trace.setSpan(parent, span) };
@@ -113,15 +138,22 @@ function start(delivery: LiveDelivery, tracer: Tracer): { span: Span; inside: Co
 
 function parentOf(delivery: LiveDelivery): { parent: Context; remote: boolean } {
   const active = context.active();
-  const outer = runningSpan(delivery);
-  const local = under(outer ?? causingSpan(delivery), active);
+  const outer = runningTrace(delivery);
+  const local = under(outer ?? causingTrace(delivery), active);
   const { headers } = delivery.envelope.meta;
+  // The outer middleware has read the headers already.
   if (outer !== undefined || Object.keys(headers).length === 0) return { parent: local, remote: false };
-  const parent = carried(headers, active);
+  const parent = extracted(headers, active);
   const span = trace.getSpanContext(parent);
-  if (span === undefined || span.spanId === trace.getSpanContext(local)?.spanId)
-    return { parent: local, remote: false };
-  return { parent, remote: true };
+  const localSpan = trace.getSpan(local);
+  if (span !== undefined && span.spanId !== localSpan?.spanContext().spanId) return { parent, remote: true };
+  // The headers name no span, or one of this process: keep the local span, and join the baggage of both.
+  const baggage = propagation.getBaggage(parent);
+  const joined = withBaggage(withBaggage(parent, propagation.getBaggage(local)), baggage);
+  return {
+    parent: localSpan === undefined ? trace.deleteSpan(joined) : trace.setSpan(joined, localSpan),
+    remote: false,
+  };
 }
 
 function end(span: Span, settled: Settled, exceptions: boolean): void {
