@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "@jest/globals";
-import { CommandBus, InvalidHandlerError, InvalidMessageError } from "cqrx";
+import { CommandBus, InvalidHandlerError, InvalidMessageError, InvalidOptionsError } from "cqrx";
 import {
   delivery,
   envelope,
@@ -25,7 +25,7 @@ async function* asyncGenerator(): AsyncGenerator<undefined> {
   yield await Promise.resolve(undefined);
 }
 
-const NO_PLAN = "A plan is an object of calls and their faults, such as { 1:";
+const NO_PLAN = "The plan of faulty() must be an object of calls and their faults, such as { 1:";
 const NO_HANDLER = "faulty() takes a handler: a function, or an object with a handle method.";
 const GENERATOR =
   "The handler of faulty() is a generator function; return an Observable or an async iterable instead.";
@@ -37,23 +37,45 @@ it.each<Case>([
   ["delivery(null)", () => delivery(none), InvalidMessageError, "message is not an object."],
   ["delivery(text)", () => delivery("x" as never), InvalidMessageError, "message is not an object."],
   ["delivery(Class)", () => delivery(CreateUser), InvalidMessageError, "message is not an object."],
-  ["delivery(_, null)", () => delivery(message, none), InvalidMessageError, "options is not an object."],
-  ["delivery(_, text)", () => delivery(message, "x" as never), InvalidMessageError, "options is not an obj"],
+  [
+    "delivery(_, null)",
+    () => delivery(message, none),
+    InvalidOptionsError,
+    "delivery(): options must be an object; received null.",
+  ],
+  [
+    "delivery(_, text)",
+    () => delivery(message, "x" as never),
+    InvalidOptionsError,
+    "delivery(): options must be an obj",
+  ],
   ...[null, {}, "now"].flatMap((bad): Case[] => [
     [
       `delivery(_, { signal: ${JSON.stringify(bad)} })`,
       () => delivery(message, { signal: bad as never }),
-      InvalidMessageError,
-      "options.signal is not an AbortSignal.",
+      InvalidOptionsError,
+      "delivery(): signal must be an AbortSignal; received ",
     ],
     [
       `delivery(_, { clock: ${JSON.stringify(bad)} })`,
       () => delivery(message, { clock: bad as never }),
-      InvalidMessageError,
-      "options.clock is not a clock, which has a method now().",
+      InvalidOptionsError,
+      "delivery(): clock must be a clock, which has a method now(); received ",
     ],
   ]),
   ["delivery(_, { causedBy: null })", () => delivery(message, { causedBy: none }), InvalidMessageError, "options.causedBy is neither"], // prettier-ignore
+  [
+    "delivery(_, { ids: 1 })",
+    () => delivery(message, { ids: 1 } as object),
+    InvalidOptionsError,
+    "delivery(): unknown option ids",
+  ],
+  [
+    "delivery(_, { id: 5 })",
+    () => delivery(message, { id: 5 as never }),
+    InvalidOptionsError,
+    "delivery(): id must be a text; received 5.",
+  ],
   ["envelope(null)", () => envelope(none), InvalidMessageError, "payload is not an object"],
   ["envelope(_, null)", () => envelope(message, none), InvalidMessageError, "meta is not an object."],
 
@@ -70,8 +92,13 @@ it.each<Case>([
     TypeError,
     NO_PLAN,
   ]),
-  ["randomPlan(_, null)", () => randomPlan(1, none), InvalidMessageError, "options is not an object."],
-  ["randomPlan(_)", () => randomPlan(1, undefined as unknown as RandomPlanOptions), InvalidMessageError, "options is not an obj"], // prettier-ignore
+  [
+    "randomPlan(_, null)",
+    () => randomPlan(1, none),
+    InvalidOptionsError,
+    "randomPlan(): options must be an object; received null.",
+  ],
+  ["randomPlan(_)", () => randomPlan(1, undefined as unknown as RandomPlanOptions), InvalidOptionsError, "randomPlan(): options must be an obj"], // prettier-ignore
 
   ["marbles(null)", () => marbles(none), TypeError, "marbles() takes a function."],
   ["recording(null)", () => recording(none), TypeError, "recording() takes a bus."],
@@ -95,7 +122,7 @@ it.each([null, "bus", {}])("settleAll(%p) rejects with an error that says why", 
 describe("what may be left out", () => {
   it("may be undefined", () => {
     const options = { id: undefined, clock: undefined, headers: undefined, signal: undefined };
-    expect(delivery(message, { ...options, causedBy: undefined } as object).envelope.meta.id).toBe("1");
+    expect(delivery(message, { ...options, causedBy: undefined }).envelope.meta.id).toBe("1");
   });
 
   it("makes a plan without faults, and waits for no buses", async () => {

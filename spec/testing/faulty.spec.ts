@@ -179,6 +179,11 @@ describe("randomPlan", () => {
   it("refuses options outside their range", () => {
     expect(() => randomPlan(1, { calls: -1 })).toThrow("calls must be");
     expect(() => randomPlan(1, { calls: 1, rate: 2 })).toThrow("rate must be");
-    expect(() => randomPlan(1, { calls: 1, faults: [] })).toThrow("faults must not be empty");
+    expect(() => randomPlan(1, { calls: 1, faults: [] })).toThrow(
+      "faults must be an array of at least one fault",
+    );
+    expect(() => randomPlan(1, {} as never)).toThrow(
+      "calls must be a whole number from 0; received undefined",
+    );
   });
 });

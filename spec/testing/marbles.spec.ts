@@ -162,7 +162,7 @@ describe("marbles", () => {
       expectSubscriptions(source.subscriptions).toBe("^--!");
     });
 
-    expect(message).toContain("expectSubscriptions is not met. They begin or end at other times.");
+    expect(message).toContain("expectSubscriptions is not met. They begin or end at different times.");
   });
 });
 

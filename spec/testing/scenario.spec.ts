@@ -148,7 +148,7 @@ describe("a scenario that goes otherwise", () => {
       const { play, queryBus } = shop();
       const Other = { OrderPlaced: class OrderPlaced extends PlaceOrder {} };
       const hint =
-        "\nThey look the same, and are not equal: is one of another class of the same name, or do they differ in what is not shown?";
+        "\nThey look the same and are not equal: they have different classes of one name, or differ in fields that are not shown.";
       const placed = play.when(new PlaceOrder("o1"));
 
       expect(await messageOf(placed.thenSends(new Other.OrderPlaced("o1"), new ReserveStock("o1")))).toBe(
@@ -200,7 +200,7 @@ describe("a scenario that goes otherwise", () => {
 
       expect(await messageOf(play.when(new GetOrders()).thenReturns([]))).toBe(
         "GetOrders should have caused no fault\nReported on faults$:\n  observer, outcomes$: Error: broken dashboard\n" +
-          "Expected ones are let pass by .despiteFaults",
+          "Add .despiteFaults if the fault is expected.",
       );
       const { faults } = await play.when(new GetOrders()).despiteFaults.thenReturns([]);
       expect(faults.map(({ kind }) => kind)).toEqual(["observer"]);
@@ -212,12 +212,12 @@ describe("a scenario that goes otherwise", () => {
     withTraps(async () => {
       const { commandBus, queryBus } = shop();
       expect(await messageOf(scenario(queryBus).when(new PlaceOrder("o1")).thenSucceeds())).toBe(
-        "None of the buses of this scenario is for PlaceOrder; give scenario() the bus that it is sent on.",
+        "No bus of this scenario takes PlaceOrder; pass scenario() the bus that it is sent on.",
       );
       const other = new CommandBus({ name: "other" });
       other.register(PlaceOrder, () => undefined);
       expect(await messageOf(scenario(commandBus, other).when(new PlaceOrder("o1")).thenSucceeds())).toBe(
-        "PlaceOrder could be sent on CommandBus and other; give scenario() only one of them.",
+        "PlaceOrder could be sent on CommandBus and other; pass scenario() only one of them.",
       );
     }));
 });

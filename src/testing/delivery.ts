@@ -1,41 +1,58 @@
 import type { Observable } from "rxjs";
-import { checkSignal } from "../core/delivery/abort.js";
-import type { Clock } from "../core/util/clock.js";
-import type { Delivery } from "../core/delivery/delivery.js";
-import { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { anObject, aSignal, aText, check, checkOptions, withMethods, type Checks } from "../core/checks.js";
+import type { Cause, Delivery } from "../core/delivery/delivery.js";
 import type { DeliveryHost } from "../core/delivery/delivery-host.js";
-import { Envelope, type MessageMeta } from "../core/messages/envelope.js";
-import { checkObject, refuse } from "../core/errors.js";
-import type { ResultOf } from "../core/messages/message.js";
-import type { DispatchOptions } from "../core/bus/options.js";
+import { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Fault } from "../core/delivery/outcome.js";
+import { checkObject } from "../core/errors.js";
+import { Envelope, type Headers, type MessageMeta } from "../core/messages/envelope.js";
+import type { ResultOf } from "../core/messages/message.js";
+import type { Clock } from "../core/util/clock.js";
 
-/** What a bus would have decided. */
-export interface TestDeliveryOptions extends DispatchOptions {
-  /** @defaultValue "1" */
-  readonly id?: string;
+/** Options of {@link delivery}: those of a dispatch, and those that a bus would decide. */
+export interface TestDeliveryOptions {
+  /** The message id. @defaultValue "1" */
+  readonly id?: string | undefined;
   /** @defaultValue a clock that stands still at 0 */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
+  /** Aborting it rejects the delivery with its reason. @defaultValue none */
+  readonly signal?: AbortSignal | undefined;
+  /** Headers of the envelope. @defaultValue none */
+  readonly headers?: Headers | undefined;
+  /** The handler's context or the envelope that the delivery is an effect of. @defaultValue none */
+  readonly causedBy?: Cause | undefined;
 }
 
 /** A delivery without a bus. */
 export interface TestDelivery<M = object, R = unknown> extends Delivery<M, R> {
-  /** How it was settled, `undefined` until it is. */
+  /** How the delivery was settled, `undefined` while it is pending. */
   readonly settlement: PromiseSettledResult<R> | undefined;
-  /** What a bus would have reported on `faults$`, oldest first. */
+  /** The faults that a bus would have emitted on `faults$`, oldest first. */
   readonly faults: readonly Fault[];
-  /** Cancels it, as its sender would. @defaultValue `reason` is an `AbortError` */
+  /** Cancels the delivery, as its sender would. @defaultValue `reason` is an `AbortError` */
   abort(reason?: unknown): void;
 }
+
+const OPTIONS: Checks<TestDeliveryOptions> = {
+  id: aText,
+  clock: withMethods("a clock, which has a method now()", "now"),
+  signal: aSignal,
+  headers: anObject,
+  // Checked where it is inherited, as a bus does.
+  causedBy: check("a handler's context or an envelope", () => true),
+};
 
 const STOPPED: Clock = { now: () => 0, monotonicNow: () => 0 };
 
 /**
- * A delivery without a bus, for testing middleware as the operators they are. The test plays the rest of the pipeline: it settles what comes out.
+ * Makes a delivery without a bus, for testing middleware as the operators they are. The test plays the rest
+ * of the pipeline: it settles the deliveries that come out.
  *
- * Guarantees: its id is "1" and its time 0, unless told otherwise; `settled$` and `settlement` say how it was settled.
+ * Guarantees: the id is "1" and the time 0 by default; `settled$` and `settlement` say how the delivery was
+ * settled.
  *
- * @throws InvalidMessageError for a message, or an option, that is none.
+ * @throws InvalidMessageError if the message is not an object or `causedBy` is not a cause
+ * @throws InvalidOptionsError if another option is invalid
  * @example
  * const first = delivery(new CreateUser("u1"));
  * marbles(({ cold, expectObservable }) => {
@@ -48,7 +65,7 @@ export function delivery<M extends object, R = ResultOf<M>>(
   options: TestDeliveryOptions = {},
 ): TestDelivery<M, R> {
   checkObject(message, "message");
-  checkObject(options, "options");
+  checkOptions("delivery()", options, OPTIONS);
   return new StandaloneDelivery(message, options) as unknown as TestDelivery<M, R>;
 }
 
@@ -56,9 +73,6 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
   readonly faults: readonly Fault[];
 
   constructor(message: M, { id = "1", clock = STOPPED, headers, causedBy, signal }: TestDeliveryOptions) {
-    if (typeof (clock as Partial<Clock> | null)?.now !== "function")
-      refuse("options.clock", "is not a clock, which has a method now()");
-    if (signal !== undefined) checkSignal(signal, "options.signal");
     const faults: Fault[] = [];
     const host: DeliveryHost = {
       name: "TestBus",
@@ -92,9 +106,9 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
 }
 
 /**
- * An envelope that is the same each time: id "1", time 0, and the rest as `Envelope.of` makes it.
+ * Makes an envelope that is the same each time: id "1", time 0, and the rest as `Envelope.of` makes it.
  *
- * @throws InvalidMessageError as `Envelope.of` does.
+ * @throws InvalidMessageError as `Envelope.of` does
  * @example
  * expect(toLogLine(envelope(new CreateUser("u1"), { correlationId: "request-7" }))).toMatchSnapshot();
  */

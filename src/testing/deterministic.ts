@@ -1,7 +1,7 @@
 import type { Clock } from "../core/util/clock.js";
 
 /**
- * Ids that are counted up, for buses whose ids a test wants to know.
+ * Returns an id factory that counts up, for buses whose ids a test compares.
  *
  * @example
  * const bus = new CommandBus({ ids: sequentialIds("c") }); // c1, c2, c3, ...
@@ -11,14 +11,17 @@ export function sequentialIds(prefix = ""): () => string {
   return () => `${prefix}${++last}`;
 }
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that stands still until a test advances it. */
 export interface ManualClock extends Required<Clock> {
-  /** Lets time pass. @throws RangeError for a negative time. */
+  /** Moves the clock forward by milliseconds. @throws RangeError if the time is negative or not a number */
   advance(ms: number): void;
 }
 
 /**
- * A clock for buses whose times and durations a test wants to know. It fires no timers: those are for fake timers.
+ * Returns a clock for buses whose times and durations a test compares. Fires no timers; use fake timers for
+ * those.
+ *
+ * @param startMs - its first time, in milliseconds since 1970
  *
  * @example
  * const clock = manualClock();

@@ -2,22 +2,25 @@ import type { ObservableNotification } from "rxjs";
 import { equal } from "./equal.js";
 import { show } from "./show.js";
 
-/** What a TestScheduler compares for `expectObservable`. */
+/** One notification, as a TestScheduler compares it for `expectObservable`. */
 export interface MarbleMessage {
   readonly frame: number;
   readonly notification: ObservableNotification<unknown>;
 }
 
-/** And for `expectSubscriptions`. */
+/** One subscription, as a TestScheduler compares it for `expectSubscriptions`. */
 export interface MarbleSubscription {
   readonly subscribedFrame: number;
   readonly unsubscribedFrame: number;
 }
 
-/** What happens at each frame, drawn: `a`, or `(ab|)` for several things. */
+/** The marbles of each frame: `a`, or `(ab|)` for several notifications. */
 type Row = ReadonlyMap<number, string>;
 
-/** How two runs of an Observable differ: both diagrams, one below the other, and what their letters stand for. */
+/**
+ * Describes how two runs of an Observable differ: both diagrams, one below the other, with a legend of their
+ * letters.
+ */
 export function observableDifference(
   expected: readonly MarbleMessage[],
   actual: readonly MarbleMessage[],
@@ -32,7 +35,7 @@ export function observableDifference(
   ].join("\n");
 }
 
-/** How two lists of subscriptions differ. */
+/** Describes how two lists of subscriptions differ. */
 export function subscriptionsDifference(
   expected: readonly MarbleSubscription[],
   actual: readonly MarbleSubscription[],
@@ -41,7 +44,7 @@ export function subscriptionsDifference(
     `${list.length} subscription${list.length === 1 ? "" : "s"}`;
   return [
     expected.length === actual.length
-      ? "They begin or end at other times."
+      ? "They begin or end at different times."
       : `Expected ${count(expected)}, there ${actual.length === 1 ? "was" : "were"} ${actual.length}.`,
     "",
     ...labelled([["expected", expected.map(subscriptionRow)], ["actual", actual.map(subscriptionRow)]]), // prettier-ignore
@@ -70,7 +73,7 @@ function firstDifference(expected: Row, actual: Row): string {
     const [wanted = "nothing", got = "nothing"] = [expected.get(frame), actual.get(frame)];
     if (wanted !== got) return `First difference at ${frame} ms: expected ${wanted}, received ${got}.`;
   }
-  return "They look the same, and differ in values that are not equal.";
+  return "They look the same and differ in values that are not equal.";
 }
 
 function frames(rows: readonly Row[]): number[] {
@@ -86,10 +89,13 @@ function labelled(groups: readonly (readonly [label: string, rows: readonly Row[
   );
 }
 
-/** Stretches longer than this in which nothing happens are written as ` 90ms `. */
+/** The longest idle time that is drawn; longer ones are written as ` 90ms `. */
 const LONGEST_GAP = 10;
 
-/** The rows as marbles, with a column for each millisecond; what is idle in all of them for long is shortened in all of them. */
+/**
+ * Draws the rows as marbles with a column for each millisecond. A time that is idle in all rows is shortened
+ * in all rows.
+ */
 function draw(rows: readonly Row[]): string[] {
   const lines = rows.map(() => "");
   let drawnTo = 0;
@@ -99,11 +105,11 @@ function draw(rows: readonly Row[]): string[] {
     rows.forEach((row, index) => (lines[index] += idle + drawTime(row, start, end)));
     drawnTo = end;
   }
-  // Nothing happens after the end.
+  // Cut the dashes after the end of a row.
   return lines.map((line) => line.trimStart().replace(/([|#!)])-+$/, "$1"));
 }
 
-/** From when until when any of the rows has something to show. A group takes as many columns as it has characters. */
+/** Returns the times at which any row has marbles. A group takes as many columns as it has characters. */
 function busyTimes(rows: readonly Row[]): { readonly start: number; end: number }[] {
   const times: { readonly start: number; end: number }[] = [];
   for (const frame of frames(rows)) {
@@ -123,7 +129,7 @@ function drawTime(row: Row, start: number, end: number): string {
   return line.padEnd(end - start, "-");
 }
 
-/** Which letter stands for which value: equal values have one letter in both diagrams. */
+/** Letters for values; equal values have the same letter in both diagrams. */
 class Legend {
   readonly #entries: { readonly letter: string; readonly value: unknown }[] = [];
   readonly #errors: unknown[] = [];

@@ -1,16 +1,18 @@
 import type { Handler, HandlerFunction } from "../core/handlers/handler.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
-import { CqrsError, InvalidHandlerError, checkObject } from "../core/errors.js";
+import { check, checkOptions, required } from "../core/checks.js";
+import { CqrsError, InvalidHandlerError } from "../core/errors.js";
 import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 
 /**
- * What goes wrong at one call of a handler.
+ * A fault at one call of a handler.
  *
- * - `"throw"`, `{ throw: error }`: it throws at once, and the handler is not called
- * - `"reject"`, `{ reject: error }`: the same as a rejected promise
- * - `"throwAfter"`, `{ throwAfter: error }`: the handler does its work, and then fails: its reply is lost
- * - `"hang"`: a promise that never settles, and a handler that is not called
- * - `{ delayMs }`: the handler is called later, unless the message is cancelled meanwhile
+ * - `"throw"`, `{ throw: error }`: throws at once, and the handler is not called
+ * - `"reject"`, `{ reject: error }`: returns a rejected promise, and the handler is not called
+ * - `"throwAfter"`, `{ throwAfter: error }`: calls the handler and fails after it has settled, so that its
+ *   reply is lost
+ * - `"hang"`: returns a promise that never settles, and the handler is not called
+ * - `{ delayMs }`: calls the handler after that time, unless the message is cancelled meanwhile
  */
 export type InjectedFault =
   | "throw"
@@ -22,35 +24,37 @@ export type InjectedFault =
   | { readonly throwAfter: unknown }
   | { readonly delayMs: number };
 
-/** At which calls, counted from 1, what goes wrong. Other calls go through. */
+/** The faults by number of the call, from 1. Other calls reach the handler. */
 export interface FaultPlan {
   readonly [call: number]: InjectedFault;
 }
 
-/** A handler that fails by plan, and counts its calls. */
+/** A handler that fails by plan and counts its calls. */
 export type FaultyHandler<M, R> = HandlerFunction<M, R | Promise<Awaited<R>>> & { readonly calls: number };
 
-/** What `"throw"`, `"reject"` and `"throwAfter"` fail with. */
+/** The error of `"throw"`, `"reject"` and `"throwAfter"`. */
 export class InjectedFaultError extends CqrsError {
   static override readonly code = "INJECTED_FAULT";
 
-  /** Which call of the handler, from 1. */
+  /** The number of the call, from 1. */
   readonly call: number;
 
   constructor(fault: string, call: number) {
-    super(`Injected fault: ${fault} at call ${call}. A plan of faulty() wanted it.`);
+    super(`Injected fault: ${fault} at call ${call}. It is in the plan of faulty().`);
     this.call = call;
   }
 }
 
-type Fault = { readonly kind: "throw" | "reject" | "throwAfter"; readonly error?: unknown } | { readonly kind: "hang" } | { readonly kind: "delayMs"; readonly ms: number }; // prettier-ignore
+type PlannedFault = { readonly kind: "throw" | "reject" | "throwAfter"; readonly error?: unknown } | { readonly kind: "hang" } | { readonly kind: "delayMs"; readonly ms: number }; // prettier-ignore
 
 /**
  * Wraps a handler so that chosen calls of it go wrong: the same calls in each run.
  *
- * Guarantees: calls that are not in the plan reach the handler as they are, synchronously. `delayMs` uses `setTimeout`, so fake timers drive it.
+ * Guarantees: calls that are not in the plan reach the handler unchanged and synchronously. `delayMs` uses
+ * `setTimeout`, so fake timers drive it.
  *
- * @throws InvalidHandlerError for a handler that is none, and for generators; TypeError for a plan that is none, which would silently inject nothing.
+ * @throws InvalidHandlerError if the handler cannot be called or is a generator function
+ * @throws TypeError if the plan is invalid, because it would silently inject nothing
  * @example
  * const handler = faulty(createUser, { 1: "throw", 2: { reject: new Error("busy") }, 4: { delayMs: 10 } });
  * bus.register(CreateUser, handler);
@@ -88,41 +92,47 @@ export function faulty<M, R>(handler: Handler<M, R>, plan: FaultPlan): FaultyHan
   >;
 }
 
-/** What {@link randomPlan} chooses from. */
+/** Options of {@link randomPlan}. */
 export interface RandomPlanOptions {
-  /** How many calls the plan covers. */
+  /** The number of calls that the plan covers. */
   readonly calls: number;
-  /** The share of calls that go wrong, from 0 to 1. @defaultValue 0.5 */
+  /** The share of calls with a fault, from 0 to 1. @defaultValue 0.5 */
   readonly rate?: number;
-  /** @defaultValue `["throw", "reject", "throwAfter"]` */
+  /** The faults to choose from. @defaultValue `["throw", "reject", "throwAfter"]` */
   readonly faults?: readonly InjectedFault[];
 }
 
 /**
- * A plan for {@link faulty} that looks random and is the same for the same seed, on every machine: print the seed when a test fails.
+ * Returns a plan for {@link faulty} that looks random and is the same for the same seed, on every machine.
+ * Print the seed when a test fails.
  *
- * @throws InvalidMessageError for options that are none, RangeError for those outside their range.
+ * @throws InvalidOptionsError
  * @example
  * const handler = faulty(createUser, randomPlan(42, { calls: 100, rate: 0.2 }));
  */
 export function randomPlan(seed: number, options: RandomPlanOptions): FaultPlan {
-  checkObject(options, "options");
+  checkOptions<RandomPlanOptions>("randomPlan()", options, {
+    calls: required(
+      check("a whole number from 0", (calls) => Number.isSafeInteger(calls) && (calls as number) >= 0),
+    ),
+    rate: check("a number from 0 to 1", (rate) => (rate as number) >= 0 && (rate as number) <= 1),
+    faults: check("an array of at least one fault", (faults) => Array.isArray(faults) && faults.length > 0),
+  });
   const { calls, rate = 0.5, faults = ["throw", "reject", "throwAfter"] } = options;
-  if (!Number.isSafeInteger(calls) || calls < 0)
-    throw new RangeError(`calls must be a whole number from 0; received ${calls}.`);
-  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`rate must be from 0 to 1; received ${rate}.`);
-  if (faults.length === 0) throw new RangeError("faults must not be empty.");
   const random = mulberry32(seed);
   const plan: { [call: number]: InjectedFault } = {};
   for (let call = 1; call <= calls; call++) {
-    // Both are drawn at each call, so that another rate changes only which calls fail, not how.
+    // Draw both numbers at each call, so that another rate changes only which calls fail, not how.
     const [chance, choice] = [random(), random()];
     if (chance < rate) plan[call] = faults[Math.floor(choice * faults.length)]!;
   }
   return plan;
 }
 
-/** Tommy Ettinger's generator: 32 bits of state, the same numbers everywhere. */
+/**
+ * Returns Tommy Ettinger's generator of random numbers, whose 32 bits of state give the same numbers
+ * everywhere.
+ */
 function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -133,7 +143,7 @@ function mulberry32(seed: number): () => number {
   };
 }
 
-/** What is wrapped is no longer seen by the bus, which would have refused these. */
+/** Refuses the handlers that a bus refuses, because the bus sees only the wrapper. */
 function checkHandler(handler: unknown): void {
   const isFunction = typeof handler === "function";
   const run = isFunction ? handler : (handler as { readonly handle?: unknown } | null | undefined)?.handle;
@@ -149,20 +159,24 @@ function checkHandler(handler: unknown): void {
     );
 }
 
-/** Of a list or a Map no calls would be found. */
+/** Refuses lists and Maps, because their entries are not calls. */
 function checkPlan(plan: unknown): void {
   if (typeof plan !== "object" || plan === null || Symbol.iterator in plan)
-    throw new TypeError('A plan is an object of calls and their faults, such as { 1: "throw" }.');
+    throw new TypeError(
+      'The plan of faulty() must be an object of calls and their faults, such as { 1: "throw" }.',
+    );
 }
 
 function callOf(key: string): number {
   const call = Number(key);
   if (!Number.isSafeInteger(call) || call < 1)
-    throw new TypeError(`A plan has calls from 1 for keys; received ${JSON.stringify(key)}.`);
+    throw new TypeError(
+      `The keys of a plan must be numbers of calls, from 1; received ${JSON.stringify(key.slice(0, 60))}.`,
+    );
   return call;
 }
 
-function faultOf(call: string, fault: unknown): Fault {
+function faultOf(call: string, fault: unknown): PlannedFault {
   if (fault === "throw" || fault === "reject" || fault === "throwAfter" || fault === "hang")
     return { kind: fault };
   const [entry, ...others] = typeof fault === "object" && fault !== null ? Object.entries(fault) : [];

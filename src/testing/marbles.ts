@@ -1,5 +1,5 @@
 import { TestScheduler, type RunHelpers } from "rxjs/testing";
-import { isThenable } from "../core/util/thenable.js";
+import { ignored, isThenable } from "../core/util/thenable.js";
 import {
   observableDifference,
   subscriptionsDifference,
@@ -11,14 +11,15 @@ import { equal } from "./equal.js";
 /**
  * Runs a marble test in virtual time, without a test framework.
  *
- * Guarantees: throws when diagrams differ, showing both one below the other; when nothing was asserted, or an expectation lacks its `toBe`;
- * and when `run` is asynchronous, because virtual time does not wait for promises. Values are equal when they look the same and are of the
- * same classes; deliveries, Observables and functions only to themselves.
+ * Guarantees: throws if diagrams differ, and shows both one below the other; if nothing was asserted, or an
+ * expectation lacks its `toBe`; and if `run` is asynchronous, because virtual time does not wait for
+ * promises. Values are equal if they have equal content and the same classes; deliveries, Observables and
+ * functions equal only themselves.
  *
- * Middleware that waits takes part in virtual time when its options have `scheduler: asyncScheduler`; what it is awaited by does not, so test that with
- * fake timers, as `settleAll` shows.
+ * Middleware that waits takes part in virtual time if its options have `scheduler: asyncScheduler`. Promises
+ * do not take part; test them with fake timers, as `settleAll` shows.
  *
- * @throws TypeError for what is no function.
+ * @throws TypeError if `run` is not a function
  * @example
  * it("delays", () =>
  *   marbles(({ cold, expectObservable }) => {
@@ -35,7 +36,7 @@ export function marbles(run: (helpers: RunHelpers) => void): void {
   const scheduler = new TestScheduler((actual: unknown, expected: unknown) => {
     checked++;
     if (equal(actual, expected)) return;
-    // The scheduler checks in the order in which the expectations were made, leaving out those that lack their toBe.
+    // The scheduler checks in the order of the expectations and leaves out those that lack their toBe.
     throw differs(expectations.filter(({ complete }) => complete)[checked - 1], actual, expected);
   });
 
@@ -63,12 +64,12 @@ export function marbles(run: (helpers: RunHelpers) => void): void {
 
 interface Expectation {
   readonly name: "expectObservable" | "expectSubscriptions";
-  /** Where in the test it was made. */
+  /** An error made at the expectation, for its stack. */
   readonly site: Error;
   complete: boolean;
 }
 
-/** The same expectation, which is known to be complete once its method has been called. */
+/** Wraps an expectation, and marks it complete when its method is called. */
 function watched<T extends object>(name: Expectation["name"], inner: T, expectations: Expectation[]): T {
   const expectation: Expectation = { name, site: new Error(name), complete: false };
   expectations.push(expectation);
@@ -84,10 +85,9 @@ function watched<T extends object>(name: Expectation["name"], inner: T, expectat
 
 function refusePromise(returned: unknown): void {
   if (!isThenable(returned)) return;
-  // What it fails with later says less than this.
-  returned.then(undefined, () => undefined);
+  ignored(returned);
   throw new Error(
-    "A marble test is synchronous: virtual time does not wait for promises, so what comes after an await asserts nothing. " +
+    "A marble test is synchronous: virtual time does not wait for promises, so code after an await asserts nothing. " +
       "Do not pass an async function; test promises with fake timers.",
   );
 }
@@ -100,13 +100,13 @@ function differs(expectation: Expectation | undefined, actual: unknown, expected
   return at(expectation?.site, `${expectation?.name ?? "An expectation"} is not met. ${difference}`);
 }
 
-/** An error whose stack leads to the expectation, which is where the reader has to look. */
+/** Makes an error whose stack begins at the expectation, because that is the line to look at. */
 function at(site: Error | undefined, text: string): Error {
   const error = new Error(text);
   const frames = site?.stack
     ?.split("\n")
     .filter((line) => /^\s+at /.test(line) && !line.includes(" at watched "));
-  // The next one up is the helper given to the test.
+  // The first frame left is the helper that was given to the test.
   if (frames !== undefined) error.stack = [`Error: ${text}`, ...frames.slice(1)].join("\n");
   return error;
 }

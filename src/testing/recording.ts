@@ -1,38 +1,47 @@
-import type { Subscription } from "rxjs";
-import type { Bus } from "../core/bus/bus.js";
+import { Subscription } from "rxjs";
+import type { Fault, Outcome } from "../core/delivery/outcome.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { checkClass, matcher, type MessageType, type ResultOf } from "../core/messages/message.js";
-import type { Fault, Outcome } from "../core/delivery/outcome.js";
-import { checkBuses } from "./check-buses.js";
+import { checkBuses, type TestedBus } from "./tested-bus.js";
 
-/** Everything a bus has shown since {@link recording} began, oldest first. */
+type RecordedBus = Pick<TestedBus, "messages$" | "outcomes$" | "faults$">;
+
+/** Everything that a bus has emitted since {@link recording} began, oldest first. */
 export interface Recording {
+  /** The envelopes of accepted messages. */
   readonly messages: readonly Envelope[];
+  /** The outcomes of settled messages. */
   readonly outcomes: readonly Outcome[];
-  /** While they are recorded, faults do not go to the console. */
+  /** The faults; while they are recorded, the bus does not write them to the console. */
   readonly faults: readonly Fault[];
-  /** The messages of one class. @throws InvalidMessageError for what is no class */
+  /**
+   * Returns the envelopes of one class and its subclasses.
+   * @throws InvalidMessageError if `type` is not a class
+   */
   messagesOf<M extends object>(type: MessageType<M>): Envelope<M>[];
-  /** The outcomes of messages of one class. @throws InvalidMessageError for what is no class */
+  /**
+   * Returns the outcomes of one class and its subclasses.
+   * @throws InvalidMessageError if `type` is not a class
+   */
   outcomesOf<M extends object>(type: MessageType<M>): Outcome<M, ResultOf<M>>[];
-  /** Forgets what was recorded, and goes on. */
+  /** Empties the recording, which goes on. */
   clear(): void;
-  /** Stops; what was recorded stays. Also `Symbol.dispose`. */
+  /** Stops recording and keeps what was recorded; so does `using`. */
   unsubscribe(): void;
   [Symbol.dispose](): void;
 }
 
 /**
- * Records what a bus shows.
+ * Records the messages, outcomes and faults of a bus.
  *
- * @throws TypeError for what is no bus.
+ * @throws TypeError if `bus` is not a bus
  * @example
  * const recorded = recording(commandBus);
  * await commandBus.dispatch(new CreateUser("u1"));
  * expect(recorded.messagesOf(CreateUser).map(({ payload }) => payload.userId)).toEqual(["u1"]);
  * expect(recorded.faults).toEqual([]);
  */
-export function recording(bus: Pick<Bus, "messages$" | "outcomes$" | "faults$">): Recording {
+export function recording(bus: RecordedBus): Recording {
   checkBuses([bus], "recording() takes a bus.");
   return new BusRecording(bus);
 }
@@ -41,16 +50,18 @@ class BusRecording implements Recording {
   readonly messages: Envelope[] = [];
   readonly outcomes: Outcome[] = [];
   readonly faults: Fault[] = [];
-  readonly #subscriptions: readonly Subscription[];
+  readonly #subscription = new Subscription();
 
-  constructor(bus: Pick<Bus, "messages$" | "outcomes$" | "faults$">) {
+  constructor(bus: RecordedBus) {
     const error = (reason: unknown): void =>
       void this.faults.push({ kind: "observer", source: "recording", error: reason });
-    this.#subscriptions = [
+    this.#subscription.add(
       bus.messages$.subscribe({ next: (envelope) => this.messages.push(envelope), error }),
+    );
+    this.#subscription.add(
       bus.outcomes$.subscribe({ next: (outcome) => this.outcomes.push(outcome), error }),
-      bus.faults$.subscribe({ next: (fault) => this.faults.push(fault), error }),
-    ];
+    );
+    this.#subscription.add(bus.faults$.subscribe({ next: (fault) => this.faults.push(fault), error }));
   }
 
   messagesOf<M extends object>(type: MessageType<M>): Envelope<M>[] {
@@ -70,7 +81,7 @@ class BusRecording implements Recording {
   }
 
   unsubscribe(): void {
-    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#subscription.unsubscribe();
   }
 
   [Symbol.dispose](): void {

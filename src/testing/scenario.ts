@@ -1,67 +1,82 @@
 import { Subscription } from "rxjs";
-import type { Bus } from "../core/bus/bus.js";
+import type { CommandBus } from "../buses/command-bus.js";
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
+import type { Fault } from "../core/delivery/outcome.js";
 import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { kindOf, nameOf, typeOf, type MessageKind } from "../core/messages/message.js";
-import type { Fault } from "../core/delivery/outcome.js";
-import { checkBuses } from "./check-buses.js";
 import { equal } from "./equal.js";
 import { settleAll } from "./settle-all.js";
 import { show } from "./show.js";
+import { checkBuses, type TestedBus } from "./tested-bus.js";
 
-/** How a {@link scenario} went. */
+/** A bus of any kind, whose engine has the same shape for all three. */
+type Bus = CommandBus;
+
+/** The result of a {@link scenario} that was played. */
 export interface Played {
-  /** How the message of `when` ended; of several, the last. */
+  /** How the message of `when` was settled; of several, the last. */
   readonly outcome: PromiseSettledResult<unknown>;
-  /** The commands and events that it caused, with their metadata, in the order in which they were accepted. */
+  /** The commands and events that the messages of `when` caused, in the order in which they were accepted. */
   readonly sent: readonly Envelope[];
-  /** What the buses reported meanwhile. */
+  /** The faults that the buses reported meanwhile. */
   readonly faults: readonly Fault[];
 }
 
-/** What an error is known by: its class, or what its text contains. */
+/** An error by its class, or by its text: a part of it, or a RegExp that matches it. */
 export type ExpectedError = (abstract new (...args: never) => Error) | RegExp | string;
 
-/** A scenario up to what it is about. */
+/** A scenario before its expectation. */
 export interface Scenario {
-  /** What has happened before: sent one after another; what they cause is waited for. Each has to succeed. */
+  /**
+   * Adds messages that have happened before: sent one after another, each with all of its effects. Each must
+   * succeed.
+   */
   given(...messages: readonly object[]): Scenario;
-  /** What is tested: sent one after another, without waiting in between; what they cause is waited for. */
+  /**
+   * Sets the messages under test: sent one after another without waiting in between, then awaited with all of
+   * their effects.
+   */
   when(...messages: readonly [object, ...object[]]): ScenarioEnd;
 }
 
-/** What to expect. Each of these plays the scenario, and rejects with an error that says what came instead. */
+/**
+ * The expectations. Each of them plays the scenario, and rejects with an error that shows what came instead.
+ */
 export interface ScenarioEnd {
-  /** It succeeds, and causes exactly these commands and events, in this order. Queries do not count. */
+  /** Expects success and exactly these commands and events as effects, in this order. Queries do not count. */
   thenSends(...messages: readonly object[]): Promise<Played>;
-  /** It succeeds, and causes no command and no event. */
+  /** Expects success without any command or event as an effect. */
   thenSendsNothing(): Promise<Played>;
-  /** It succeeds with this value. */
+  /** Expects success with this value. */
   thenReturns(value: unknown): Promise<Played>;
-  /** It succeeds. */
+  /** Expects success. */
   thenSucceeds(): Promise<Played>;
-  /** It is rejected with such an error, or with one made of such errors. */
+  /** Expects a rejection with such an error, or with an error whose `errors` hold such an error. */
   thenFailsWith(error: ExpectedError): Promise<Played>;
-  /** Faults are expected, too, such as those of a saga whose command fails; without this, a fault is a failure. */
+  /** Allows faults, such as those of a saga whose command fails; without this, a fault fails the test. */
   readonly despiteFaults: ScenarioEnd;
 }
 
 /**
- * A test told as given, when, then: for handlers, event handlers and sagas, on the buses that they are registered with.
+ * Starts a test told as given, when, then, for handlers, event handlers and sagas on the buses that they are
+ * registered with.
  *
- * Guarantees: needs no test framework; each message goes to the bus that has a handler for it, or else by its base class, or else to the event bus;
- * everything has finished when the promise settles, as {@link settleAll} has it. Messages and values are equal when they look the same and are of the
- * same classes. Nothing is reset: make buses for each test, or reset them.
+ * Guarantees: needs no test framework. Each message goes to the bus that has a handler for it, else to the
+ * bus of its base class, else to the event bus. All effects have settled when the promise settles, as with
+ * {@link settleAll}. Messages and values are equal if they have equal content and the same classes. Nothing
+ * is reset: make new buses for each test, or reset them.
  *
- * @throws TypeError for what is no bus; a message that belongs to none of the buses, or to several, fails when it is played.
+ * @throws TypeError if an argument is not a bus
+ * @throws Error when it is played, for a message that belongs to no bus of the scenario, or to several
  * @example
  * const shop = scenario(commandBus, queryBus, eventBus);
  * await shop.given(new AddItem("o1", "tea")).when(new PlaceOrder("o1")).thenSends(new OrderPlaced("o1"), new ReserveStock("tea"));
  * await shop.when(new PlaceOrder("unknown")).thenFailsWith(OrderNotFoundError);
  * await shop.when(new GetOrders()).thenReturns([{ id: "o1" }]);
  */
-export function scenario(...buses: readonly Bus[]): Scenario {
+export function scenario(...buses: readonly TestedBus[]): Scenario {
   checkBuses(buses, "scenario() takes buses.");
-  return new Given(buses, []);
+  return new Given(buses as readonly Bus[], []);
 }
 
 class Given implements Scenario {
@@ -155,7 +170,7 @@ class When implements ScenarioEnd {
         `caused no fault`,
         played,
         played.faults[0]!.error,
-        "\nExpected ones are let pass by .despiteFaults",
+        "\nAdd .despiteFaults if the fault is expected.",
       );
     return played;
   }
@@ -211,14 +226,14 @@ async function play(
   }
 }
 
-function send(buses: readonly Bus[], message: object): ReturnType<Bus["engine"]["send"]> {
+function send(buses: readonly Bus[], message: object): LiveDelivery {
   return busFor(buses, message).engine.send(message);
 }
 
 function busFor(buses: readonly Bus[], given: object): Bus {
   if (typeof given !== "object" || given === null)
     throw new TypeError(
-      `A scenario is made of messages; received ${typeof given === "function" ? "a function or class: did you forget new?" : String(given)}`,
+      `A scenario takes messages; received ${typeof given === "function" ? "a function or class: did you forget new?" : String(given)}`,
     );
   const message = payloadOf(given);
   const registered = buses.filter(({ engine }) => engine.registry.find(message) !== undefined);
@@ -228,12 +243,15 @@ function busFor(buses: readonly Bus[], given: object): Bus {
   const names = found.map(({ engine: { name } }) => name).join(" and ");
   throw new Error(
     found.length === 0
-      ? `None of the buses of this scenario is for ${typeName(message)}; give scenario() the bus that it is sent on.`
-      : `${typeName(message)} could be sent on ${names}; give scenario() only one of them.`,
+      ? `No bus of this scenario takes ${typeName(message)}; pass scenario() the bus that it is sent on.`
+      : `${typeName(message)} could be sent on ${names}; pass scenario() only one of them.`,
   );
 }
 
-/** A class without a mark, and without a handler, can only be an event. */
+/**
+ * Returns the kind by base class or decorator; a class without either, and without a handler, can only be an
+ * event.
+ */
 function markedKind(message: object): MessageKind {
   const type = typeOf(message);
   return (type && kindOf(type)) ?? "event";
@@ -251,7 +269,7 @@ function different(verb: string, expected: readonly unknown[], actual: readonly 
   const [wanted, got] = [list(expected), list(actual)];
   const hint =
     wanted === got
-      ? "\nThey look the same, and are not equal: is one of another class of the same name, or do they differ in what is not shown?"
+      ? "\nThey look the same and are not equal: they have different classes of one name, or differ in fields that are not shown."
       : "";
   return `${verb}\n${wanted}\nand has ${verb}\n${got}${hint}`;
 }
@@ -265,7 +283,7 @@ function isExpected(reason: unknown, expected: ExpectedError): boolean {
   if (Array.isArray(parts) && parts.some((part) => isExpected(part, expected))) return true;
   if (typeof expected === "function") return reason instanceof expected;
   if (!expected)
-    throw new TypeError("thenFailsWith() takes an error class, a text or a RegExp; received none.");
+    throw new TypeError("thenFailsWith() takes an error class, a text or a RegExp; received nothing.");
   const text = reason instanceof Error ? reason.message : String(reason);
   return typeof expected === "string" ? text.includes(expected) : new RegExp(expected).test(text);
 }

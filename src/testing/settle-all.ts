@@ -1,23 +1,31 @@
-import { Subscription } from "rxjs";
-import type { Bus } from "../core/bus/bus.js";
-import { checkBuses } from "./check-buses.js";
+import { endWith, firstValueFrom, merge, NEVER, Observable, startWith, switchMap } from "rxjs";
+import { checkBuses, type TestedBus } from "./tested-bus.js";
 
-/** What {@link settleAll} needs of a bus. */
-export type SettlingBus = Pick<Bus, "inFlight" | "messages$" | "outcomes$">;
+/** The part of a bus that {@link settleAll} reads. */
+export type SettlingBus = Pick<TestedBus, "inFlight" | "messages$" | "outcomes$">;
 
-// The timers of before a test put fake ones in their place: what it waits for is not time.
-const { setTimeout } = globalThis;
+// Taken before a test can install fake timers, because settleAll() waits for the event loop and not for time.
+const { setTimeout, clearTimeout } = globalThis;
+
+/** Emits once, at the next macrotask. */
+const macrotask$ = new Observable<void>((subscriber) => {
+  const timer = setTimeout(() => subscriber.next(), 0);
+  return () => clearTimeout(timer);
+});
 
 /**
- * Resolves when everything has finished that is in flight on these buses, with all that it causes on them: handlers that nobody awaits, effects of
- * sagas, enqueued commands. That is when all of them have been idle for a whole macrotask.
+ * Resolves when all work on these buses has finished, with everything that it caused on them: handlers that
+ * no caller awaits, effects of sagas, enqueued commands. That is when all buses have been idle for a whole
+ * macrotask.
  *
- * Guarantees: rejects only for what is no bus, whatever becomes of the messages; does not poll, but is woken by their outcomes. A message that
- * never ends keeps it waiting.
+ * Guarantees: rejects only if an argument is not a bus, however the messages end; does not poll, but is woken
+ * by messages and outcomes. A message that never settles keeps it waiting.
  *
- * What waits outside of the buses, such as a saga in a `delay` or a timer of your own, is in flight nowhere: let its time pass first. Under fake timers, messages that wait for
- * one (`timeLimit`, `retrying`, `batching`, ...) stay in flight until the test advances them:
+ * Work outside of the buses, such as a saga in a `delay` or a timer of the application, is not in flight: let
+ * its time pass first. Under fake timers, messages that wait for a timer (`timeLimit`, `retrying`,
+ * `batching`, ...) stay in flight until the test advances it.
  *
+ * @throws TypeError if an argument is not a bus
  * @example
  * void commandBus.dispatch(new PlaceOrder("o1")); // its saga goes on after it
  * await settleAll(commandBus, eventBus);
@@ -30,26 +38,16 @@ const { setTimeout } = globalThis;
  */
 export async function settleAll(...buses: readonly SettlingBus[]): Promise<void> {
   checkBuses(buses, "settleAll() takes buses.");
-  const isIdle = (): boolean => buses.every(({ inFlight }) => inFlight === 0);
-  let accepted = 0;
-  let wake = (): void => undefined;
-  const watching = new Subscription();
-  for (const { messages$, outcomes$ } of buses) {
-    const error = (): void => undefined;
-    watching.add(messages$.subscribe({ next: () => void accepted++, error }));
-    // A bus that is closed, or reset, has its last outcome before it completes.
-    watching.add(outcomes$.subscribe({ next: () => wake(), complete: () => wake(), error }));
-  }
-  try {
-    for (let before = -1; before !== accepted || !isIdle();) {
-      if (!isIdle())
-        await new Promise<void>((resolve) => {
-          wake = () => void (isIdle() && resolve());
-        });
-      before = accepted;
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-  } finally {
-    watching.unsubscribe();
-  }
+  // The end of a bus counts as a change, because a bus that is closed or reset emits its last outcome before
+  // it completes.
+  const changes = buses.flatMap(({ messages$, outcomes$ }) => [
+    messages$,
+    outcomes$.pipe(endWith(undefined)),
+  ]);
+  const settled$ = merge(...changes).pipe(
+    startWith(undefined),
+    // A change during the macrotask starts over.
+    switchMap(() => (buses.every(({ inFlight }) => inFlight === 0) ? macrotask$ : NEVER)),
+  );
+  await firstValueFrom(settled$, { defaultValue: undefined });
 }

@@ -5,7 +5,7 @@ import { isEnvelope } from "../core/messages/envelope.js";
 const MAX_DEPTH = 4;
 const MAX_LENGTH = 400;
 
-/** A value as a line of text for a person to read. */
+/** Formats a value as a line of text for a person to read, cut where it is long. */
 export function show(value: unknown): string {
   let text: string;
   try {
