@@ -2,7 +2,7 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { closeBuses, createBuses, type Buses } from "./buses.js";
-import { errorReplies, sendError, userRoutes } from "./http.js";
+import { errorReplies, limitConnections, sendError, sendRawError, userRoutes } from "./http.js";
 import { auditRoute, liveRoute } from "./sse.js";
 import type { UserStore } from "./store.js";
 
@@ -13,17 +13,40 @@ export interface UsersApi {
   readonly close: (timeoutMs: number) => Promise<void>;
 }
 
+/** What clients may use of the service at once. */
+export interface Limits {
+  /** How long a request may take to arrive, in milliseconds. */
+  readonly requestTimeoutMs: number;
+  readonly connections: number;
+  /** For each stream: `/audit` and `/users/:id/live`. */
+  readonly streamClients: number;
+}
+
+const LIMITS: Limits = { requestTimeoutMs: 10_000, connections: 1_000, streamClients: 100 };
+
 /** How long clients have to read their replies; then those that do not, or never asked for anything, are not waited for. */
 const LAST_WORDS_MS = 500;
 
-export function buildApp(logger: Logger, users?: UserStore): UsersApi {
+export function buildApp(logger: Logger, users?: UserStore, limits: Partial<Limits> = {}): UsersApi {
+  const { requestTimeoutMs, connections, streamClients } = { ...LIMITS, ...limits };
   const buses = createBuses(logger, users);
   const loggerInstance: FastifyBaseLogger = logger;
-  const app = fastify({ loggerInstance, frameworkErrors: sendError });
+  const app = fastify({
+    loggerInstance,
+    frameworkErrors: sendError,
+    requestTimeout: requestTimeoutMs,
+    // Node looks for requests that are late as often as this.
+    http: {
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, 1_000),
+      headersTimeout: requestTimeoutMs,
+    },
+    clientErrorHandler: (error, socket) => sendRawError(error, socket, requestTimeoutMs),
+  });
   errorReplies(app);
+  limitConnections(app, connections);
   userRoutes(app, buses);
-  auditRoute(app, buses);
-  liveRoute(app, buses);
+  auditRoute(app, buses, undefined, streamClients);
+  liveRoute(app, buses, undefined, streamClients);
   // A connection that is kept alive after its last reply would keep the server from closing.
   let closing = false;
   app.addHook("preClose", async () => void (closing = true));

@@ -33,6 +33,15 @@ export class ForbiddenError extends UsersError {
   }
 }
 
+export class TooManyError extends UsersError {
+  readonly code: "TOO_MANY_CONNECTIONS" | "TOO_MANY_CLIENTS";
+
+  constructor(what: "connections" | "clients", most: number) {
+    super(`There are ${most} ${what} already; try again in a moment.`);
+    this.code = what === "connections" ? "TOO_MANY_CONNECTIONS" : "TOO_MANY_CLIENTS";
+  }
+}
+
 export class InvalidInputError extends UsersError {
   readonly code = "INVALID_INPUT";
   readonly issues: readonly { readonly path: string; readonly message: string }[];
@@ -50,6 +59,8 @@ const statusOf: Readonly<Record<string, number>> = {
   USER_NOT_FOUND: 404,
   USER_EXISTS: 409,
   BUS_CLOSED: 503, // cqrx: shutting down
+  TOO_MANY_CONNECTIONS: 503,
+  TOO_MANY_CLIENTS: 503,
 };
 
 interface ErrorFields {
@@ -69,6 +80,7 @@ export function toHttp(error: unknown): HttpError {
   const { code = "", message = "", statusCode, issues = [] } = error as ErrorFields;
   // Fastify's own errors, such as a body that is not JSON, know their status.
   const status = (Object.hasOwn(statusOf, code) ? statusOf[code] : statusCode) ?? 500;
+  if (error instanceof TooManyError) return { status, body: { error: code, message } };
   if (status === 503) return { status, body: { error: "SHUTTING_DOWN", message: "Try again in a moment." } };
   if (status >= 500) return { status, body: { error: "INTERNAL", message: "Something went wrong." } };
   return { status, body: { error: code, message, ...(issues.length > 0 && { issues }) } };

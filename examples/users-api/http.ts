@@ -1,8 +1,10 @@
 // The endpoints: each turns a request into a message, and its result into a reply. What fails goes to the error handler.
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { DispatchOptions } from "cqrx";
 import type { Buses } from "./buses.js";
-import { toHttp, UserNotFoundError } from "./errors.js";
+import { toHttp, TooManyError, UserNotFoundError } from "./errors.js";
 import { ChangeEmail, CreateUser, DeleteUser, GetUser, ListUsers } from "./messages.js";
 
 type ById = { Params: { id: string } };
@@ -46,6 +48,41 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   const { status, body } = toHttp(error);
   if (status === 500) request.log.error(error);
   void reply.code(status).send(body);
+}
+
+/** Answers what is not a whole HTTP request, on the socket, because there is no request to reply to. */
+export function sendRawError(
+  error: { readonly code: string },
+  socket: Socket,
+  requestTimeoutMs: number,
+): void {
+  if (!socket.writable) return void socket.destroy();
+  const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+  const status = late ? 408 : 400;
+  const body = JSON.stringify(
+    late
+      ? { error: "REQUEST_TIMEOUT", message: `The request took longer than ${requestTimeoutMs} ms.` }
+      : { error: "BAD_REQUEST", message: "This is not an HTTP request." },
+  );
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Answers requests on connections beyond the most with 503. Node drops connections that far beyond it that answers would cost too much. */
+export function limitConnections(app: FastifyInstance, most: number): void {
+  const open = new Set<Socket>();
+  app.server.maxConnections = most * 2;
+  app.server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  app.addHook("onRequest", async (_request, reply) => {
+    if (open.size <= most) return;
+    reply.header("connection", "close");
+    throw new TooManyError("connections", most);
+  });
 }
 
 export function errorReplies(app: FastifyInstance): void {

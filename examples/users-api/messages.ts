@@ -1,13 +1,11 @@
 // What the service can be told, can be asked, and tells: plain classes. A schema beside the fields says what is valid.
 import { Command, DomainEvent, Query } from "cqrx";
-import { z } from "zod";
-import type { User } from "./store.js";
+import { userSchema, type User } from "./store.js";
 
-const userId = z.string().regex(/^[\w-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -");
-const email = z.email("must be an e-mail address").max(254);
+const idSchema = userSchema.pick({ userId: true });
 
 export class CreateUser extends Command {
-  static readonly schema = z.object({ userId, email });
+  static readonly schema = userSchema;
   readonly userId: string;
   readonly email: string;
 
@@ -19,7 +17,7 @@ export class CreateUser extends Command {
 }
 
 export class ChangeEmail extends Command {
-  static readonly schema = z.object({ userId, email });
+  static readonly schema = userSchema;
   readonly userId: string;
   readonly email: string;
 
@@ -31,7 +29,7 @@ export class ChangeEmail extends Command {
 }
 
 export class DeleteUser extends Command {
-  static readonly schema = z.object({ userId });
+  static readonly schema = idSchema;
   readonly userId: string;
 
   constructor(userId: string) {
@@ -41,7 +39,7 @@ export class DeleteUser extends Command {
 }
 
 export class GetUser extends Query<User | undefined> {
-  static readonly schema = z.object({ userId });
+  static readonly schema = idSchema;
   readonly userId: string;
 
   constructor(userId: string) {

@@ -1,10 +1,10 @@
 // Server-sent events. Try them in a browser, or with curl -N.
 // GET /audit: every outcome of the buses, without payloads. GET /users/:id/live: a user, now and after each change.
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { map, mergeWith, Subscription, type Observable } from "rxjs";
+import { map, mergeWith, share, Subscription, type Observable } from "rxjs";
 import type { Outcome } from "cqrx";
 import type { Buses } from "./buses.js";
-import { UserNotFoundError } from "./errors.js";
+import { TooManyError, UserNotFoundError } from "./errors.js";
 import { fromRequest } from "./http.js";
 import { GetUser } from "./messages.js";
 
@@ -15,9 +15,15 @@ export function auditRoute(
   app: FastifyInstance,
   { commandBus, queryBus, eventBus }: Buses,
   pingMs = 15_000,
+  mostClients = 100,
 ): void {
-  const stream = streams(app, pingMs);
-  const events$ = commandBus.outcomes$.pipe(mergeWith(queryBus.outcomes$, eventBus.outcomes$), map(toEvent));
+  const stream = streams(app, pingMs, mostClients);
+  // Shared, because each outcome is written once for all clients.
+  const events$ = commandBus.outcomes$.pipe(
+    mergeWith(queryBus.outcomes$, eventBus.outcomes$),
+    map(toEvent),
+    share(),
+  );
   app.get("/audit", { exposeHeadRoute: false }, (_request, reply) => stream(reply, events$));
 }
 
@@ -25,8 +31,9 @@ export function liveRoute(
   app: FastifyInstance,
   { queryBus }: Pick<Buses, "queryBus">,
   pingMs = 15_000,
+  mostClients = 100,
 ): void {
-  const stream = streams(app, pingMs);
+  const stream = streams(app, pingMs, mostClients);
   app.get<{ Params: { id: string } }>(
     "/users/:id/live",
     { exposeHeadRoute: false },
@@ -43,16 +50,21 @@ export function liveRoute(
   );
 }
 
-/** Sends texts to clients for as long as both sides last. */
+/** Sends texts to each client until the client leaves or the service closes. Refuses clients beyond the most. */
 function streams(
   app: FastifyInstance,
   pingMs: number,
+  mostClients: number,
 ): (reply: FastifyReply, texts$: Observable<string>) => void {
   const clients = new Subscription();
+  let count = 0;
   // An open stream would keep the server from closing.
   app.addHook("preClose", async () => clients.unsubscribe());
 
   return (reply, texts$) => {
+    // Before the reply is taken from Fastify, so that the error handler can answer.
+    if (count >= mostClients) throw new TooManyError("clients", mostClients);
+    count++;
     reply.hijack();
     const response = reply.raw;
     response.writeHead(200, {
@@ -69,6 +81,7 @@ function streams(
 
     const ping = setInterval(() => write(": ping\n\n"), pingMs);
     const client = new Subscription(() => {
+      count--;
       clearInterval(ping);
       response.end();
     });

@@ -1,10 +1,14 @@
 // Where users are kept: in memory, or in a JSON file, so that the command line finds again what it stored.
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { z } from "zod";
 
-export interface User {
-  readonly userId: string;
-  readonly email: string;
-}
+export const userSchema = z.object({
+  userId: z.string().regex(/^[\w-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -"),
+  email: z.email("must be an e-mail address").max(254),
+});
+
+export type User = Readonly<z.infer<typeof userSchema>>;
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -44,13 +48,17 @@ export class MemoryStore implements UserStore {
 }
 
 function read(path: string): readonly User[] {
+  let read: unknown;
   try {
-    const users: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (Array.isArray(users)) return users as User[];
+    read = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
     throw new Error(`${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
-  throw new Error(`${path} holds no list of users; move it away, or name another file.`);
+  const { success, data, error } = z.array(userSchema).safeParse(read);
+  if (success) return data;
+  const [{ path: field, message }] = error.issues as [z.core.$ZodIssue];
+  const problem = `${field.join(".")} ${message}`.trim();
+  throw new Error(`${path} holds no valid list of users: ${problem}. Move it away, or name another file.`);
 }
 
 /** For one process at a time. */
@@ -76,8 +84,14 @@ export class FileStore extends MemoryStore {
   }
 
   #save(): true {
-    writeFileSync(`${this.#path}.new`, JSON.stringify(this.list(), null, 2));
-    renameSync(`${this.#path}.new`, this.#path);
+    // A new file that its owner alone can read: in a shared folder, a file of a known name could be a link to another file.
+    const file = `${this.#path}.${randomUUID()}`;
+    try {
+      writeFileSync(file, JSON.stringify(this.list(), null, 2), { flag: "wx", mode: 0o600 });
+      renameSync(file, this.#path);
+    } finally {
+      rmSync(file, { force: true });
+    }
     return true;
   }
 }

@@ -307,7 +307,7 @@ describe("the command line", () => {
         writeFileSync(env.USERS_FILE, broken);
         expect(await run("list")).toEqual([
           1,
-          expect.stringMatching(/^Could not start: .*users\.json (cannot be read|holds no list of users)/),
+          expect.stringMatching(/^Could not start: .*users\.json (cannot be read|holds no valid list of users)/),
         ]);
       }
     });
