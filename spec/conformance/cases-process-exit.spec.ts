@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
@@ -17,7 +16,8 @@ const entries = readdirSync(join(root, "src")).filter((name) =>
 let folder: string;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "cqrx-exit-"));
+  // Below node_modules, where the scripts find the optional peers.
+  folder = mkdtempSync(join(root, "node_modules/.cqrx-exit-"));
   await run(
     join(root, "node_modules/.bin/esbuild"),
     ["src/index.ts", "--bundle", "--platform=node", "--format=esm", `--outfile=${join(folder, "cqrx.mjs")}`],
@@ -29,6 +29,7 @@ beforeAll(async () => {
       ...entries.map((entry) => `src/${entry}/index.ts`),
       "--bundle",
       "--splitting",
+      "--external:pino",
       "--platform=node",
       "--format=esm",
       "--out-extension:.js=.mjs",

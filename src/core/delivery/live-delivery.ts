@@ -226,18 +226,19 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   }
 
   private finish(value: unknown): void {
-    if (isStream(value)) this.finishStream(value);
-    else settle(this.reply, FULFILLED, value);
+    try {
+      if (isStream(value)) return this.finishStream(value);
+    } catch (error) {
+      // A teardown that throws, or a Proxy whose traps do.
+      return this.fail(error);
+    }
+    settle(this.reply, FULFILLED, value);
   }
 
   private finishStream(stream: Stream): void {
-    try {
-      const result = consumeIfDue(stream, this, this.reply.madeLinks?.consumption);
-      if (result === stream) settle(this.reply, FULFILLED, stream);
-      else this.adopt(result);
-    } catch (error) {
-      this.fail(error);
-    }
+    const result = consumeIfDue(stream, this, this.reply.madeLinks?.consumption);
+    if (result === stream) settle(this.reply, FULFILLED, stream);
+    else this.adopt(result);
   }
 
   /** Reports work that ended after its message had settled. Cancellation errors are expected here and not reported. */
