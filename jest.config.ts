@@ -14,13 +14,9 @@ const tsconfig = {
 };
 
 // Specs run as CommonJS and are not type-checked here: `npm run typecheck` does that.
-const config: Config = {
+const shared: Config = {
   testEnvironment: "node",
-  // A slow machine must not turn a slow test red.
-  testTimeout: 60_000,
   roots: ["<rootDir>/spec"],
-  testMatch: ["<rootDir>/spec/**/*.spec.ts"],
-  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],
   setupFilesAfterEnv: ["<rootDir>/spec/support/warnings.ts"],
   moduleNameMapper: {
@@ -37,6 +33,38 @@ const config: Config = {
     ],
   },
   transformIgnorePatterns: ["/node_modules/(?!(?:arktype|arkregex|@ark)/)"],
+};
+
+/** Suites that soak, start processes, compile programs or run a model for long. */
+const slow = [
+  "conformance/cases-leaks",
+  "conformance/cases-process-exit",
+  "conformance/cases-warnings",
+  "conformance/model",
+  "docs/readme",
+  "examples/start",
+  "examples/users-api",
+  "examples/users-api-live",
+  "middleware/overlap.model",
+  "reference/reference",
+  "types/types",
+].map((path) => `<rootDir>/spec/${path}.spec.ts`);
+
+const ignored = ["/node_modules/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"];
+
+// `npm test` runs the project "fast", `npm run test:all` both.
+const config: Config = {
+  // A slow machine must not turn a slow test red.
+  testTimeout: 120_000,
+  projects: [
+    {
+      ...shared,
+      displayName: "fast",
+      testMatch: ["<rootDir>/spec/**/*.spec.ts"],
+      testPathIgnorePatterns: [...ignored, ...slow],
+    },
+    { ...shared, displayName: "slow", testMatch: slow, testPathIgnorePatterns: ignored },
+  ] as Config["projects"] & object,
 };
 
 export default config;

@@ -136,7 +136,8 @@ describe("warnings of the process", () => {
     const emit = runInThisContext("process.emitWarning.bind(process)") as typeof process.emitWarning;
     const { warnings } = await escapedFrom(() => emit("old", "DeprecationWarning"));
     expect(warnings).toMatchObject([{ name: "DeprecationWarning", message: "old" }]);
-    expect(config.setupFilesAfterEnv).toEqual(["<rootDir>/spec/support/warnings.ts"]);
+    for (const project of config.projects as { readonly setupFilesAfterEnv?: unknown }[])
+      expect(project.setupFilesAfterEnv).toEqual(["<rootDir>/spec/support/warnings.ts"]);
     await freshCanaries();
   });
 

@@ -1,26 +1,27 @@
+import { join } from "node:path";
 import { runInThisContext } from "node:vm";
 import { expect } from "@jest/globals";
 import { CommandBus, EventBus, QueryBus } from "cqrx";
 
-/** What went past every promise and every `faults$`. */
+/** Errors and warnings that reached the process, past every promise and every `faults$`. */
 export interface Escaped {
   readonly unhandledRejections: unknown[];
   readonly uncaughtExceptions: unknown[];
   readonly warnings: Error[];
 }
 
-// Jest gives specs a copy of `process` that hears nothing, and possibly fake timers; these are the real ones.
+// The real ones: Jest gives specs a copy of `process` whose listeners are never called, and possibly fake timers.
 const real = runInThisContext("({ process, setTimeout, setImmediate })") as Pick<
   typeof globalThis,
   "process" | "setTimeout" | "setImmediate"
 >;
 
-/** One macrotask on the real clock: after it, everything has been reported that was waiting to be. */
+/** Waits for one macrotask on the real clock, after which every pending report has been made. */
 export function macrotask(): Promise<void> {
   return new Promise((resolve) => real.setTimeout(() => real.setImmediate(resolve), 0));
 }
 
-/** Collects what escapes during `run` and one macrotask after it. Jest's own listeners, which would fail the test, are set aside. */
+/** Collects the errors and warnings that escape during `run` and one macrotask after it. Sets Jest's listeners aside, because they would fail the test. */
 export async function escapedFrom(run: () => unknown): Promise<Escaped> {
   const escaped: Escaped = { unhandledRejections: [], uncaughtExceptions: [], warnings: [] };
   const take = (into: unknown[]) => (reason: unknown) => void into.push(reason);
@@ -38,33 +39,54 @@ export async function escapedFrom(run: () => unknown): Promise<Escaped> {
   return escaped;
 }
 
+/** Gives back the listeners that traps have set aside; the latest trap last. */
+const restores: (() => void)[] = [];
+
+/** Replaces all listeners of a process event. The returned function gives them back, once. */
 function listenOnly(event: string, listener: (reason: unknown) => void): () => void {
   const before = real.process.rawListeners(event) as ((...args: unknown[]) => void)[];
   real.process.removeAllListeners(event);
   real.process.on(event, listener);
-  return () => {
+  const restore = (): void => {
+    const index = restores.indexOf(restore);
+    if (index < 0) return;
+    restores.splice(index, 1);
     real.process.off(event, listener);
     for (const other of before) real.process.on(event, other);
   };
+  restores.push(restore);
+  return restore;
 }
 
-/** Fails the test when anything escaped: an unhandled rejection, an uncaught exception or a process warning. */
+/** Gives back every listener. After each case, because a case that times out inside a trap never leaves it by itself. */
+export function restoreListeners(): void {
+  for (const restore of [...restores].reverse()) restore();
+}
+
+const src = join(__dirname, "../../src");
+
+/** Returns whether code of this library caused a warning: Jest and other packages warn, too, and must fail no spec. */
+export function isOurs({ stack = "" }: Error): boolean {
+  return stack.includes(src);
+}
+
+/** Fails the test when an unhandled rejection, an uncaught exception or a warning of this library escaped. */
 export async function withTraps(run: () => Promise<void> | void): Promise<void> {
   const { warnings, ...escaped } = await escapedFrom(run);
-  // As text: what a warning is about cannot always be printed.
-  expect({ ...escaped, warnings: warnings.map(String) }).toEqual({
+  // As text, because the subject of a warning cannot always be printed.
+  expect({ ...escaped, warnings: warnings.filter(isOurs).map(String) }).toEqual({
     unhandledRejections: [],
     uncaughtExceptions: [],
     warnings: [],
   });
 }
 
-/** Canaries where the buses of a test are closed or for good occupied: new buses must work as if nothing had been. */
+/** Sends canaries through new buses, where those of the test are closed or stay occupied. */
 export function freshCanaries(): Promise<void> {
   return canaries(new CommandBus(), new QueryBus(), new EventBus());
 }
 
-/** Sends a fresh message of a fresh type through each bus: whatever happened before, it must succeed, and leave nothing in flight. */
+/** Sends a message of a new type through each bus. Whatever happened before, it must succeed and leave no message in flight. */
 export async function canaries(...buses: (CommandBus | QueryBus | EventBus | undefined)[]): Promise<void> {
   for (const bus of buses) {
     if (bus === undefined) continue;

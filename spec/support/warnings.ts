@@ -1,19 +1,20 @@
-// Runs in every spec file, by Jest's setupFilesAfterEnv: what Node warns about fails the file (case 176).
+// Runs in every spec file, by Jest's setupFilesAfterEnv: a warning of Node that this library caused fails the file (case 176).
 import { runInThisContext } from "node:vm";
-import { afterAll, expect } from "@jest/globals";
+import { afterAll, afterEach, expect } from "@jest/globals";
+import { isOurs, restoreListeners } from "./traps.js";
 
-// Jest's copy of `process` hears nothing, and its timers may be fake.
+// The real ones: listeners of Jest's copy of `process` are never called, and its timers may be fake.
 const real = runInThisContext("({ process, setTimeout })") as Pick<
   typeof globalThis,
   "process" | "setTimeout"
 >;
-const warnings: string[] = [];
-const warn = ({ name, message }: Error): void => void warnings.push(`${name}: ${message}`);
+const warnings: Error[] = [];
+const warn = (warning: Error): void => void warnings.push(warning);
 
 real.process.on("warning", warn);
+afterEach(restoreListeners);
 afterAll(async () => {
   await new Promise((resolve) => real.setTimeout(resolve, 0));
   real.process.off("warning", warn);
-  // Of Node's own features that are new, a spec may make use.
-  expect(warnings.filter((warning) => !warning.startsWith("ExperimentalWarning"))).toEqual([]);
+  expect(warnings.filter(isOurs).map(String)).toEqual([]);
 });
