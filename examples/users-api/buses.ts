@@ -18,7 +18,7 @@ export function createBuses(logger: Logger, users: UserStore = new MemoryStore()
   const queryBus = new QueryBus({ middleware: [checkSchema()] });
   const eventBus = new EventBus();
   const buses = { commandBus, queryBus, eventBus };
-  // That a user is told no is no error of the service.
+  // A warning, because a command that a user may not send is not an error of the service.
   for (const bus of Object.values(buses))
     logTo(bus, logger, { headers: ["x-request-id"], levels: { rejected: "warn" } });
   registerHandlers(buses, users, logger);

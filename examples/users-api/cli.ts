@@ -12,7 +12,7 @@ import { FileStore, type User } from "./store.js";
 type Print = (line: string) => void;
 type Action = (buses: Buses, print: Print, userId: string, email: string) => Promise<void>;
 
-/** Whoever has a shell on this machine may do everything. */
+/** An operator with a shell on this machine may do everything. */
 const asOperator = { headers: { "x-role": "admin" } };
 
 const actions = new Map<string, Action>([

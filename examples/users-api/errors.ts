@@ -75,7 +75,7 @@ export interface HttpError {
   readonly body: { readonly error: string; readonly message: string; readonly issues?: readonly object[] };
 }
 
-/** The answer to a request that failed with `error`. What nobody foresaw says nothing about itself. */
+/** Converts an error to a reply. The reply to an unexpected error says nothing about it. */
 export function toHttp(error: unknown): HttpError {
   const { code = "", message = "", statusCode, issues = [] } = error as ErrorFields;
   // Fastify's own errors, such as a body that is not JSON, know their status.

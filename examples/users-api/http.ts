@@ -1,4 +1,5 @@
-// The endpoints: each turns a request into a message, and its result into a reply. What fails goes to the error handler.
+// The endpoints: each turns a request into a message, and its result into a reply. What fails goes to the
+// error handler.
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -12,7 +13,10 @@ type ById = { Params: { id: string } };
 /** Whether the fields are valid is the messages' business; here it is enough that there can be some. */
 const withBody = { schema: { body: { type: "object" } } };
 
-/** The role is taken as it comes, to keep this short. A real service reads it from a session or a signed token. */
+/**
+ * The role is taken as it comes, to keep this short. A real service reads it from a session or a signed
+ * token.
+ */
 export function fromRequest({ id, headers: { "x-role": role } }: FastifyRequest): DispatchOptions {
   return { headers: { "x-request-id": id, ...(role !== undefined && { "x-role": String(role) }) } };
 }
@@ -50,7 +54,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   void reply.code(status).send(body);
 }
 
-/** Answers what is not a whole HTTP request, on the socket, because there is no request to reply to. */
+/** Answers a request that is late or malformed on its socket, because Fastify has no request to reply to. */
 export function sendRawError(
   error: { readonly code: string },
   socket: Socket,
@@ -70,7 +74,10 @@ export function sendRawError(
   );
 }
 
-/** Answers requests on connections beyond the most with 503. Node drops connections that far beyond it that answers would cost too much. */
+/**
+ * Answers requests with 503 while too many connections are open. Node drops connections beyond twice the
+ * limit without an answer.
+ */
 export function limitConnections(app: FastifyInstance, most: number): void {
   const open = new Set<Socket>();
   app.server.maxConnections = most * 2;
@@ -89,8 +96,9 @@ export function errorReplies(app: FastifyInstance): void {
   app.setErrorHandler(sendError);
 
   app.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .send({ error: "NOT_FOUND", message: `There is no ${request.method} ${request.url} here.` }),
+    reply.code(404).send({
+      error: "NOT_FOUND",
+      message: `There is no ${request.method} ${request.url.slice(0, 200)} here.`,
+    }),
   );
 }

@@ -111,7 +111,7 @@ function oneLine(text: string): string {
   return text.replace(/[\r\n\0]+/g, " ");
 }
 
-/** Not the text of the error, which may quote what somebody entered. */
+/** Returns the code or name of an error, because its text may quote what a client entered. */
 function errorCode(reason: unknown): string {
   const { code, name } = reason as { code?: unknown; name?: unknown };
   return String(code ?? name);

@@ -58,6 +58,14 @@ describe("the limits of the service", () => {
     expect(answer).toMatch(/\{"error":"REQUEST_TIMEOUT","message":"The request took longer than 20 ms\."\}$/);
   });
 
+  it("quote at most 200 characters of an address that is not found", async () => {
+    await listen({});
+
+    const { message } = (await (await fetch(`${url}/${"x".repeat(5_000)}`)).json()) as { message: string };
+
+    expect(message.length).toBeLessThan(250);
+  });
+
   it("answer what is not HTTP with 400", async () => {
     await listen({});
 

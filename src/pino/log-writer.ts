@@ -61,12 +61,12 @@ export class LogWriter {
     this.#child = logger.child({ bus: escapeText(bus), ...escapedTexts(bindings) });
   }
 
-  /** Whether the options ask for such lines; the logger's own level may disable them for now. */
+  /** Returns true if the options ask for such lines; the level of the logger may disable them for now. */
   canWrite(kind: keyof LogLevels): boolean {
     return this.#levels[kind] !== "silent";
   }
 
-  /** Whether the logger would write a line about some outcome now. */
+  /** True if the logger would write a line about some outcome now. */
   get writesOutcomes(): boolean {
     return this.#writes("fulfilled") || this.#writes("rejected") || this.#writes("cancelled");
   }
