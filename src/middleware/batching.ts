@@ -53,7 +53,7 @@ export function batching<Q extends object = object, R = ResultOf<Q>>(
       const batches = batchesIn(place);
       return replying((delivery) => batches.add(delivery), place.outermost);
     },
-    true,
+    { passThrough: true },
   );
 }
 

@@ -42,7 +42,7 @@ export function coalescing<Q extends object = object, R = unknown>(
       const joined = replying((delivery) => runs.join(delivery, rest), place.outermost);
       return (delivery) => (delivery.streaming ? rest(delivery) : joined(delivery));
     },
-    true,
+    { passThrough: true },
   );
 }
 

@@ -55,7 +55,7 @@ export function overlap<M extends object = object, R = unknown>(
       if (lanes === undefined) lanesOf.set(host, (lanes = new Lanes(policy)));
       return replying((delivery) => lanes.admit(new Turn(delivery, rest)), outermost);
     },
-    true,
+    { passThrough: true },
   );
 }
 

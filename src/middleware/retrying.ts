@@ -49,7 +49,7 @@ export function retrying<M extends object = object, R = unknown>(
   return createMiddleware(
     `retrying(${options.count})`,
     (rest, { outermost }) => replying((delivery) => new Attempts(delivery, rest, policy).run(), outermost),
-    true,
+    { passThrough: true },
   );
 }
 

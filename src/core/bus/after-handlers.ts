@@ -1,20 +1,23 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { DeliveryHost } from "../delivery/delivery-host.js";
 
-/** Takes an event once its handlers have been called. */
+/** Receives an event once its handlers have been called. */
 export type Follower = (event: LiveDelivery) => void;
 
 interface Followers {
   readonly all: Set<Follower>;
-  /** Events that were told; middleware may hand them to the handlers again. */
+  /** Events that followers have received, because middleware may pass an event to the handlers again. */
   readonly told: WeakSet<LiveDelivery>;
 }
 
 const byBus = new WeakMap<DeliveryHost, Followers>();
-/** Over all buses, so that publishing costs nothing more where nobody follows. */
+/** Counts the followers of all buses, so that publishing costs no more where there are none. */
 let following = 0;
 
-/** Tells of each event of a bus, once; the returned function ends that. */
+/**
+ * Calls `follower` with each event of a bus, once. Sagas need the time after the handlers were called: on `messages$` they would react to an
+ * event before its handlers see it. The returned function ends that.
+ */
 export function onHandled(bus: DeliveryHost, follower: Follower): () => void {
   let followers = byBus.get(bus);
   if (followers === undefined) byBus.set(bus, (followers = { all: new Set(), told: new WeakSet() }));

@@ -2,16 +2,16 @@ import { Observable, type Subscriber } from "rxjs";
 import { catchObserverErrors, type Report } from "../util/guarded-observable.js";
 
 /**
- * A lean Subject whose writing side never leaves its owner, and whose reading side is guarded: what a subscriber does concerns nobody else.
+ * A lean Subject whose writing side never leaves its owner, and whose reading side reports the errors of its subscribers.
  */
 export class Broadcast<T> {
   readonly #subscribers: Subscriber<T>[] = [];
-  /** What is told iterates a copy, because subscribers come and go meanwhile; the copy is good until one does. */
+  /** `next` iterates over a copy, because subscribers may come and go meanwhile. Renewed after one did. */
   #copy: readonly Subscriber<T>[] | undefined;
   #completed = false;
   readonly #report: Report;
   readonly stream: Observable<T>;
-  /** A field, because it is looked at for each message. */
+  /** A field and not a getter, because each message reads it. */
   observed = false;
 
   constructor(report: Report) {
@@ -41,7 +41,7 @@ export class Broadcast<T> {
       try {
         subscribers[index]!.next(value);
       } catch (error) {
-        // Only a Subscriber of the user's own making can throw here; what functions and observers throw is caught before.
+        // Only a Subscriber that the user wrote can throw here; errors of functions and observers are caught before.
         this.#report(error, value);
       }
     }
@@ -53,7 +53,7 @@ export class Broadcast<T> {
       try {
         subscriber.complete();
       } catch (error) {
-        // A teardown that throws.
+        // A teardown of the user threw.
         this.#report(error);
       }
     }

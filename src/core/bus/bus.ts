@@ -11,7 +11,7 @@ import type { MessageType } from "../messages/message.js";
 import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
 import type { Fault, Outcome } from "../delivery/outcome.js";
 
-/** What the three buses have in common; each adds the word for sending its kind of message. */
+/** The base of the three buses. Each adds the method that sends its kind of message. */
 export abstract class Bus {
   #engine: Engine;
   readonly #renew: () => Engine;
@@ -23,17 +23,17 @@ export abstract class Bus {
     this.#engine = this.#renew();
   }
 
-  /** Every message, as it was accepted and before anything is done for it. */
+  /** Every message as it is accepted, before any middleware sees it. */
   get messages$(): Observable<Envelope> {
     return this.#engine.observers.messages.stream;
   }
 
-  /** How every accepted message ended. */
+  /** The outcome of every accepted message. */
   get outcomes$(): Observable<Outcome> {
     return this.#engine.observers.outcomes.stream;
   }
 
-  /** What went wrong beside the messages' own results. Without a subscriber, errors go to the console, one a second at most. */
+  /** Errors that no message's promise carries. Without a subscriber they go to the console, at most one a second. */
   get faults$(): Observable<Fault> {
     return this.#engine.observers.faults.stream;
   }
@@ -43,12 +43,12 @@ export abstract class Bus {
     return this.#engine.inFlight;
   }
 
-  /** @internal For the buses themselves and for what is built on them. */
+  /** @internal For the buses and the layers above them. */
   get engine(): Engine {
     return this.#engine;
   }
 
-  /** @internal As new, but for the registry if it was given one. */
+  /** @internal Makes the bus new, except for a registry that it was given. */
   renew(): void {
     this.#engine.stop();
     this.#engine = this.#renew();
@@ -81,7 +81,7 @@ export abstract class Bus {
     });
   }
 
-  /** What the bus is made of, as plain data. */
+  /** Describes the bus as plain data: its middleware, message types and handlers. */
   describe(): BusDescription {
     return this.#engine.describe();
   }
@@ -89,8 +89,8 @@ export abstract class Bus {
   /**
    * Stops accepting messages, waits for those in flight, and completes the observables. Called again, it returns the same promise.
    *
-   * Guarantees: every promise settles. At the deadline what is still in flight is aborted with `BusClosedError`.
-   * Until then messages in flight may dispatch what they need, with their context as `causedBy`.
+   * Guarantees: every promise settles. At the deadline, messages still in flight are aborted with `BusClosedError`.
+   * Until then, messages in flight may dispatch the messages that they need, with their context as `causedBy`.
    */
   close(options?: CloseOptions): Promise<CloseReport> {
     return this.#engine.close(options?.timeoutMs ?? 10_000);

@@ -4,10 +4,10 @@ import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { CloseReport } from "./options.js";
 import { isThenable } from "../util/thenable.js";
 
-/** The end of a bus: waits for what is in flight until the shortest deadline, stops the rest, and reports. */
+/** Closes a bus: waits for the messages in flight until the shortest deadline, aborts the others, and reports. */
 export class Closing {
   readonly report: Promise<CloseReport>;
-  /** The deadline has come: not even what is in flight may cause anything more. */
+  /** The deadline has passed, so that not even messages in flight may cause more. */
   over = false;
   readonly #inFlight: InFlight;
   readonly #stop: (left: readonly LiveDelivery[]) => void;
@@ -21,13 +21,13 @@ export class Closing {
     this.report = new Promise((resolve) => (this.#tell = resolve));
   }
 
-  /** A message has ended. */
+  /** Counts a message that has settled. */
   ended(): void {
     this.#finished++;
     if (this.#inFlight.count === 0) this.endSoon();
   }
 
-  /** When those who wait for the last message, and those who are being told of its outcome, have been told. */
+  /** Ends in a microtask, after the callers and observers of the last message have been told. */
   endSoon(): void {
     void Promise.resolve().then(() => this.end());
   }
@@ -39,7 +39,7 @@ export class Closing {
 
   end(): void {
     if (this.over) return;
-    // First, so that nothing new is let in by what hears of the end.
+    // First. If observers heard of the end before, a message that they dispatch would be let in.
     this.over = true;
     this.#timers.forEach(clearTimeout);
     const finished = this.#finished;
@@ -53,7 +53,7 @@ export class Closing {
   }
 }
 
-/** Which of the promises are still pending a moment later. */
+/** Returns which of the promises are still pending one macrotask later, when a handler that heeds its signal has stopped. */
 async function stillWorking(work: readonly unknown[]): Promise<readonly boolean[]> {
   const working = work.map(isThenable);
   if (!working.includes(true)) return working;

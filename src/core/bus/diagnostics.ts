@@ -3,13 +3,13 @@ import type { Envelope } from "../messages/envelope.js";
 import type { MessageKind } from "../messages/message.js";
 
 /**
- * What subscribers of `node:diagnostics_channel` get about a message: one object from its start to its end.
+ * The object that subscribers of `node:diagnostics_channel` receive about a message, the same one from its start to its end.
  *
  * The channels are `tracing:cqrx:dispatch:*`, `tracing:cqrx:ask:*` and `tracing:cqrx:publish:*`, as a `TracingChannel` has them: `start` and `end`
- * around what runs synchronously, `asyncStart` and `asyncEnd` when the message is settled later, and `error` before them when it fails.
+ * around the synchronous part, `asyncStart` and `asyncEnd` when the message is settled later, and `error` before them when it fails.
  *
- * Guarantees: each message that a bus has accepted while a channel had a subscriber has one `start` and one `end`; what subscribers throw is
- * Node's to report, as an uncaught exception, and does not change the message.
+ * Guarantees: each message that a bus has accepted while a channel had a subscriber has one `start` and one `end`. Node reports
+ * an error of a subscriber as an uncaught exception, and the message goes on.
  *
  * @example
  * tracingChannel("cqrx:dispatch").subscribe({
@@ -24,7 +24,7 @@ export interface DiagnosedMessage {
   readonly messageType: string;
   /** Made when it is first read. */
   readonly envelope: Envelope;
-  /** The value, once the message is fulfilled; commands and events have none. */
+  /** The value, once a query is fulfilled. */
   result?: unknown;
   /** The reason, once the message is rejected. */
   error?: unknown;
@@ -33,7 +33,7 @@ export interface DiagnosedMessage {
 interface Channel {
   readonly hasSubscribers: boolean;
   publish(message: DiagnosedMessage): void;
-  /** Publishes, and runs a function within the stores that subscribers have bound to the channel. */
+  /** Publishes, and runs a function inside the stores that subscribers have bound to the channel. */
   runStores(message: DiagnosedMessage, run: () => void): void;
 }
 
@@ -58,12 +58,12 @@ const diagnostics = (
   }
 ).process?.getBuiltinModule?.("node:diagnostics_channel");
 
-/** The channel of a kind of bus, kept by its name: all buses and copies of the library share it. `undefined` where there is no Node. */
+/** Returns the channel of a kind of bus, which all buses and copies of the library share by its name. `undefined` outside Node. */
 export function channelOf(kind: MessageKind): TracingChannel | undefined {
   return diagnostics?.tracingChannel(`cqrx:${WORDS[kind]}`);
 }
 
-/** Whether anybody listens. Not `hasSubscribers` of the whole, which Node 20 does not have from its first version on. */
+/** Returns whether a channel has subscribers. Asks each part, because early versions of Node 20 lack `hasSubscribers` of the whole. */
 export function isWatched(channel: TracingChannel | undefined): channel is TracingChannel {
   return (
     channel !== undefined &&

@@ -1,11 +1,11 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 
 /**
- * The messages that a bus has accepted and not settled. Those that were not settled synchronously are neighbours in a list, oldest first:
- * joining and leaving it costs less than a Set's bookkeeping, however many there are.
+ * The messages that a bus has accepted and not settled. Messages that did not settle synchronously are neighbours in a linked list, oldest
+ * first, because joining and leaving a list costs less than a Set's bookkeeping.
  */
 export class InFlight {
-  /** All of them, those that are running synchronously right now included. */
+  /** Counts all of them, including those that run synchronously right now. */
   count = 0;
   #newest: LiveDelivery | undefined = undefined;
 

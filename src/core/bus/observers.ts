@@ -11,10 +11,10 @@ interface Notification {
 }
 
 /**
- * The observable side of a bus.
+ * The streams that a bus shows to observers.
  *
- * All streams of a bus share one queue: a notification made while another is being delivered waits for it, so that every subscriber sees the
- * same order, cause before effect, also when a subscriber dispatches. A bare Subject would show later subscribers the effect first.
+ * All of them share one queue: a value emitted while another is being delivered waits for it, so that every subscriber sees the same order,
+ * cause before effect, also when a subscriber dispatches. A bare Subject would show later subscribers the effect first.
  */
 export class Observers {
   readonly #name: string;
@@ -29,7 +29,7 @@ export class Observers {
     const observer = (source: string) => (error: unknown) => this.report({ kind: "observer", source, error });
     this.messages = new Broadcast(observer("messages$"));
     this.outcomes = new Broadcast(observer("outcomes$"));
-    // A failing observer of faults$ cannot be told on faults$.
+    // An observer of faults$ that fails cannot be reported on faults$.
     this.faults = new Broadcast((error) => reportUnhandled(name, error));
   }
 
@@ -51,7 +51,7 @@ export class Observers {
     this.#delivering = true;
     try {
       to.next(value);
-      // Not shift(): this may be as long as the dispatches that one observer makes.
+      // Not shift(), which takes linear time: an observer may dispatch many messages.
       for (let index = 0; index < this.#queue.length; index++) {
         const next = this.#queue[index]!;
         dispatchDepth.current = next.depth;

@@ -7,21 +7,21 @@ import type { MessageKind } from "../messages/message.js";
 import type { Middleware } from "../pipeline/middleware.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
 
-/** What all buses can be told when they are made. */
+/** The options of every bus. */
 export interface BusOptions {
-  /** First one outermost; fixed at construction. @defaultValue none */
+  /** Middleware, the first one outermost; fixed at construction. @defaultValue [] */
   readonly middleware?: readonly Middleware[];
-  /** Handlers, possibly shared with other buses of the kind. @defaultValue a registry of its own */
+  /** The registry of handlers, which other buses of the same kind may share. @defaultValue a new registry */
   readonly registry?: HandlerRegistry;
-  /** Handles messages of types that have no handler. @defaultValue none: such messages are rejected with `HandlerNotFoundError` */
+  /** The handler of messages whose type has none. Without it they are rejected with `HandlerNotFoundError`. */
   readonly fallback?: Handler<object>;
-  /** For errors, faults and `describe()`. @defaultValue the name of the class */
+  /** The name in errors, faults and `describe()`. @defaultValue the name of the class */
   readonly name?: string;
-  /** How deep dispatches may be nested in each other, as far as the stack goes: with many middleware that may be less. @defaultValue 256 */
+  /** How deep dispatches may be nested in each other. The stack may end earlier, with many middleware. @defaultValue 256 */
   readonly maxDepth?: number;
-  /** @defaultValue the system's */
+  /** The source of times and durations. @defaultValue the clock of the system */
   readonly clock?: Clock;
-  /** Makes message ids. @defaultValue unique ones: a random UUID of this process and a counter */
+  /** Makes the ids of messages. @defaultValue a random UUID of this process and a counter */
   readonly ids?: () => string;
 }
 
@@ -40,28 +40,28 @@ export const BUS_OPTIONS: Checks<BusOptions> = {
 export interface DispatchOptions {
   /** Aborting it rejects the dispatch with its reason at once, and aborts the handler's `signal`. */
   readonly signal?: AbortSignal | undefined;
-  /** Go into the envelope, on top of those that it has if the message comes in one; copied. */
+  /** Headers for the envelope, added to those of the envelope that the message came in. Copied. */
   readonly headers?: Headers | undefined;
-  /** What this message is an effect of: it inherits correlation and causation, and from a handler's context also cancellation. */
+  /** The cause of this message: it inherits correlation and causation, and from a handler's context also cancellation. */
   readonly causedBy?: Cause | undefined;
 }
 
 export interface CloseOptions {
-  /** How long to wait for messages in flight before they are aborted, in milliseconds; `Infinity` for ever. @defaultValue 10_000 */
+  /** How long to wait for messages in flight before aborting them, in milliseconds; `Infinity` for no limit. @defaultValue 10_000 */
   readonly timeoutMs?: number;
 }
 
-/** How a bus was closed. */
+/** The result of closing a bus. */
 export interface CloseReport {
-  /** How many messages in flight ended by themselves. */
+  /** How many messages in flight settled before the deadline. */
   readonly finished: number;
   /** The ids of messages that were aborted at the deadline. */
   readonly aborted: readonly string[];
-  /** Those among the aborted whose handler did not stop when its signal told it to. */
+  /** The ids of aborted messages whose handler did not stop when its signal was aborted. */
   readonly abandoned: readonly string[];
 }
 
-/** A bus as plain data. */
+/** Plain data about a bus. */
 export interface BusDescription {
   readonly name: string;
   readonly kind: MessageKind;

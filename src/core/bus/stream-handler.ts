@@ -8,8 +8,8 @@ import { nameOf, type MessageType } from "../messages/message.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
 
 /**
- * The deliveries of one type as a stream: whoever subscribes is the handler, and settles each delivery.
- * What it leaves unsettled when it ends is rejected, and the type is free again.
+ * Returns the deliveries of one type as a stream. Its subscriber is the handler, and settles each delivery. Deliveries that are unsettled when
+ * it ends are rejected, and the type is free again.
  */
 export function streamHandler<M extends object, R>(
   type: MessageType<M>,
@@ -19,7 +19,7 @@ export function streamHandler<M extends object, R>(
   const name = `deliveries(${nameOf(type)})`;
 
   const lane = new Observable<Delivery<M, R>>((subscriber) => {
-    // It would never hear of the end.
+    // A subscriber that comes after the end would never complete.
     if (host.closed) return subscriber.complete();
     const subject = new Subject<LiveDelivery>();
     const unsettled = new Set<LiveDelivery>();
@@ -30,7 +30,7 @@ export function streamHandler<M extends object, R>(
         name,
         call(_message, context) {
           const delivery = context as unknown as LiveDelivery;
-          // A reply of its own: for an event there may be other handlers, and middleware above waits for the result.
+          // A fork, because an event may have other handlers, and the middleware above waits for the result.
           const mine = delivery.fork();
           unsettled.add(mine);
           mine.whenSettled(() => unsettled.delete(mine));
@@ -54,7 +54,7 @@ export function streamHandler<M extends object, R>(
     };
   });
 
-  // A handler that throws on a delivery, or on a batch of them, has answered: nobody else will.
+  // A handler that throws on a delivery, or on a batch of them, has replied with its error.
   return catchObserverErrors(lane, (error, value) => {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
       if (item instanceof Object && "reject" in item) (item as Delivery).reject(error);

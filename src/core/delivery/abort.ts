@@ -1,6 +1,6 @@
 import { refuse } from "../errors.js";
 
-/** What can be cancelled: settles at once and cancels what runs for it. */
+/** A delivery, as far as an `AbortSignal` cancels it. */
 export interface Abortable {
   abort(reason: unknown): void;
 }
@@ -16,7 +16,7 @@ const targets = new WeakMap<AbortSignal, Set<Abortable>>();
 /**
  * Aborts `target` with the signal's reason; the returned function takes that back.
  *
- * One listener per signal, however many messages share it: a listener each costs a warning from the eleventh on, and time quadratic in their number.
+ * Messages that share a signal share one listener, because Node warns from the eleventh on and removes each in linear time.
  */
 export function abortOn(signal: AbortSignal, target: Abortable): () => void {
   if (signal.aborted) {
@@ -45,12 +45,12 @@ function abortAll(this: AbortSignal): void {
   for (const target of waiting ?? []) target.abort(this.reason);
 }
 
-/** The reason of a cancellation by nobody waiting any more; its name is what `fetch` and others use. */
+/** Makes the abort reason for a caller or subscriber that left. Named `AbortError`, as `fetch` does. */
 export function abortError(text: string): DOMException {
   return new DOMException(text, "AbortError");
 }
 
-/** Also for errors of other realms; never throws, whatever it is given. */
+/** Returns whether a reason is an `AbortError`, also of another realm. Never throws. */
 export function isAbortError(reason: unknown): boolean {
   try {
     return (reason as Error | null | undefined)?.name === "AbortError";

@@ -3,26 +3,26 @@ import type { Delivery } from "./delivery.js";
 import type { MessageKind } from "../messages/message.js";
 import type { Fault } from "./outcome.js";
 
-/** Something that ends with the bus. */
+/** A part of a bus that ends with it. */
 export interface Closeable {
-  /** The bus is closing: let go of the messages that are held. */
+  /** Releases the messages that are held, because the bus is closing. */
   flush?(): void;
-  /** The bus is closed. */
+  /** Stops, because the bus is closed. */
   stop(): void;
 }
 
-/** What a delivery needs of the bus it runs on. */
+/** The bus that a delivery runs on, as far as the delivery needs it. */
 export interface DeliveryHost {
   readonly name: string;
-  /** None where there is no bus, as in tests of operators. */
+  /** Absent where there is no bus, as in tests of operators. */
   readonly kind?: MessageKind;
   readonly clock: Clock;
   readonly ids: () => string;
-  /** Called once, when a delivery that was accepted has been settled, before anybody else learns of it. */
+  /** Called once, when an accepted delivery has been settled, before its callers and observers learn of it. */
   ended(delivery: Delivery): void;
   report(fault: Fault): void;
-  /** For what has to be ended with the bus; the returned function takes it back. */
+  /** Registers something that ends with the bus; the returned function takes it back. */
   attach(part: Closeable): () => void;
-  /** Queries do; what the handler of a command or event returns is dropped. */
+  /** True for queries; the result of a command's or event's handler is dropped. */
   readonly returnsValue: boolean;
 }

@@ -1,16 +1,16 @@
 import type { Observable } from "rxjs";
 import type { Envelope } from "../messages/envelope.js";
 
-/** What a handler gets beside the message. Pass it as `causedBy`, and the child inherits correlation, causation and cancellation. */
+/** The second argument of a handler. Pass it as `causedBy`, and the child inherits correlation, causation and cancellation. */
 export interface HandlerContext<M = object> {
   readonly envelope: Envelope<M>;
-  /** Aborted when nobody waits for the result any more. Made when it is first read. */
+  /** Aborted when the caller no longer waits for the result. Made when it is first read. */
   readonly signal: AbortSignal;
-  /** 1 for the first try, counted up by `retrying`. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
 }
 
-/** What a message can be an effect of: a handler's context, or an envelope, which hands on no cancellation. */
+/** The cause of a message: a handler's context, or an envelope, which passes no cancellation on. */
 export type Cause = (Pick<HandlerContext, "envelope"> & Partial<HandlerContext>) | Envelope;
 
 /**
@@ -22,12 +22,12 @@ export interface Delivery<M = object, R = unknown> extends HandlerContext<M> {
   readonly message: M;
   /** Fulfils the dispatch. */
   resolve(value?: R): void;
-  /** Rejects the dispatch and aborts `signal`, so that what still runs for it can stop. */
+  /** Rejects the dispatch and aborts `signal`, so that work that still runs can stop. */
   reject(reason: unknown): void;
-  /** How this delivery was settled: one value, also for late subscribers. */
+  /** Emits once how this delivery was settled, also to late subscribers. */
   readonly settled$: Observable<PromiseSettledResult<R>>;
-  /** Another message with the same reply address, for middleware that changes messages. */
+  /** Returns a delivery of another message with the same reply, for middleware that changes messages. */
   with<N extends object>(message: N): Delivery<N, R>;
-  /** A delivery with a reply of its own, cancelled together with this one. */
+  /** Returns a delivery with a reply of its own, which is cancelled together with this one. */
   fork(message?: M): Delivery<M, R>;
 }

@@ -3,9 +3,9 @@ import type { Envelope } from "../messages/envelope.js";
 interface OutcomeOf<M> {
   /** The message as it was accepted. */
   readonly envelope: Envelope<M>;
-  /** From acceptance to settlement, in milliseconds; `NaN` if nobody had looked at the message before it was settled. */
+  /** From acceptance to settlement, in milliseconds; `NaN` if the message had no observer before it was settled. */
   readonly durationMs: number;
-  /** How often it was tried: once, unless `retrying` or the background did so again. */
+  /** How often the message was tried: once, unless `retrying` or the background tried it again. */
   readonly attempts: number;
 }
 
@@ -13,28 +13,28 @@ export type FulfilledOutcome<M = object, R = unknown> = OutcomeOf<M> & PromiseFu
 export type RejectedOutcome<M = object> = OutcomeOf<M> & PromiseRejectedResult;
 
 /**
- * How a message ended: what `Promise.allSettled` would say of its dispatch, with the envelope and the duration.
+ * The end of a message: the result that `Promise.allSettled` gives for its dispatch, with the envelope and the duration.
  *
- * Guarantees: every accepted message has exactly one; it agrees with the promise, and is out before the promise's continuations run.
+ * Guarantees: every accepted message has exactly one outcome, which agrees with the promise and is emitted before the promise's continuations run.
  * The value of a command or event is `undefined`; of `ask$`, the last value of the stream.
  */
 export type Outcome<M = object, R = unknown> = FulfilledOutcome<M, R> | RejectedOutcome<M>;
 
 /**
- * Something that went wrong beside a message's own result, so that no promise can carry it.
+ * An error beside a message's own result, which no promise can carry.
  *
- * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler, or failed when the bus ended; or an
- *   injected clock did
+ * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler, or failed when the bus closed; or an
+ *   injected clock or id factory failed
  * - `handler`: a stream handler ended with messages unsettled
  * - `middleware`: a shared middleware crashed, or one forwarded a message twice
- * - `refresh`: what tells a live query to ask again failed
- * - `saga`: one failed, emitted what is no command, or emitted one that was rejected
- * - `background`: an enqueued command was rejected while nobody watched `outcomes$`
- * - `late`: work went on after its message had been settled, and this is how it ended
+ * - `refresh`: a refresh source of a live query failed
+ * - `saga`: a saga failed, emitted a value that is not a command, or emitted a command that was rejected
+ * - `background`: an enqueued command was rejected while `outcomes$` had no observer
+ * - `late`: work went on after its message had been settled, and has ended now
  */
 export interface Fault {
   readonly kind: "observer" | "handler" | "middleware" | "refresh" | "saga" | "background" | "late";
-  /** Who: the name of a bus stream, handler or middleware. */
+  /** The name of the stream, handler or middleware that failed. */
   readonly source: string;
   readonly error: unknown;
   readonly envelope?: Envelope | undefined;

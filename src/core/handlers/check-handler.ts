@@ -33,7 +33,7 @@ function checkedHandler(
 }
 
 function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {
-  // Calling a generator function runs nothing of it: the handler would silently do nothing.
+  // Calling a generator function runs none of its body, so that the handler would silently do nothing.
   if (Object.prototype.toString.call(fn).endsWith("GeneratorFunction]")) {
     refuse("is a generator function; return an Observable or an async iterable instead");
   }

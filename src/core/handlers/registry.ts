@@ -26,7 +26,7 @@ import type { Handler, RefreshOptions, Registration } from "./handler.js";
  * registry.has(CreateUser); // true
  */
 export class HandlerRegistry {
-  // Replaced, never changed, so that who iterates keeps what there was when it began.
+  // Arrays are replaced and never changed, so that a message keeps the handlers that it found.
   readonly #registrations = new Map<unknown, readonly Registration[]>();
   readonly #listeners = new Set<() => void>();
   #kind: MessageKind | undefined;
@@ -42,7 +42,7 @@ export class HandlerRegistry {
     return this.add(type, refresh === undefined ? registration : { ...registration, refresh });
   }
 
-  /** The handler of a type, as it was registered; for events the first. @throws HandlerNotFoundError */
+  /** Returns the handler of a type as it was registered, for events the first. @throws HandlerNotFoundError */
   get<M extends object>(type: MessageType<M>): Handler<M> {
     const [first] = this.#registrations.get(type) ?? [];
     if (first === undefined) throw this.notFound(type);
@@ -53,12 +53,12 @@ export class HandlerRegistry {
     return this.#registrations.has(type);
   }
 
-  /** Forgets all handlers; messages in flight keep theirs. */
+  /** Removes all handlers; messages in flight keep theirs. */
   clear(): void {
     this.#registrations.clear();
   }
 
-  /** The registered types, in order of registration. */
+  /** Returns the registered types in order of registration. */
   types(): readonly MessageType[] {
     return [...this.#registrations.keys()] as MessageType[];
   }
@@ -67,7 +67,7 @@ export class HandlerRegistry {
     return this.#registrations.size;
   }
 
-  /** @internal A bus takes the registry for its kind: a query bus must not run command handlers. */
+  /** @internal Binds the registry to a kind of bus, because a query bus must not run command handlers. */
   adopt(kind: MessageKind): void {
     if (this.#kind !== undefined && this.#kind !== kind) {
       throw new InvalidHandlerError(
@@ -89,7 +89,7 @@ export class HandlerRegistry {
     return new Subscription(() => this.#remove(type, registration));
   }
 
-  /** @internal Tells of each registration; the returned function ends that. */
+  /** @internal Calls `listener` at each registration; the returned function ends that. */
   whenRegistered(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -112,12 +112,12 @@ export class HandlerRegistry {
     }
   }
 
-  /** @internal All registrations, for `describe()`. */
+  /** @internal Returns all registrations, for `describe()`. */
   entries(): Iterable<[MessageType, readonly Registration[]]> {
     return this.#registrations.entries() as Iterable<[MessageType, readonly Registration[]]>;
   }
 
-  /** @internal An error that names what the caller may have meant. */
+  /** @internal Makes an error that names the types which the caller may have meant. */
   notFound(type: MessageType | undefined): HandlerNotFoundError {
     const name = nameOf(type);
     const base = this.types().find((known) => typeof type === "function" && type.prototype instanceof known);
@@ -135,9 +135,9 @@ export class HandlerRegistry {
   }
 }
 
-/** The share of neighbouring letter pairs that two names do not have in common: 0 for equal ones, 1 for strangers. Dice's coefficient. */
+/** Returns the share of neighbouring letter pairs that two names do not have in common, from 0 to 1: one minus Dice's coefficient. */
 function distance(a: string, b: string): number {
-  // Names from outside may be of any length.
+  // Cut, because a name from outside may be of any length.
   const pairs = (name: string): string[] =>
     Array.from({ length: Math.min(Math.max(name.length - 1, 1), 64) }, (_, at) =>
       name.slice(at, at + 2).toLowerCase(),

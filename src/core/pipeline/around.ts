@@ -6,12 +6,12 @@ import { type Middleware } from "./middleware.js";
 import { isThenable } from "../util/thenable.js";
 
 /**
- * Runs the rest of the pipeline: later middleware, then the handler. Returns its value, or a promise of it; throws what a synchronous rest throws.
- * Without an argument the message goes on as it is. May be called again (retries) or never (short circuit).
+ * Runs the rest of the pipeline: later middleware, then the handler. Returns the result or a promise of it; throws the error of a synchronous
+ * rest. Without an argument the message goes on unchanged. May be called again (a retry) or never (a short circuit).
  */
 export type Next<M = object, R = unknown> = (message?: M) => R | PromiseLike<R>;
 
-/** What {@link around} takes. Synchronous when everything below it is. */
+/** The function that {@link around} wraps. Synchronous when everything below it is. */
 export type AroundFunction<M = object, R = unknown> = (
   message: M,
   next: Next<M, R>,
@@ -19,8 +19,8 @@ export type AroundFunction<M = object, R = unknown> = (
 ) => R | PromiseLike<R>;
 
 /**
- * A middleware as a function: `(message, next, delivery) => result`. Costs about as much as a function call, and keeps dispatch synchronous
- * when everything below is.
+ * Makes a middleware from a function `(message, next, delivery) => result`. Costs about as much as a function call, and keeps the dispatch
+ * synchronous when everything below is. Return the result of `next()`, or await it: a function that does neither fulfils early.
  *
  * @example
  * const timing = around(async (message, next) => {
@@ -46,10 +46,10 @@ function aroundStep(call: AroundFunction, rest: Step): Step {
     const next = (message?: object): unknown => {
       if (!delivery.pending) throw afterTheEnd(call, delivery);
       if (message === null) throw nextOfNull(call);
-      // Called once more: the earlier result may have been forgotten.
-      if (below !== undefined) minded(below, delivery);
+      // A second call may have forgotten the result of the first, whose late failure must be reported.
+      if (below !== undefined) watchForgotten(below, delivery);
       below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
-      if (returned) minded(below, delivery);
+      if (returned) watchForgotten(below, delivery);
       return below;
     };
     let result: unknown;
@@ -57,21 +57,21 @@ function aroundStep(call: AroundFunction, rest: Step): Step {
       result = call(delivery.message, next, delivery);
     } catch (error) {
       returned = true;
-      minded(below, delivery);
+      watchForgotten(below, delivery);
       throw error;
     }
     returned = true;
     if (below !== result) {
-      // As minded() does, without a second scope for the closure: nearly every asynchronous middleware comes here.
+      // The same as watchForgotten() without its second closure scope, because nearly every asynchronous middleware comes here.
       if (below instanceof Promise) below.then(undefined, (error: unknown) => late(delivery, error));
-      else minded(below, delivery);
+      else watchForgotten(below, delivery);
     }
     return result;
   };
 }
 
-/** What a middleware may have forgotten to await: the rest goes on, and what it fails with after the end must neither be lost nor end the process. */
-function minded(below: unknown, delivery: LiveDelivery): void {
+/** Watches a result of `next()` that the function may have forgotten to await: a failure after the end must neither be lost nor end the process. */
+function watchForgotten(below: unknown, delivery: LiveDelivery): void {
   if (isThenable(below)) Promise.resolve(below).then(undefined, (error: unknown) => late(delivery, error));
 }
 

@@ -4,7 +4,7 @@ import { isThenable } from "../util/thenable.js";
 import { stepFactoryOf } from "./form.js";
 import type { Middleware } from "./middleware.js";
 
-/** At construction, and without a message: what can be known to be no middleware should not wait for the first dispatch. */
+/** Checks a middleware at construction, without a message, because its first dispatch may be long after the mistake. */
 export function checkMiddleware(middleware: unknown, place: string): asserts middleware is Middleware {
   const refuse = (problem: string): never => {
     const name = typeof middleware === "function" && middleware.name ? ` (${middleware.name})` : "";

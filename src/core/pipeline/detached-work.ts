@@ -1,9 +1,9 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 
-/** Work that messages began and others wait for, by the message that was dispatched. */
+/** Runs that other messages wait for, too, by the message that started them. */
 const works = new WeakMap<LiveDelivery, Set<LiveDelivery>>();
 
-/** What `work` runs through is to stay subscribed to until it has ended, also if the message that began it is gone by then. */
+/** Keeps the operators that `work` runs through subscribed until it settles, even if the message that started it settled earlier. */
 export function keepUntilSettled(work: LiveDelivery): void {
   const { origin } = work;
   let pending = works.get(origin);
@@ -12,7 +12,7 @@ export function keepUntilSettled(work: LiveDelivery): void {
   work.whenSettled(() => pending.delete(work));
 }
 
-/** Runs `done` once the delivery is settled, and the work that it began for others. */
+/** Runs `done` once the delivery is settled, and every run that it started for other messages. */
 export function onFinished(delivery: LiveDelivery, done: () => void): void {
   delivery.whenSettled(() => {
     const [work] = works.get(delivery.origin) ?? [];

@@ -4,21 +4,27 @@ import type { DeliveryHost, Closeable } from "../delivery/delivery-host.js";
 import { onFinished } from "./detached-work.js";
 import { notADelivery, type Middleware } from "./middleware.js";
 
-/** Handles a delivery from here on: returns its value or a promise of it, throws, or returns `LATER` and settles the delivery itself. */
+/**
+ * An operator joined with everything below it: takes a delivery from here to its handler. Returns the result or a promise of it, throws, or
+ * returns `LATER` and settles the delivery itself.
+ */
 export type Step = (delivery: LiveDelivery) => unknown;
 
-/** Where in a bus a middleware is built in. */
+/** The place in a bus that a middleware is built into. */
 export interface BuildContext {
   readonly host: DeliveryHost;
-  /** Nothing waits for the result above it, so that it may settle the delivery itself. */
+  /** No middleware above waits for the result, so that this one may settle the delivery itself. */
   readonly outermost: boolean;
-  /** For what has to be ended with the bus; the returned function takes it back. */
+  /** Registers something that ends with the bus; the returned function takes it back. */
   readonly attach: (part: Closeable) => () => void;
-  /** It is built anew for each message: inside an operator, such as a `pipe`, that the bus cannot look into. */
+  /** The middleware is built anew for each message, because it is inside an operator, such as `pipe`, that the bus cannot look into. */
   readonly perMessage?: boolean;
 }
 
-/** The state of a middleware: one for each place that it is built into, but one for all messages of a bus where it is built for each of them. */
+/**
+ * Returns the state of a middleware for the place that it is built into. One per place; where the middleware is built anew for each message,
+ * one per bus, because state per message would share nothing.
+ */
 export function stateIn<S>(make: (place: BuildContext) => S): (place: BuildContext) => S {
   const states = new WeakMap<DeliveryHost, S>();
   return (place) => {
@@ -31,36 +37,43 @@ export function stateIn<S>(make: (place: BuildContext) => S): (place: BuildConte
   };
 }
 
-/** How a bus runs a middleware, if other than by subscribing to it as an operator for each message. */
+/** Makes the step of a middleware, for middleware that the bus need not subscribe to for each message. */
 export type StepFactory = (rest: Step, place: BuildContext) => Step;
 
-// Also recognised in the other module format.
-const FORM = Symbol.for("cqrx.middleware.form");
+// A registered symbol, so that another copy of the library recognises it.
+const STEP_FACTORY = Symbol.for("cqrx.middleware.form");
 
 export function stepFactoryOf(middleware: Middleware): StepFactory | undefined {
-  return (middleware as { readonly [FORM]?: StepFactory })[FORM];
+  return (middleware as { readonly [STEP_FACTORY]?: StepFactory })[STEP_FACTORY];
 }
 
-/** A middleware that is a plain operator wherever it is composed with others, and runs by its form where a bus recognises it. */
+/** Marks an operator with its step factory. A bus runs the factory; everywhere else the operator works as it is. */
 export function withStepFactory<M, R>(
   operator: Middleware<M, R>,
   name: string,
-  form: StepFactory,
+  factory: StepFactory,
 ): Middleware<M, R> {
-  return Object.defineProperties(operator, { name: { value: name }, [FORM]: { value: form } });
+  return Object.defineProperties(operator, { name: { value: name }, [STEP_FACTORY]: { value: factory } });
 }
 
 /**
- * A middleware that is written as a form, with a plain operator made of it for where it is composed with others or tested with marbles.
+ * Makes a middleware from a step factory, with an operator for use inside `pipe` and in marble tests.
  *
- * @param answers - the form only ever runs deliveries with the rest, and does not look at what the rest returns: its operator then needs neither
- * forks nor promises, and works in virtual time
+ * @param options - `passThrough`: the step runs deliveries with the rest and ignores what the rest returns, so that the operator needs neither forks
+ * nor promises, and works in virtual time
  */
-export function createMiddleware<M, R>(name: string, form: StepFactory, answers = false): Middleware<M, R> {
-  return withStepFactory(asOperator(name, form, answers), name, form) as unknown as Middleware<M, R>;
+export function createMiddleware<M, R>(
+  name: string,
+  factory: StepFactory,
+  { passThrough = false } = {},
+): Middleware<M, R> {
+  return withStepFactory(asOperator(name, factory, passThrough), name, factory) as unknown as Middleware<
+    M,
+    R
+  >;
 }
 
-function asOperator(name: string, form: StepFactory, answers: boolean): Middleware {
+function asOperator(name: string, factory: StepFactory, passThrough: boolean): Middleware {
   return (source) =>
     new Observable((subscriber) => {
       let running = 1;
@@ -80,9 +93,9 @@ function asOperator(name: string, form: StepFactory, answers: boolean): Middlewa
           running++;
           try {
             const { host } = delivery;
-            step ??= form(
-              replying((out) => subscriber.next(out), answers),
-              { host, outermost: answers, attach, perMessage: host.kind !== undefined },
+            step ??= factory(
+              replying((out) => subscriber.next(out), passThrough),
+              { host, outermost: passThrough, attach, perMessage: host.kind !== undefined },
             );
           } catch (error) {
             return subscriber.error(error);
@@ -97,8 +110,8 @@ function asOperator(name: string, form: StepFactory, answers: boolean): Middlewa
 }
 
 /**
- * A step that passes deliveries on and answers by their reply address. Where a function waits for the result above it, it gets a fork: that function
- * may catch the error, and decides what the outer reply is.
+ * Makes a step that pushes deliveries on and leaves the reply to them. Where a function above waits for the result, a fork is pushed, because
+ * that function may catch the error and decides the outer reply.
  */
 export function replying(push: (delivery: LiveDelivery) => void, outermost: boolean): Step {
   if (outermost) {

@@ -5,8 +5,8 @@ import { isThenable } from "../util/thenable.js";
 export type Settled = PromiseSettledResult<unknown>;
 
 /**
- * Runs the rest of the pipeline and tells once how it ended: when it returned or its promise settled, at a cancellation if that was before, and for a
- * stream when it has been consumed. Synchronous when the rest is.
+ * Runs the rest of the pipeline and calls `ended` once: when the rest returned or its promise settled, at a cancellation if that comes first, and
+ * for a stream when it has been consumed. Synchronous when the rest is.
  */
 export function observeCompletion(
   delivery: LiveDelivery,
@@ -34,7 +34,7 @@ export function observeCompletion(
   const settled = (): void => end(settlementOf(delivery));
   delivery.whenSettled(settled);
   if (!promised) return result;
-  // Not watched on the side: `then` of a lazy thenable, such as a query builder, runs it, and must be called once.
+  // Chained and not watched on the side, because `then` of a lazy thenable, such as a query builder, runs it and must be called once.
   return Promise.resolve(result as PromiseLike<unknown>).then(
     (value) => {
       if (isStream(value)) return value;

@@ -7,7 +7,7 @@ import { onFinished } from "./detached-work.js";
 import { replying, type Step } from "./form.js";
 import { middlewareName, notADelivery, type Middleware } from "./middleware.js";
 
-/** Runs each message through its own subscription of the operators, so that what one message does to them concerns no other. */
+/** Makes a step that runs each message through its own subscription of the operators, so that a fault of one message stays with it. */
 export function operatorStep(operators: readonly Middleware[], rest: Step, outermost: boolean): Step {
   const piped = (pipe as (...all: readonly Middleware[]) => Middleware)(...operators);
   const name =
@@ -28,7 +28,7 @@ export function operatorStep(operators: readonly Middleware[], rest: Step, outer
   }, outermost);
 }
 
-/** A message on its way through operators. */
+/** Observes the operators on behalf of one message. */
 class Passage implements Observer<Delivery> {
   readonly #delivery: LiveDelivery;
   readonly #rest: Step;
@@ -60,7 +60,7 @@ class Passage implements Observer<Delivery> {
       this.#delivery.fail(new MessageDroppedError(this.#delivery.typeName, this.#name));
   }
 
-  /** It goes on later, in whatever context, and has to find its own again. */
+  /** Keeps the async context of a message that waits, because a timer or another message will release it. */
   waits(): void {
     if (!this.#forwarded && this.#delivery.pending) this.#scope = captureContext();
   }

@@ -7,7 +7,7 @@ import { matcher, nameOf, type MessageType } from "../messages/message.js";
 import { compose } from "./compose.js";
 
 /**
- * Narrows a middleware to some message types; others pass it by.
+ * Narrows a middleware to some message types; messages of other types bypass it.
  *
  * @example
  * when([DeleteUser, ChangeEmail], around((message, next) => { requireAdmin(); return next(message); }))
