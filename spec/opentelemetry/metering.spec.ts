@@ -144,4 +144,19 @@ describe("metering", () => {
         expect.objectContaining({ kind: "observer", source: "metering", error: new Error("broken SDK") }),
       ]);
     }));
+
+  it("lets the message pass when the clock of the bus throws", async () => {
+    const clock = {
+      now: (): number => {
+        throw new Error("broken clock");
+      },
+    };
+    const bus = new QueryBus({ clock, middleware: [metering()] });
+    const faults: unknown[] = [];
+    bus.faults$.subscribe(({ source, error }) => faults.push([source, (error as Error).message]));
+    bus.register(CreateUser, () => "Ada");
+
+    expect(await bus.ask(new CreateUser("u1"))).toBe("Ada");
+    expect(faults).toContainEqual(["metering", "broken clock"]);
+  });
 });

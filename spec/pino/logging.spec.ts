@@ -213,4 +213,19 @@ describe("logging", () => {
     expect(await bus.ask(new GetUser("async"))).toBe("Bob");
     expect(faults).toEqual(Array(4).fill(["logging", "disk full"]));
   });
+
+  it("lets the message pass when the clock of the bus throws", async () => {
+    const clock = {
+      now: (): number => {
+        throw new Error("broken clock");
+      },
+    };
+    const bus = new QueryBus({ clock, middleware: [logging(loggerInMemory().logger)] });
+    const faults: unknown[] = [];
+    bus.faults$.subscribe(({ source, error }) => faults.push([source, (error as Error).message]));
+    bus.register(GetUser, () => "Ada");
+
+    expect(await bus.ask(new GetUser("u1"))).toBe("Ada");
+    expect(faults).toContainEqual(["logging", "broken clock"]);
+  });
 });

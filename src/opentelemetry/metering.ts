@@ -47,13 +47,14 @@ export function metering(options: MeteringOptions = {}): Middleware {
   return around(function metering(_message, next, each) {
     const delivery = each as LiveDelivery;
     const { host } = delivery;
-    const startedMs = monotonicNow(host.clock);
+    const startedMs = reportingErrors(host, "metering", () => monotonicNow(host.clock), delivery);
+    if (startedMs === undefined) return next();
     return observeCompletion(
       delivery,
       () => next(),
       (settled) => {
-        const seconds = (monotonicNow(host.clock) - startedMs) / 1_000;
         const record = (): void => {
+          const seconds = (monotonicNow(host.clock) - startedMs) / 1_000;
           const { duration, messages } = instruments();
           const { attributes } = operationOf(delivery);
           if (settled.status === "rejected") attributes[ERROR_TYPE] = errorType(settled.reason);

@@ -43,7 +43,8 @@ export function logging<CustomLevels extends string = never>(
       reportingErrors(host, "logging", () => line(writerOf(host)), delivery) ?? true;
 
     if (!write((writer) => writer.message(delivery) || writer.writesOutcomes)) return next();
-    const startedMs = monotonicNow(host.clock);
+    let startedMs = NaN;
+    reportingErrors(host, "logging", () => (startedMs = monotonicNow(host.clock)), delivery);
     return observeCompletion(delivery, next, (settled) => {
       write((writer) => writer.outcome(delivery, settled, monotonicNow(host.clock) - startedMs));
     });

@@ -47,7 +47,10 @@ export function subscriptionsDifference(
       ? "They begin or end at different times."
       : `Expected ${count(expected)}, there ${actual.length === 1 ? "was" : "were"} ${actual.length}.`,
     "",
-    ...labelled([["expected", expected.map(subscriptionRow)], ["actual", actual.map(subscriptionRow)]]), // prettier-ignore
+    ...labelled([
+      ["expected", expected.map(subscriptionRow)],
+      ["actual", actual.map(subscriptionRow)],
+    ]),
   ].join("\n");
 }
 
@@ -65,7 +68,8 @@ function rowOf(messages: readonly MarbleMessage[], legend: Legend): Row {
 
 function subscriptionRow({ subscribedFrame, unsubscribedFrame }: MarbleSubscription): Row {
   if (subscribedFrame === unsubscribedFrame) return new Map([[subscribedFrame, "(^!)"]]);
-  return new Map([[subscribedFrame, "^"], ...(Number.isFinite(unsubscribedFrame) ? [[unsubscribedFrame, "!"] as const] : [])]); // prettier-ignore
+  const row = new Map([[subscribedFrame, "^"]]);
+  return Number.isFinite(unsubscribedFrame) ? row.set(unsubscribedFrame, "!") : row;
 }
 
 function firstDifference(expected: Row, actual: Row): string {

@@ -45,7 +45,10 @@ export class InjectedFaultError extends CqrsError {
   }
 }
 
-type PlannedFault = { readonly kind: "throw" | "reject" | "throwAfter"; readonly error?: unknown } | { readonly kind: "hang" } | { readonly kind: "delayMs"; readonly ms: number }; // prettier-ignore
+type PlannedFault =
+  | { readonly kind: "throw" | "reject" | "throwAfter"; readonly error?: unknown }
+  | { readonly kind: "hang" }
+  | { readonly kind: "delayMs"; readonly ms: number };
 
 /**
  * Wraps a handler so that chosen calls of it go wrong: the same calls in each run.

@@ -58,7 +58,8 @@ export function marbles(run: (helpers: RunHelpers) => void): void {
     throw at(incomplete.site, `${incomplete.name} asserts nothing without .toBe() or .toEqual().`);
   if (checked === 0)
     throw new Error(
-      "This marble test asserted nothing; call expectObservable(...).toBe(...) or expectSubscriptions(...).toBe(...) in it.",
+      "This marble test asserted nothing; call expectObservable(...).toBe(...) " +
+        "or expectSubscriptions(...).toBe(...) in it.",
     );
 }
 

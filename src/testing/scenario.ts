@@ -70,7 +70,7 @@ export interface ScenarioEnd {
  * @throws Error when it is played, for a message that belongs to no bus of the scenario, or to several
  * @example
  * const shop = scenario(commandBus, queryBus, eventBus);
- * await shop.given(new AddItem("o1", "tea")).when(new PlaceOrder("o1")).thenSends(new OrderPlaced("o1"), new ReserveStock("tea"));
+ * await shop.given(new AddItem("o1", "tea")).when(new PlaceOrder("o1")).thenSends(new OrderPlaced("o1"));
  * await shop.when(new PlaceOrder("unknown")).thenFailsWith(OrderNotFoundError);
  * await shop.when(new GetOrders()).thenReturns([{ id: "o1" }]);
  */
@@ -179,7 +179,10 @@ class When implements ScenarioEnd {
     const reported =
       faults.length === 0
         ? ""
-        : `\nReported on faults$:\n${faults.map(({ kind, source, error }) => `  ${kind}, ${source}: ${show(error)}`).join("\n")}`;
+        : [
+            "\nReported on faults$:",
+            ...faults.map(({ kind, source, error }) => `  ${kind}, ${source}: ${show(error)}`),
+          ].join("\n");
     return new Error(
       `${this.#name} should have ${text}${reported}${advice}`,
       cause === undefined ? {} : { cause },
@@ -233,7 +236,8 @@ function send(buses: readonly Bus[], message: object): LiveDelivery {
 function busFor(buses: readonly Bus[], given: object): Bus {
   if (typeof given !== "object" || given === null)
     throw new TypeError(
-      `A scenario takes messages; received ${typeof given === "function" ? "a function or class: did you forget new?" : String(given)}`,
+      `A scenario takes messages; received ` +
+        (typeof given === "function" ? "a function or class: did you forget new?" : show(given)),
     );
   const message = payloadOf(given);
   const registered = buses.filter(({ engine }) => engine.registry.find(message) !== undefined);
@@ -269,7 +273,8 @@ function different(verb: string, expected: readonly unknown[], actual: readonly 
   const [wanted, got] = [list(expected), list(actual)];
   const hint =
     wanted === got
-      ? "\nThey look the same and are not equal: they have different classes of one name, or differ in fields that are not shown."
+      ? "\nThey look the same and are not equal: " +
+        "they have different classes of one name, or differ in fields that are not shown."
       : "";
   return `${verb}\n${wanted}\nand has ${verb}\n${got}${hint}`;
 }
