@@ -48,7 +48,8 @@ export type { Middleware } from "./core/pipeline/middleware.js";
 
 // Reacting
 export { saga } from "./saga/saga.js";
-export type { SagaFunction, SagaOptions, SagaState, SagaSubscription } from "./saga/saga-supervisor.js";
+export type { SagaOptions, SagaSubscription } from "./saga/saga.js";
+export type { RestartOptions, SagaFunction, SagaState } from "./saga/saga-supervisor.js";
 
 // Observing
 export { fulfilled, ofType, rejected } from "./reactive/of-type.js";

@@ -426,30 +426,28 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  const whole = "is not a whole number from";
-  const ms = "is not a number of milliseconds from 0";
   it.each([
-    [" is not an object", "soon"],
-    [`.concurrency ${whole} 1`, { concurrency: 0 }],
-    [`.concurrency ${whole} 1`, { concurrency: NaN }],
-    [`.concurrency ${whole} 1`, { concurrency: 1.5 }],
-    [`.concurrency ${whole} 1`, { concurrency: "5" }],
-    [".retry is not an object", { retry: 3 }],
-    [`.retry.count ${whole} 0`, { retry: { count: -1 } }],
-    [`.retry.count ${whole} 0`, { retry: { count: 1.5 } }],
-    [`.retry.count ${whole} 0`, { retry: { count: "5" } }],
-    [`.retry.delayMs ${ms}`, { retry: { count: 1, delayMs: -1 } }],
-    [`.retry.delayMs ${ms}`, { retry: { count: 1, delayMs: "5" } }],
-    [`.retry.maxDelayMs ${ms}`, { retry: { count: 1, maxDelayMs: NaN } }],
-    [".retry.retryIf is not a function", { retry: { count: 1, retryIf: true } }],
-    [".retry.count is Infinity, which needs delayMs and maxDelayMs above 0", { retry: { count: Infinity } }],
-    [
-      ".retry.count is Infinity, which needs delayMs and maxDelayMs above 0",
-      { retry: { count: Infinity, delayMs: 5, maxDelayMs: 0 } },
-    ],
-  ])("must make sense: options.background%s", (text, background) => {
+    ["background", "soon"],
+    ["background.concurrency", { concurrency: 0 }],
+    ["background.concurrency", { concurrency: NaN }],
+    ["background.concurrency", { concurrency: 1.5 }],
+    ["background.concurrency", { concurrency: "5" }],
+    ["background.retries", { retries: 1 }],
+    ["background.retry", { retry: 3 }],
+    ["background.retry.count", { retry: {} }],
+    ["background.retry.count", { retry: { count: -1 } }],
+    ["background.retry.count", { retry: { count: 1.5 } }],
+    ["background.retry.count", { retry: { count: "5" } }],
+    ["background.retry.delay", { retry: { count: 1, delay: 1 } }],
+    ["background.retry.delayMs", { retry: { count: 1, delayMs: -1 } }],
+    ["background.retry.delayMs", { retry: { count: 1, delayMs: "5" } }],
+    ["background.retry.maxDelayMs", { retry: { count: 1, maxDelayMs: NaN } }],
+    ["background.retry.retryIf", { retry: { count: 1, retryIf: true } }],
+    ["background.retry.count", { retry: { count: Infinity } }],
+    ["background.retry.count", { retry: { count: Infinity, delayMs: 5, maxDelayMs: 0 } }],
+  ])("are checked: %s %p", (option, background) => {
     expect(() => new CommandBus({ background: background as never })).toThrow(
-      expect.objectContaining({ code: "INVALID_MESSAGE", message: `options.background${text}.` }),
+      expect.objectContaining({ code: "INVALID_OPTIONS", option }),
     );
   });
 

@@ -116,7 +116,7 @@ describe("ofType", () => {
     }));
 
   it.each<[string, unknown[], string]>([
-    ["no types", [], "no type"],
+    ["no types", [], "at least one type"],
     ["undefined, as an import cycle gives it", [undefined], "received undefined"],
     ["undefined among others", [Created, undefined], "received undefined"],
     ["an array of types", [[Created, Deleted]], "received object"],

@@ -689,10 +689,12 @@ describe("the end of a saga", () => {
       [{ restart: { count: 1.5 } }, "restart.count"],
       [{ restart: { delayMs: NaN } }, "restart.delayMs"],
       [{ restart: { maxDelayMs: "5" } }, "restart.maxDelayMs"],
+      [{ restart: { delay: 5 } }, "restart.delay"],
+      [{ maxhops: 1 }, "maxhops"],
     ];
     for (const [options, name] of wrong)
       expect(() => saga(new EventBus(), new CommandBus(), () => NEVER, options)).toThrow(
-        `options.${name} is not`,
+        expect.objectContaining({ code: "INVALID_OPTIONS", option: name }),
       );
     expect(() => saga(eventBus, commandBus, {} as never)).toThrow(/function/);
   });

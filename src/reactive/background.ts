@@ -1,40 +1,56 @@
 import type { Step } from "../core/pipeline/form.js";
-import { syncBoolean } from "../core/checks.js";
+import {
+  aFunction,
+  anObject,
+  checkOptions,
+  invalidOption,
+  milliseconds,
+  required,
+  syncBoolean,
+  wholeNumber,
+  type Checks,
+} from "../core/checks.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
-import { checkObject, MessageDroppedError, refuse } from "../core/errors.js";
-import { backoffMs, checkMs, checkWhole } from "./retry-options.js";
+import { MessageDroppedError } from "../core/errors.js";
+import { backoffMs } from "../core/util/backoff.js";
 import { CoalescedTask } from "./coalesced-task.js";
 
+const SOURCE = "new CommandBus()";
+
 export interface BackgroundOptions {
-  /** How many enqueued commands run at a time. @defaultValue 10 */
+  /** How many enqueued commands run at the same time. @defaultValue 10 */
   readonly concurrency?: number;
-  /** Whether, and how, those that fail are run again. @defaultValue they are not */
+  /** How commands that fail are run again. @defaultValue they are not */
   readonly retry?: BackgroundRetryOptions;
 }
 
 export interface BackgroundRetryOptions {
   /** How often to try again after the first attempt; `Infinity` only with a `delayMs`. */
   readonly count: number;
-  /** The wait before the first retry, doubled from retry to retry. It takes up none of the concurrency. @defaultValue 0 */
+  /** The wait before the first retry in milliseconds, doubled from retry to retry; meanwhile another command may run. @defaultValue 0 */
   readonly delayMs?: number;
-  /** What no wait exceeds. @defaultValue 30_000 */
+  /** The longest wait in milliseconds. @defaultValue 30_000 */
   readonly maxDelayMs?: number;
-  /** Whether an error may be gone at the next attempt. @defaultValue always */
+  /** Whether another attempt may succeed. @defaultValue always */
   readonly retryIf?: (error: unknown, command: object) => boolean;
 }
 
-function checkedRetry(options: BackgroundRetryOptions, path: string): Required<BackgroundRetryOptions> {
-  checkObject(options, path);
-  const { count = 0, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = options;
-  checkWhole(count, 0, `${path}.count`);
-  checkMs(delayMs, `${path}.delayMs`);
-  checkMs(maxDelayMs, `${path}.maxDelayMs`);
-  if (typeof retryIf !== "function") refuse(`${path}.retryIf`, "is not a function");
+const OPTIONS: Checks<BackgroundOptions> = { concurrency: wholeNumber(1), retry: anObject };
+const RETRY_OPTIONS: Checks<BackgroundRetryOptions> = {
+  count: required(wholeNumber(0)),
+  delayMs: milliseconds,
+  maxDelayMs: milliseconds,
+  retryIf: aFunction,
+};
+
+function checkedRetry(options: BackgroundRetryOptions): Required<BackgroundRetryOptions> {
+  checkOptions(SOURCE, options, RETRY_OPTIONS, "background.retry.");
+  const { count, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = options;
   if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
-    refuse(`${path}.count`, "is Infinity, which needs delayMs and maxDelayMs above 0");
+    throw invalidOption(SOURCE, "background.retry.count", "finite, or delayMs and maxDelayMs above 0", count);
   return { count, delayMs, maxDelayMs, retryIf };
 }
 
@@ -46,11 +62,15 @@ interface Job {
   retryTimer?: ReturnType<typeof setTimeout>;
 }
 
-/** Commands that were accepted and run later, each when what caused it has succeeded and there is room. */
+/**
+ * Runs accepted commands later, each once its cause has succeeded and a place is free.
+ *
+ * Not `ready$.pipe(mergeMap(run, concurrency))`: commands that enqueue themselves would run in microtasks without end, and no timer would fire.
+ */
 export class Background {
   readonly #concurrency: number;
   readonly #retry: Required<BackgroundRetryOptions>;
-  /** What may run as soon as there is room, oldest first. */
+  /** Jobs that wait for a free place, oldest first. */
   readonly #ready = new Set<Job>();
   readonly #fill = new CoalescedTask(() => this.#start());
   #running = 0;
@@ -58,14 +78,13 @@ export class Background {
   #drained: (() => void)[] = [];
 
   constructor(options: BackgroundOptions = {}) {
-    checkObject(options, "options.background");
-    const { concurrency = 10, retry } = options;
-    checkWhole(concurrency, 1, "options.background.concurrency");
+    checkOptions(SOURCE, options, OPTIONS, "background.");
+    const { concurrency = 10, retry = { count: 0 } } = options;
     this.#concurrency = concurrency;
-    this.#retry = checkedRetry(retry ?? { count: 0 }, "options.background.retry");
+    this.#retry = checkedRetry(retry);
   }
 
-  /** Takes an accepted delivery, and the pipeline that will run it. */
+  /** Takes an accepted delivery and the pipeline that will run it. */
   keep(delivery: LiveDelivery, run: Step, causedBy: Cause | undefined, engine: Engine): unknown {
     const job: Job = { delivery, run, scope: captureContext(), attempts: 0 };
     this.#unsettled++;
@@ -105,7 +124,7 @@ export class Background {
   }
 
   #start(): void {
-    // Not those that get ready meanwhile: commands that enqueue themselves would never let go.
+    // Without the jobs that become ready meanwhile, because commands that enqueue themselves would never end this loop.
     let count = this.#ready.size;
     for (const job of this.#ready) {
       if (count-- === 0 || this.#running >= this.#concurrency) return;
@@ -131,7 +150,7 @@ export class Background {
     try {
       if (
         job.attempts > count ||
-        !syncBoolean(retryIf(error, job.delivery.message), "background", "retry.retryIf")
+        !syncBoolean(retryIf(error, job.delivery.message), SOURCE, "background.retry.retryIf")
       )
         return job.delivery.fail(error);
     } catch (failure) {
@@ -144,8 +163,8 @@ export class Background {
 }
 
 /**
- * Tells how a cause ended, at once if it has: the handler's own reply, which middleware may have asked for again, and then the whole, which is not the
- * dispatch where several share a run. The dispatch has its outcome first all the same.
+ * Calls one of the functions once a cause has ended, synchronously if it has: first its own reply, which may be one attempt of several, then the run
+ * that settles it, which several messages may share, then the dispatch, so that its outcome is out before the effect runs.
  */
 function whenSucceeded(
   cause: LiveDelivery,

@@ -1,7 +1,7 @@
-/** How many runs in a row may be microtasks; what causes itself for ever would otherwise let no timer fire. */
+/** How many runs in a row may be microtasks. A task that schedules itself without end would otherwise let no timer fire. */
 const MICROTASKS_IN_A_ROW = 256;
 
-/** Runs a function once after the present turn, however often that is asked for meanwhile. */
+/** Runs a function once after the present turn, however often it is scheduled meanwhile. */
 export class CoalescedTask {
   readonly #run: () => void;
   #asked: object | undefined;
@@ -22,12 +22,12 @@ export class CoalescedTask {
     if (this.#asked !== undefined) return;
     const asked = (this.#asked = {});
     const run = (): void => {
-      // Taken back meanwhile.
+      // Cancelled or rescheduled meanwhile.
       if (this.#asked !== asked) return;
       this.#asked = undefined;
       this.#run();
     };
-    // Not queueMicrotask, which fake timers hold back.
+    // Not queueMicrotask, because fake timers hold it back.
     if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) {
       this.#dueMs = 0;
       void Promise.resolve().then(run);
@@ -37,7 +37,7 @@ export class CoalescedTask {
     }
   }
 
-  /** What is pending comes after `delayMs` at the latest. */
+  /** Runs a pending task after `delayMs` at the latest. */
   reschedule(delayMs: number): void {
     if (!this.pending || performance.now() + delayMs >= this.#dueMs) return;
     this.cancel();

@@ -1,13 +1,13 @@
 import type { Observable, Subscription } from "rxjs";
 
 /**
- * Iterates an Observable, keeping only the latest value that has not been read: a slow reader skips values, and memory stays flat.
+ * Iterates over an Observable and keeps only the latest unread value: a slow reader skips values, and memory stays flat.
  * Subscribes at the first `next()`; `break`, `return()`, the end and an error unsubscribe.
  */
 export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<T> {
   let subscription: Subscription | undefined;
   let unread: { readonly value: T } | undefined;
-  /** Why there will be no more, if so. */
+  /** Set at the end, with the error if there was one. */
   let ended: { readonly error?: unknown } | undefined;
   let readers: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
 
@@ -17,7 +17,7 @@ export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<
     const waiting = readers;
     readers = [];
     for (const [index, reader] of waiting.entries()) {
-      // An error is thrown once.
+      // The error is thrown once.
       if (index === 0 && "error" in how) reader.reject(takeError());
       else reader.resolve({ done: true, value: undefined });
     }
@@ -55,7 +55,7 @@ export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<
     },
     return() {
       unread = undefined;
-      // In this order: what the teardown ends must not be taken for an error.
+      // In this order: if the teardown ran first, an end that it causes would look like an error.
       end({});
       subscription?.unsubscribe();
       return Promise.resolve({ done: true, value: undefined });

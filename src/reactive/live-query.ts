@@ -12,7 +12,7 @@ import { checkedOptions, Watcher, type WatchOptions } from "./watcher.js";
 /**
  * The results of a query, now and after each change.
  *
- * An async iterable, too: `for await` sees the latest result that it has not read yet, skipping those in between; `break` unsubscribes.
+ * Also an async iterable: `for await` reads the latest result and skips those in between; `break` unsubscribes.
  */
 export type LiveQuery<R> = Observable<R> & AsyncIterable<R>;
 
@@ -28,7 +28,7 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
       subscriber.add(abortOn(signal, { abort: (reason) => subscriber.error(reason) }));
     if (subscriber.closed) return;
     const live = sharedQuery(engine, query, watcher.options.headers);
-    // First: it may leave while it joins.
+    // Register the teardown before joining: join() may synchronously unsubscribe this subscriber.
     subscriber.add(() => live.leave(watcher));
     live.join(watcher);
   });
@@ -50,7 +50,7 @@ function sharedQuery(engine: Engine, query: object, headers: Headers | undefined
   return found;
 }
 
-/** A query of which no key can be made is shared by those who watch the same object. */
+/** Returns the query itself where no key can be made, so that watchers of the same object share it. */
 function keyOf(query: object, headers: Headers | undefined): unknown {
   try {
     const key = messageKey(query);

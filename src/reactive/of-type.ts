@@ -5,7 +5,7 @@ import { InvalidMessageError } from "../core/errors.js";
 import { checkClass, matcher, type MessageType, type ResultOf } from "../core/messages/message.js";
 import type { FulfilledOutcome, Outcome, RejectedOutcome } from "../core/delivery/outcome.js";
 
-/** What a stream item becomes when it is known to be about messages of type `M`. */
+/** The type of a stream item that is known to concern messages of type `M`. */
 export type About<T, M> = T extends Envelope
   ? Envelope<M>
   : T extends Delivery<object, infer R>
@@ -19,7 +19,7 @@ export type About<T, M> = T extends Envelope
 /**
  * Narrows a stream of envelopes, deliveries or outcomes to some message types, by identity of the class.
  *
- * @throws InvalidMessageError for no types, or what is none: nothing would ever pass.
+ * @throws InvalidMessageError without types and for values that are not classes, because no item would ever pass
  * @example
  * commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled()).subscribe(({ envelope }) => console.log(envelope.payload.email));
  */
@@ -27,7 +27,7 @@ export function ofType<T extends Envelope | Delivery | Outcome, C extends readon
   ...types: C
 ): OperatorFunction<T, About<T, InstanceType<C[number]>>> {
   if (types.length === 0)
-    throw new InvalidMessageError("ofType() was given no type; pass the classes of the messages.");
+    throw new InvalidMessageError("ofType() takes at least one type; pass the classes of the messages.");
   types.forEach(checkClass);
   const matches = matcher(types);
   return filter((item: T): item is T & About<T, InstanceType<C[number]>> => matches(messageOf(item)));
@@ -38,12 +38,12 @@ function messageOf(item: Envelope | Delivery | Outcome): object {
   return isEnvelope(item) ? item.payload : item.envelope.payload;
 }
 
-/** Only the outcomes that succeeded. */
+/** Passes only the outcomes of messages that succeeded. */
 export function fulfilled<T extends Outcome>(): OperatorFunction<T, Extract<T, FulfilledOutcome>> {
   return filter((outcome: T): outcome is Extract<T, FulfilledOutcome> => outcome.status === "fulfilled");
 }
 
-/** Only the outcomes that failed. */
+/** Passes only the outcomes of messages that failed. */
 export function rejected<T extends Outcome>(): OperatorFunction<T, Extract<T, RejectedOutcome>> {
   return filter((outcome: T): outcome is Extract<T, RejectedOutcome> => outcome.status === "rejected");
 }

@@ -13,13 +13,25 @@ import { deepEqual } from "../core/messages/deep-equal.js";
 import { CoalescedTask } from "./coalesced-task.js";
 import type { Watcher } from "./watcher.js";
 
-/** One time that the query is asked. */
+/** One ask of the query. */
 interface Run {
   delivery?: LiveDelivery;
   emitted: boolean;
 }
 
-/** What the watchers of one query have in common: never more than one run, and one subscription for each source of refreshes. */
+/**
+ * The state that watchers of equal queries share: at most one run, and one subscription for each source of refreshes.
+ *
+ * In operators, `merge(...refreshes$).pipe(startWith(0), switchMap(() => ask$), share({ connector: () => new ReplaySubject(1) }))` says most of it.
+ * It is written out because operators lack four things: a refresh during a run waits for the run's result and then asks once more; each watcher
+ * compares results by its own `distinct`, with one comparison by content for all; a failure reaches the watchers that have no `onError` and leaves
+ * the run to the others; and runs stop in the bus's order when it closes.
+ *
+ * ```text
+ * idle ──ask──► running ──value──► shown ──refresh──► running          leave (the last) ──► ended
+ *                  └────error────► failed ──refresh or a new watcher──► running
+ * ```
+ */
 export class SharedQuery implements Closeable {
   readonly #engine: Engine;
   readonly #query: object;
@@ -29,17 +41,17 @@ export class SharedQuery implements Closeable {
   readonly #leaveRegistry: () => void;
   readonly #watchers = new Set<Watcher>();
   readonly #sources = new Map<Observable<unknown>, { watchers: number; subscription?: Subscription }>();
-  readonly #again: CoalescedTask;
-  /** As they were when it was asked last. */
+  readonly #refreshTask: CoalescedTask;
+  /** The handlers of the last ask. */
   #handlers: readonly Registration[] | undefined;
   #declared:
     { readonly options: RefreshOptions; readonly subscription: Subscription | undefined } | undefined;
   #run: Run | undefined;
   #started = false;
-  /** A refresh came while a run was under way that may have read what is outdated by now. */
+  /** A refresh came during the present run, which may have read stale data. */
   #outdated = false;
   #latest: { readonly value: unknown } | undefined;
-  /** Counted up by each value that differs from the one before, so that values are compared once and not for each watcher. */
+  /** Incremented by each value that differs from the last, so that values are compared once and not for each watcher. */
   #version = 0;
   #failing = false;
   #closing = false;
@@ -51,20 +63,20 @@ export class SharedQuery implements Closeable {
     this.#forget = forget;
     this.#detach = engine.attach(this);
     this.#leaveRegistry = engine.registry.whenRegistered(() => this.#registered());
-    // Later runs belong to whoever began to watch, not to whoever caused a refresh.
+    // Later runs belong to the async context of the first watcher, not to the code that caused a refresh.
     const scope = captureContext();
-    this.#again = new CoalescedTask(() => scope.runInAsyncScope(() => this.#ask()));
+    this.#refreshTask = new CoalescedTask(() => scope.runInAsyncScope(() => this.#ask()));
   }
 
   join(watcher: Watcher): void {
     this.#watchers.add(watcher);
-    // Before anything is asked: what changes from now on is in the result, or refreshes it.
+    // Listen before asking. If it were asked first, a change in between would be neither in the result nor a refresh.
     const { refreshOn } = watcher.options;
     if (refreshOn !== undefined) this.#listenTo(refreshOn);
-    this.#again.reschedule(watcher.options.coalesceMs ?? 0);
+    this.#refreshTask.reschedule(watcher.options.coalesceMs ?? 0);
     if (this.#latest !== undefined) watcher.show(this.#latest.value, this.#version);
-    else if (this.#run !== undefined || this.#again.pending || !this.#watchers.has(watcher)) return;
-    else if (this.#failing) this.#again.schedule();
+    else if (this.#run !== undefined || this.#refreshTask.pending || !this.#watchers.has(watcher)) return;
+    else if (this.#failing) this.#refreshTask.schedule();
     else this.#ask();
   }
 
@@ -79,15 +91,15 @@ export class SharedQuery implements Closeable {
     if (this.#watchers.size === 0) this.#end();
   }
 
-  /** Forgotten first: whoever watches again because of what happens now starts afresh. */
+  /** Ends for good. Forgotten first, so that a watcher that subscribes again during the teardown starts a new one. */
   #end(): void {
     this.#forget();
     this.#detach();
     this.#leaveRegistry();
-    this.#again.cancel();
+    this.#refreshTask.cancel();
     this.#declared?.subscription?.unsubscribe();
     this.#declared = undefined;
-    this.#drop();
+    this.#abortRun();
   }
 
   // Refreshing -----------------------------------------------------------------------------------------------------
@@ -101,13 +113,13 @@ export class SharedQuery implements Closeable {
     const source: { watchers: number; subscription?: Subscription } = { watchers: 1 };
     this.#sources.set(refreshOn, source);
     source.subscription = this.#refreshOn(refreshOn, () => true);
-    // What it told before that nobody here has heard.
+    // The source may have emitted before this subscription; refresh once to catch up.
     this.#refresh();
   }
 
-  /** What the handler was registered with; looked up for each run, because it may have been registered anew. */
+  /** Listens to the source of the handler's registration. Looked up for each run, because the handler may be a new one. */
   #listenToDeclared(): void {
-    this.#handlers = handlersOf(this.#engine, this.#query);
+    this.#handlers = this.#engine.registry.find(this.#query);
     const options = this.#handlers?.[0]?.refresh as RefreshOptions | undefined;
     if (options === this.#declared?.options) return;
     this.#declared?.subscription?.unsubscribe();
@@ -124,9 +136,9 @@ export class SharedQuery implements Closeable {
     this.#declared = { options, subscription };
   }
 
-  /** By a new handler the answer may be another, and it may say anew when that changes. */
+  /** Asks again, because a newly registered handler may return another result and declare other refresh sources. */
   #registered(): void {
-    const handlers = handlersOf(this.#engine, this.#query);
+    const handlers = this.#engine.registry.find(this.#query);
     if (handlers !== undefined && handlers !== this.#handlers) this.#refresh();
   }
 
@@ -137,7 +149,7 @@ export class SharedQuery implements Closeable {
         try {
           again = affected(emission);
         } catch (error) {
-          // Asked once too often rather than once too seldom.
+          // Ask once too often rather than show a stale result.
           this.#report(error);
         }
         if (again) this.#refresh();
@@ -150,10 +162,10 @@ export class SharedQuery implements Closeable {
     if (!this.#started || this.#closing) return;
     if (this.#run !== undefined && !this.#run.emitted) {
       this.#outdated = true;
-    } else if (!this.#again.pending) {
+    } else if (!this.#refreshTask.pending) {
       let coalesceMs = Infinity;
       for (const { options } of this.#watchers) coalesceMs = Math.min(coalesceMs, options.coalesceMs ?? 0);
-      this.#again.schedule(coalesceMs);
+      this.#refreshTask.schedule(coalesceMs);
     }
   }
 
@@ -166,8 +178,8 @@ export class SharedQuery implements Closeable {
   // Runs -----------------------------------------------------------------------------------------------------------
 
   #ask(): void {
-    // A stream that goes on: what it has to say is of before.
-    this.#drop();
+    // Abort the previous run: the values of its stream are stale.
+    this.#abortRun();
     this.#outdated = false;
     const run: Run = { emitted: false };
     this.#run = run;
@@ -182,7 +194,7 @@ export class SharedQuery implements Closeable {
       sink: { streamed: false, take },
     });
     run.delivery = delivery;
-    if (this.#run !== run) abandon(delivery);
+    if (this.#run !== run) abort(delivery);
     delivery.whenSettled(() => {
       if (this.#run !== run) return;
       if (delivery.status !== FULFILLED) return this.#failed(delivery.result);
@@ -191,10 +203,10 @@ export class SharedQuery implements Closeable {
     });
   }
 
-  #drop(): void {
+  #abortRun(): void {
     const run = this.#run;
     this.#run = undefined;
-    if (run?.delivery !== undefined) abandon(run.delivery);
+    if (run?.delivery !== undefined) abort(run.delivery);
   }
 
   #emitted(run: Run, value: unknown): void {
@@ -205,7 +217,7 @@ export class SharedQuery implements Closeable {
     if (!compared || !deepEqual(latest.value, value)) this.#version++;
     this.#latest = { value };
     this.#refreshIfOutdated();
-    // Those that have left meanwhile are closed, and show nothing.
+    // A watcher that left meanwhile is closed and shows nothing.
     for (const watcher of watchers) watcher.show(value, this.#version);
     if (this.#closing) this.stop();
   }
@@ -229,10 +241,10 @@ export class SharedQuery implements Closeable {
 
   // The end of the bus ---------------------------------------------------------------------------------------------
 
-  /** What is under way may come to its end. */
+  /** Lets the present run end. */
   flush(): void {
     this.#closing = true;
-    this.#again.cancel();
+    this.#refreshTask.cancel();
     if (this.#run === undefined || this.#run.emitted) this.stop();
   }
 
@@ -241,15 +253,6 @@ export class SharedQuery implements Closeable {
   }
 }
 
-function abandon(delivery: LiveDelivery): void {
-  delivery.abort(abortError(`Nobody watches ${delivery.typeName} any more, or it is asked again.`));
-}
-
-function handlersOf({ registry }: Engine, query: object): readonly Registration[] | undefined {
-  try {
-    return registry.find(query);
-  } catch {
-    // A query that cannot be looked at: asking it will tell why.
-    return undefined;
-  }
+function abort(delivery: LiveDelivery): void {
+  delivery.abort(abortError(`${delivery.typeName} was asked again, or its last watcher left.`));
 }

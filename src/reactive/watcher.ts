@@ -1,73 +1,73 @@
 import type { RefreshOptions } from "../core/handlers/handler.js";
 import type { Observable, Subscriber } from "rxjs";
-import { checkSignal } from "../core/delivery/abort.js";
 import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
-import { checkObject, refuse } from "../core/errors.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
-import { syncBoolean } from "../core/checks.js";
+import {
+  aBoolean,
+  aFunction,
+  anObject,
+  anObservable,
+  aSignal,
+  check,
+  checkOptions,
+  either,
+  milliseconds,
+  syncBoolean,
+  type Checks,
+} from "../core/checks.js";
 
 export interface WatchOptions<R = unknown> {
-  /** Whatever it emits, the query is asked again. Added to what the handler was registered with. @defaultValue none */
+  /** Asks the query again at each emission, in addition to the `refreshOn` of the handler's registration. */
   readonly refreshOn?: Observable<unknown>;
   /**
-   * Whether a result that equals the one shown before is left out, or a function that tells whether two are equal. By default they are compared by content;
-   * a handler that returns one and the same object, changed in place, needs `false`.
+   * Whether a result that equals the previous one is skipped, or a function that compares two results. By default results are compared by content;
+   * a handler that returns the same object, changed in place, needs `false`.
    * @defaultValue true
    */
   readonly distinct?: boolean | ((a: R, b: R) => boolean);
   /**
-   * How long refreshes are gathered before the query is asked once for all of them, in milliseconds; 0 gathers those of the same turn.
-   * Of watchers that share a query the most impatient decides. @defaultValue 0
+   * How long to gather refreshes before the query is asked once for all of them, in milliseconds; 0 gathers those of the same turn.
+   * Watchers that share a query use the shortest of their times. @defaultValue 0
    */
   readonly coalesceMs?: number;
   /** Aborting it errors this watcher with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Told of failures, after which the watcher stays and the next refresh tries again. @defaultValue the watcher errors */
+  /** Called with each failure; the watcher stays, and the next refresh asks again. Without it, a failure errors the watcher. */
   readonly onError?: (error: unknown) => void;
-  /** Go into the envelope of each run; watchers with other headers do not share it. */
+  /** Headers for the envelope of each run; watchers share runs only if their headers are equal. */
   readonly headers?: Headers | undefined;
 }
 
-/** @throws InvalidMessageError */
+const OPTIONS: Checks<WatchOptions> = {
+  refreshOn: anObservable,
+  distinct: either(aBoolean, aFunction),
+  coalesceMs: check(
+    `a number of milliseconds from 0 to ${LONGEST_TIMEOUT_MS}`,
+    (ms) => milliseconds.accepts(ms) && (ms as number) <= LONGEST_TIMEOUT_MS,
+  ),
+  signal: aSignal,
+  onError: aFunction,
+  headers: anObject,
+};
+
+/** @throws InvalidOptionsError, or InvalidMessageError for headers that no envelope may have */
 export function checkedOptions(options: WatchOptions<never>): WatchOptions {
-  checkObject(options, "options");
-  const { refreshOn, distinct = true, coalesceMs = 0, signal, onError, headers } = options;
-  checkRefreshOn(refreshOn);
-  if (typeof distinct !== "boolean" && typeof distinct !== "function")
-    refuse("options.distinct", "is neither a boolean nor a function");
-  if (typeof coalesceMs !== "number" || !(coalesceMs >= 0 && coalesceMs <= LONGEST_TIMEOUT_MS))
-    refuse("options.coalesceMs", `must be from 0 to ${LONGEST_TIMEOUT_MS}; received ${String(coalesceMs)}`);
-  if (signal !== undefined) checkSignal(signal, "options.signal");
-  checkFunction(onError, "options.onError");
-  return {
-    ...(options as WatchOptions),
-    headers: headers === undefined ? undefined : checkedHeaders(headers),
-  };
+  checkOptions<WatchOptions>("watch()", options, OPTIONS);
+  const { headers } = options as WatchOptions;
+  return { ...(options as WatchOptions), headers: headers && checkedHeaders(headers) };
 }
 
-/** Of a registration. @throws InvalidMessageError */
+/** Checks the options of a registration. @throws InvalidOptionsError */
 export function checkRefreshOptions(options: unknown): void {
-  checkObject(options, "options");
-  const { refreshOn, affects } = options as { readonly [option in keyof RefreshOptions]: unknown };
-  checkRefreshOn(refreshOn);
-  checkFunction(affects, "options.affects");
+  checkOptions<RefreshOptions>("register()", options, { refreshOn: anObservable, affects: aFunction });
 }
 
-function checkRefreshOn(refreshOn: unknown): void {
-  if (refreshOn !== undefined && typeof (refreshOn as Partial<Observable<unknown>>)?.subscribe !== "function")
-    refuse("options.refreshOn", "is not an Observable");
-}
-
-function checkFunction(option: unknown, path: string): void {
-  if (option !== undefined && typeof option !== "function") refuse(path, "is not a function");
-}
-
-/** One subscriber, and what it has been shown. */
+/** A subscriber, with the result that it has received last. */
 export class Watcher {
   readonly #subscriber: Subscriber<unknown>;
   readonly options: WatchOptions;
-  /** Takes what one of the options failed with. */
+  /** Reports the error of a function among the options. */
   readonly #report: (option: keyof WatchOptions, error: unknown) => void;
   #shown: { readonly value: unknown; readonly version: number } | undefined;
 
@@ -105,14 +105,14 @@ export class Watcher {
     try {
       return syncBoolean(said, "watch()", "distinct");
     } catch (error) {
-      // Rather shown once too often than withheld.
+      // Show a result twice rather than withhold one.
       this.#report("distinct", error);
       return false;
     }
   }
 
   fail(error: unknown): void {
-    // What comes next is news, whatever was shown before.
+    // The next result is news, even if it equals the last one.
     this.#shown = undefined;
     const { onError } = this.options;
     const report = (failure: unknown): void => this.#report("onError", failure);

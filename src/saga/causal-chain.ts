@@ -1,29 +1,35 @@
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Envelope } from "../core/messages/envelope.js";
 
-/** How many names are kept of a chain of reactions: enough to see a cycle in. */
+// The cause of a command that a saga emits is carried in three ways, and looked up in this order:
+// 1. the async context (`AsyncLocalStorage`), which also knows the event after a promise or a timer;
+// 2. without it, the link that runs synchronously right now;
+// 3. for an event whose publisher passed `causedBy` but lost the context: the command in flight that it names as its cause.
+
+/** How many names of a chain are kept, enough to see a cycle. */
 const NAMES_KEPT = 128;
 
-/** A saga dealing with an event, and the reactions that led there. */
-export interface Reaction {
+/** A saga that handles an event, and the reactions of sagas that led there. */
+export interface ChainLink {
+  /** Identifies the saga. */
   readonly saga: object;
   readonly event: Envelope;
   /** How many commands of sagas led to the event. */
   readonly hops: number;
-  /** The types of events and of sagas' commands in turn, the event's last. */
+  /** The names of events and of sagas' commands in turn, the event's last. */
   readonly names: readonly string[];
 }
 
 interface Storage {
-  getStore(): Reaction | undefined;
-  run(reaction: Reaction, run: () => void): void;
+  getStore(): ChainLink | undefined;
+  run(link: ChainLink, run: () => void): void;
 }
 
 let storage: Storage | null | undefined;
-/** Where there is no `AsyncLocalStorage`: the reaction that is under way synchronously. */
-let running: Reaction | undefined;
+/** The link that runs synchronously, where `AsyncLocalStorage` does not exist. */
+let running: ChainLink | undefined;
 
-/** Made by the first saga: it is not free. Not an import, because sagas also run where there is no Node. */
+/** Makes the storage for the first saga, because it slows promises down. Not an import, because sagas also run outside Node. */
 function asyncStorage(): Storage | null {
   if (storage === undefined) {
     const hooks = (
@@ -36,12 +42,12 @@ function asyncStorage(): Storage | null {
   return storage;
 }
 
-/** Runs what a saga does about an event: {@link currentReaction} finds it, also later in what was begun here if there is `AsyncLocalStorage`. */
-export function reacting(reaction: Reaction, run: () => void): void {
+/** Runs a saga's reaction to an event. {@link currentLink} finds the link in it and, with `AsyncLocalStorage`, in all work begun there. */
+export function runInLink(link: ChainLink, run: () => void): void {
   const storage = asyncStorage();
-  if (storage !== null) return storage.run(reaction, run);
+  if (storage !== null) return storage.run(link, run);
   const outer = running;
-  running = reaction;
+  running = link;
   try {
     run();
   } finally {
@@ -49,31 +55,31 @@ export function reacting(reaction: Reaction, run: () => void): void {
   }
 }
 
-export function currentReaction(): Reaction | undefined {
+export function currentLink(): ChainLink | undefined {
   return asyncStorage()?.getStore() ?? running;
 }
 
-/** Commands of sagas that are in flight, for events whose cause says where they come from when no context does. */
-const commands = new WeakMap<LiveDelivery, Reaction>();
+/** The commands of sagas that are in flight, for the third way. */
+const commands = new WeakMap<LiveDelivery, ChainLink>();
 
-export function remember(command: LiveDelivery, effect: Reaction): void {
+export function remember(command: LiveDelivery, effect: ChainLink): void {
   commands.set(command, effect);
 }
 
-/** What a command that a saga dispatches belongs to. */
-export function effectOf(reaction: Reaction, command: string): Reaction {
-  return { ...reaction, hops: reaction.hops + 1, names: [...reaction.names, command].slice(-NAMES_KEPT) };
+/** Returns the link of a command that a saga emits in reaction to an event. */
+export function effectOf(link: ChainLink, command: string): ChainLink {
+  return { ...link, hops: link.hops + 1, names: [...link.names, command].slice(-NAMES_KEPT) };
 }
 
-/** What a saga does about an event, which may itself come from what a saga did. */
-export function reactionTo(event: LiveDelivery, saga: object): Reaction {
+/** Returns the link of a saga to an event, which may itself be an effect of sagas. */
+export function linkTo(event: LiveDelivery, saga: object): ChainLink {
   const { envelope } = event;
-  const before = currentReaction() ?? rememberedFor(event);
+  const before = currentLink() ?? rememberedFor(event);
   const names = [...(before?.names ?? []), envelope.meta.name].slice(-NAMES_KEPT);
   return { saga, event: envelope, hops: before?.hops ?? 0, names };
 }
 
-function rememberedFor(event: LiveDelivery): Reaction | undefined {
+function rememberedFor(event: LiveDelivery): ChainLink | undefined {
   for (const cause of event.causes()) {
     const effect = commands.get(cause);
     if (effect !== undefined) return effect;
@@ -81,7 +87,7 @@ function rememberedFor(event: LiveDelivery): Reaction | undefined {
   return undefined;
 }
 
-/** The shortest part that the end of a chain repeats, the first name again at its end; the last names if it repeats nothing. */
+/** Returns the shortest part that the end of a chain repeats, with its first name again at the end; the last names if nothing repeats. */
 export function cycleIn(names: readonly string[]): readonly string[] {
   const last = names.length - 1;
   for (let period = 1; period <= last / 2; period++) {

@@ -165,7 +165,7 @@ it.each([
   ],
   [
     () => new CommandBus({ background: { retry: { count: 1, retryIf: "always" as never } } }),
-    "options.background.retry.retryIf is not a function.",
+    'new CommandBus(): background.retry.retryIf must be a function; received "always".',
   ],
   [
     () => shared(((_: unknown, next: () => unknown) => next()) as never),
@@ -187,7 +187,10 @@ it.each([
   [() => saga(null as never, new CommandBus(), nothing), /^saga\(\) takes an event bus, a command bus/],
   [() => saga(new EventBus(), null as never, nothing), /^saga\(\) takes an event bus, a command bus/],
   [() => saga(new CommandBus() as never, new EventBus() as never, nothing), /^saga\(\) takes an event bus/],
-  [() => saga(new EventBus(), new CommandBus(), nothing, null as never), "options is not an object."],
+  [
+    () => saga(new EventBus(), new CommandBus(), nothing, null as never),
+    "saga(): options must be an object; received null.",
+  ],
   [() => command(CreateUser, null as never), /^@command takes a message class and the bus for it/],
   [() => query(GetUser, null as never), /^@query takes a message class and the bus for it/],
   [() => event(CreateUser, null as never), /^@event takes a message class and the bus for it/],
