@@ -74,7 +74,8 @@ class Comparison {
     if (prototype === Array.prototype && isDense(a as unknown[]) && isDense(b as unknown[]))
       return this.#sameItems(a as unknown[], b as unknown[]);
     const [left, right] = [contentOf(a), contentOf(b)];
-    if (left === undefined || right === undefined || left.items.length !== right.items.length) return false;
+    if (left === undefined || right === undefined) return false;
+    if (left.items.length !== right.items.length) return false;
     return this.#sameContent(left, right) && this.#sameFields(a, b, left);
   }
 
@@ -82,7 +83,7 @@ class Comparison {
   #isOpaque(value: object): boolean {
     const { isOpaque, maxBytes = 65_536 } = this.#options;
     return (
-      typeof (value as Fields)["subscribe"] === "function" ||
+      typeof (value as Fields).subscribe === "function" ||
       (ArrayBuffer.isView(value) && value.byteLength > maxBytes) ||
       isOpaque?.(value) === true
     );

@@ -128,7 +128,7 @@ function builtInContentOf(value: object, name: string): Content | undefined {
     case "Set":
       return { items: [...(value as Set<unknown>)], unordered: "members" };
     case "RegExp":
-      return { items: [String(value), (value as RegExp).lastIndex] };
+      return { items: [(value as RegExp).source, (value as RegExp).flags, (value as RegExp).lastIndex] };
     case "ArrayBuffer":
       return { items: new Uint8Array(value as ArrayBuffer) };
     default:
