@@ -32,17 +32,22 @@ export interface CqrsErrorOptions {
 const BRAND = Symbol.for("cqrx.error");
 
 /**
- * The base class of every error that cqrx makes itself. Its text says what happened and what to do next, and never holds a payload.
+ * The base class of every error that cqrx makes itself. Its text says what happened and what to do next, and
+ * never holds a payload.
  *
  * `instanceof` works across two copies of the library, because it compares `code`.
  *
  * @example
- * bus.dispatch(command).catch((error) => {
- *   if (error instanceof HandlerNotFoundError) console.log(error.code, error.messageType); // HANDLER_NOT_FOUND CreateUser
+ * await bus.dispatch(command).catch((error) => {
+ *   if (error instanceof HandlerNotFoundError) console.log(error.messageType); // CreateUser
+ *   else throw error;
  * });
  */
 export class CqrsError extends Error {
-  /** The code that `instanceof` compares and `name` is derived from. A subclass without a code of its own is compared by prototype. */
+  /**
+   * The code that `instanceof` compares and `name` is derived from. A subclass without a code of its own is
+   * compared by prototype.
+   */
   static readonly code: CqrsErrorCode = "CQRS";
 
   readonly code: CqrsErrorCode;
@@ -54,7 +59,10 @@ export class CqrsError extends Error {
     this.messageType = options.messageType;
   }
 
-  /** The name of the class: `HandlerNotFoundError` for `HANDLER_NOT_FOUND`. It is on the prototype because the stack quotes it during construction. */
+  /**
+   * The name of the class: `HandlerNotFoundError` for `HANDLER_NOT_FOUND`. It is on the prototype because the
+   * stack quotes it during construction.
+   */
   override get name(): string {
     const { code } = this.constructor as typeof CqrsError;
     return `${String(code)
@@ -129,8 +137,8 @@ export class InvalidMessageError extends CqrsError {
   /** The place in the envelope, such as `payload.items[2].price`; at most 200 characters. */
   readonly path: string | undefined;
   /**
-   * The issues that a schema found. Their texts are those of the schema library and may quote values of the message. The property is not enumerable,
-   * so that `inspect` and loggers do not show it unasked.
+   * The issues that a schema found. Their texts are those of the schema library and may quote values of the
+   * message. The property is not enumerable, so that `inspect` and loggers do not show it unasked.
    */
   declare readonly issues: readonly StandardIssue[];
 
@@ -206,7 +214,10 @@ export class BusClosedError extends CqrsError {
   }
 }
 
-/** Dispatches were nested deeper than `maxDepth` or than the stack allows, most often by a handler or observer that causes itself. */
+/**
+ * Dispatches were nested deeper than `maxDepth` or than the stack allows, most often by a handler or observer
+ * that causes itself.
+ */
 export class DispatchDepthExceededError extends CqrsError {
   static override readonly code = "DISPATCH_DEPTH_EXCEEDED";
 
@@ -273,8 +284,8 @@ export class NonErrorThrownError extends CqrsError {
 }
 
 /**
- * Handlers of an event failed; every handler was called. It is an `AggregateError` whose `errors` are in order of registration, and a
- * `CqrsError` by `instanceof` and by `code`.
+ * Handlers of an event failed; every handler was called. It is an `AggregateError` whose `errors` are in
+ * order of registration, and a `CqrsError` by `instanceof` and by `code`.
  */
 export class EventHandlersFailedError extends AggregateError {
   static readonly code = "EVENT_HANDLERS_FAILED";
@@ -299,7 +310,10 @@ export class EventHandlersFailedError extends AggregateError {
   }
 }
 
-/** Returns an Error as it is and wraps any other value, because callers rely on a stack and a `message`. Never throws. */
+/**
+ * Returns an Error as it is and wraps any other value, because callers rely on a stack and a `message`. Never
+ * throws.
+ */
 export function asError(reason: unknown, { typeName }: { readonly typeName: string }): unknown {
   return isError(reason) ? reason : new NonErrorThrownError(typeName, reason);
 }
@@ -327,8 +341,8 @@ export function refuse(path: string, problem: string, cause?: unknown): never {
 }
 
 /**
- * Returns the start of a text that a sender wrote, for the text of an error: at most 200 characters, with those escaped that a terminal or a log
- * would not show as they are.
+ * Returns the start of a text that a sender wrote, for the text of an error: at most 200 characters, with
+ * those escaped that a terminal or a log would not show as they are.
  */
 export function excerpt(text: string): string {
   const shown = text

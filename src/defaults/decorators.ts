@@ -8,7 +8,10 @@ import type { MessageKind, MessageOf, MessageType, ResultOf } from "../core/mess
 import type { QueryResult } from "../buses/query-bus.js";
 import type { QueryBus } from "../buses/query-bus.js";
 
-/** The result of `command(Type)`, `query(Type)` and `event(Type)`: a wrapper for functions, and a TC39 decorator for methods and classes. */
+/**
+ * The result of `command(Type)`, `query(Type)` and `event(Type)`: a wrapper for functions, and a TC39
+ * decorator for methods and classes.
+ */
 export interface HandlerDecorator<M, R> {
   /** Registers the function and returns it unchanged. */
   <F extends HandlerFunction<M, R>>(handler: F): F;
@@ -69,7 +72,8 @@ function decorator<M extends object, R>(
     );
   }
 
-  // This is not an arrow function: a legacy class decorator without an argument list replaces the class with it, which shows at construction.
+  // This is not an arrow function: a legacy class decorator without an argument list replaces the class with
+  // it, which shows at construction.
   const decorate = function (target: unknown, context?: DecoratorContext | string | symbol): unknown {
     if (new.target !== undefined)
       fail(

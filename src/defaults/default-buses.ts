@@ -8,7 +8,10 @@ import { QueryBus } from "../buses/query-bus.js";
 export interface DefaultBus {
   /** Adds middleware inside the existing middleware. @throws InvalidMiddlewareError after the first message */
   use(...middleware: readonly Middleware[]): void;
-  /** Resets the bus for the next test: removes handlers, middleware and observers, aborts messages in flight, and opens the bus again. */
+  /**
+   * Resets the bus for the next test: removes handlers, middleware and observers, aborts messages in flight,
+   * and opens the bus again.
+   */
   reset(): void;
 }
 
@@ -20,8 +23,8 @@ function asDefault<B extends Bus>(bus: B): B & DefaultBus {
 }
 
 /**
- * The command bus that the decorators register on, for small applications and prototypes. Larger systems should create their own buses, because
- * all code that imports this bus shares it.
+ * The command bus that the decorators register on, for small applications and prototypes. Larger systems
+ * should create their own buses, because all code that imports this bus shares it.
  */
 export const defaultCommandBus = /* @__PURE__ */ asDefault(
   /* @__PURE__ */ new CommandBus({ name: "defaultCommandBus" }),

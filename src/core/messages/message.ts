@@ -7,9 +7,9 @@ export type MessageKind = "command" | "query" | "event";
 /**
  * A message type is the class itself: handlers are found by class identity, never by class name.
  *
- * Optional statics of the class control how messages are written and read: `static messageName` (survives minifiers), `static version`,
- * `static schema` (a Standard Schema, used for reading), `static fromJSON` (builds the instance) and `static upcast` (lifts the payload of an
- * older version).
+ * Optional statics of the class control how messages are written and read: `static messageName` (survives
+ * minifiers), `static version`, `static schema` (a Standard Schema, used for reading), `static fromJSON`
+ * (builds the instance) and `static upcast` (lifts the payload of an older version).
  */
 export type MessageType<M = object> = (abstract new (...args: never[]) => M) & MessageTypeStatics;
 
@@ -84,7 +84,10 @@ export function checkClass(type: unknown): void {
     );
 }
 
-/** Returns the name of a message type for envelopes and logs. The `messageName` of a base class is not inherited, because it names one class. */
+/**
+ * Returns the name of a message type for envelopes and logs. The `messageName` of a base class is not
+ * inherited, because it names one class.
+ */
 export function nameOf(type: MessageType | undefined): string {
   if (typeof type !== "function") return String(type);
   const { messageName } = type;
@@ -95,8 +98,8 @@ export function nameOf(type: MessageType | undefined): string {
 }
 
 /**
- * Returns true if the application gave the type a name by `static messageName`, which no minifier changes and no second class shares by accident.
- * Data that leaves the process is keyed by such names only.
+ * Returns true if the application gave the type a name by `static messageName`, which no minifier changes and
+ * no second class shares by accident. Data that leaves the process is keyed by such names only.
  */
 export function hasWrittenName(type: MessageType): boolean {
   return Object.hasOwn(type, "messageName");

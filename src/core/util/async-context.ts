@@ -21,8 +21,12 @@ const MANUAL = { requireManualDestroy: true };
 /** A scope that changes nothing: it runs code in the context of its caller. */
 export const NO_SCOPE: AsyncScope = { runInAsyncScope: (run, thisArg, ...args) => run.apply(thisArg!, args) };
 
-/** Captures the current async context, for a message that has to wait, because the code that releases it runs in the context of another message. */
+/**
+ * Captures the current async context, for a message that has to wait, because the code that releases it runs
+ * in the context of another message.
+ */
 export function captureContext(): AsyncScope {
-  // AsyncResource.bind() and AsyncLocalStorage.snapshot() take 18 µs on Node 20; a resource of our own takes a fiftieth of one.
+  // AsyncResource.bind() and AsyncLocalStorage.snapshot() take 18 µs on Node 20; a resource of our own takes
+  // a fiftieth of one.
   return hooks === undefined ? NO_SCOPE : new hooks.AsyncResource("cqrx", MANUAL);
 }

@@ -5,8 +5,9 @@ import { isThenable } from "./thenable.js";
 export type Report = (error: unknown, value?: unknown) => void;
 
 /**
- * Returns the read side of a stream of a bus. It reports what a subscriber throws, rejects with, or receives as an error without an error callback,
- * so that a failing subscriber neither ends the process nor reaches the sender. Streams that are piped from it are guarded, too.
+ * Returns the read side of a stream of a bus. It reports what a subscriber throws, rejects with, or receives
+ * as an error without an error callback, so that a failing subscriber neither ends the process nor reaches
+ * the sender. Streams that are piped from it are guarded, too.
  */
 export function catchObserverErrors<T>(source: Observable<T>, report: Report): Observable<T> {
   return new GuardedObservable(source, report);

@@ -11,7 +11,10 @@ export function ignored(value: unknown): void {
   if (isThenable(value)) asPromise(value).then(undefined, () => undefined);
 }
 
-/** Returns a promise that settles once and whose `then` does not throw, because a thenable of another library promises neither. */
+/**
+ * Returns a promise that settles once and whose `then` does not throw, because a thenable of another library
+ * promises neither.
+ */
 export function asPromise(thenable: PromiseLike<unknown>): Promise<unknown> {
   return thenable instanceof Promise ? (thenable as Promise<unknown>) : Promise.resolve(thenable);
 }
