@@ -1,6 +1,6 @@
 import type { StandardIssue } from "./util/standard-schema.js";
 
-/** The stable code of each error, the same in every copy and version of the library. */
+/** The code of an error: stable, and the same in every copy and version of the library. */
 export type CqrsErrorCode =
   | "CQRS"
   | "HANDLER_ALREADY_REGISTERED"
@@ -22,8 +22,9 @@ export type CqrsErrorCode =
   | "SAGA_FAILED"
   | (string & {});
 
+/** Options of {@link CqrsError}. */
 export interface CqrsErrorOptions {
-  /** The name of the type of the message concerned. */
+  /** The name of the message type that the error is about. */
   readonly messageType?: string | undefined;
   readonly cause?: unknown;
 }
@@ -31,12 +32,22 @@ export interface CqrsErrorOptions {
 const BRAND = Symbol.for("cqrx.error");
 
 /**
- * The base of every error that cqrx makes itself. Its text says what happened and what to do next, and never holds a payload.
+ * The base class of every error that cqrx makes itself. Its text says what happened and what to do next, and
+ * never holds a payload.
  *
- * `instanceof` works across two copies of the library (ESM and CommonJS in one process), because it compares `code`.
+ * `instanceof` works across two copies of the library, because it compares `code`.
+ *
+ * @example
+ * await bus.dispatch(command).catch((error) => {
+ *   if (error instanceof HandlerNotFoundError) console.log(error.messageType); // CreateUser
+ *   else throw error;
+ * });
  */
 export class CqrsError extends Error {
-  /** What `instanceof` compares, and what `name` is made of; subclasses without one of their own are compared by prototype. */
+  /**
+   * The code that `instanceof` compares and `name` is derived from. A subclass without a code of its own is
+   * compared by prototype.
+   */
   static readonly code: CqrsErrorCode = "CQRS";
 
   readonly code: CqrsErrorCode;
@@ -48,7 +59,10 @@ export class CqrsError extends Error {
     this.messageType = options.messageType;
   }
 
-  /** `HANDLER_NOT_FOUND` is a `HandlerNotFoundError`. On the prototype, because the stack, taken while constructing, begins with it. */
+  /**
+   * The name of the class: `HandlerNotFoundError` for `HANDLER_NOT_FOUND`. It is on the prototype because the
+   * stack quotes it during construction.
+   */
   override get name(): string {
     const { code } = this.constructor as typeof CqrsError;
     return `${String(code)
@@ -72,21 +86,19 @@ export class CqrsError extends Error {
   }
 }
 
-/** A second handler for a command or query type; the first one stays. */
+/** A command or query type already has a handler; the first handler stays. */
 export class HandlerAlreadyRegisteredError extends CqrsError {
   static override readonly code = "HANDLER_ALREADY_REGISTERED";
 
   constructor(messageType: string) {
     super(
       `${messageType} already has a handler; unsubscribe the Subscription that register() returned before registering another.`,
-      {
-        messageType,
-      },
+      { messageType },
     );
   }
 }
 
-/** Nothing is registered for the type of a message. */
+/** The type of a message has no handler. */
 export class HandlerNotFoundError extends CqrsError {
   static override readonly code = "HANDLER_NOT_FOUND";
 
@@ -95,7 +107,7 @@ export class HandlerNotFoundError extends CqrsError {
   }
 }
 
-/** A stream handler ended or died before it settled this message. */
+/** A stream handler completed or failed before it settled this message. */
 export class HandlerStoppedError extends CqrsError {
   static override readonly code = "HANDLER_STOPPED";
 
@@ -107,25 +119,26 @@ export class HandlerStoppedError extends CqrsError {
   }
 }
 
-/** What was registered cannot be a handler. */
+/** The registered value cannot be a handler. */
 export class InvalidHandlerError extends CqrsError {
   static override readonly code = "INVALID_HANDLER";
 }
 
+/** Options of {@link InvalidMessageError}. */
 export interface InvalidMessageErrorOptions extends CqrsErrorOptions {
   readonly path?: string | undefined;
   readonly issues?: readonly StandardIssue[];
 }
 
-/** Not a message, or not one that can be written or read: the text says what is wrong and `path` where. */
+/** A value is not a message, or it cannot be written or read. The text says what is wrong, `path` says where. */
 export class InvalidMessageError extends CqrsError {
   static override readonly code = "INVALID_MESSAGE";
 
-  /** Where in the envelope, such as `payload.items[2].price`. */
+  /** The place in the envelope, such as `payload.items[2].price`; at most 200 characters. */
   readonly path: string | undefined;
   /**
-   * What a schema found, if one did. The texts are those of the schema library and may quote values of the message, so that the property is not
-   * enumerable: neither `inspect` nor loggers show it unasked.
+   * The issues that a schema found. Their texts are those of the schema library and may quote values of the
+   * message. The property is not enumerable, so that `inspect` and loggers do not show it unasked.
    */
   declare readonly issues: readonly StandardIssue[];
 
@@ -136,7 +149,7 @@ export class InvalidMessageError extends CqrsError {
   }
 }
 
-/** What was passed as middleware is none. */
+/** A value that was passed as middleware is not a middleware. */
 export class InvalidMiddlewareError extends CqrsError {
   static override readonly code = "INVALID_MIDDLEWARE";
 }
@@ -157,21 +170,21 @@ export class InvalidOptionsError extends CqrsError {
   }
 }
 
-/** A middleware filtered the message out, or what enqueued it failed (`cause`). */
+/** A middleware filtered the message out, or the message that enqueued it failed (`cause`). */
 export class MessageDroppedError extends CqrsError {
   static override readonly code = "MESSAGE_DROPPED";
 
   constructor(messageType: string, middleware: string | undefined, cause?: unknown) {
     super(
       middleware === undefined
-        ? `${messageType} was enqueued by a message that failed (see cause), and has not been run; enqueue it without causedBy to run it all the same.`
+        ? `${messageType} was enqueued by a message that failed (see cause), and was not run; to run it in any case, enqueue it without causedBy.`
         : `Middleware ${middleware} completed without forwarding ${messageType}; forward it, or settle it with resolve() or reject().`,
       { messageType, cause },
     );
   }
 }
 
-/** A shared middleware kept the message longer than its `holdTimeoutMs`. */
+/** A shared middleware held the message longer than its `holdTimeoutMs`. */
 export class MessageHeldError extends CqrsError {
   static override readonly code = "MESSAGE_HELD";
 
@@ -184,7 +197,7 @@ export class MessageHeldError extends CqrsError {
   }
 }
 
-/** A middleware broke its contract, or a shared one died while it held the message. */
+/** A middleware broke its contract, or a shared middleware failed or completed while it held the message. */
 export class MiddlewareCrashedError extends CqrsError {
   static override readonly code = "MIDDLEWARE_CRASHED";
 }
@@ -196,36 +209,37 @@ export class BusClosedError extends CqrsError {
   constructor(bus: string, messageType?: string) {
     super(
       `${bus} is closed${messageType === undefined ? "" : ` and did not finish ${messageType}`}; dispatch before close(), or on a new bus.`,
-      {
-        messageType,
-      },
-    );
-  }
-}
-
-/** Dispatches nested inside each other deeper than `maxDepth`, or than the stack takes: most often a handler or observer that causes itself. */
-export class DispatchDepthExceededError extends CqrsError {
-  static override readonly code = "DISPATCH_DEPTH_EXCEEDED";
-
-  constructor(bus: string, messageType: string, depth: number) {
-    super(
-      `${messageType} was dispatched ${depth} dispatches deep on ${bus}: does its handler, or an observer, cause it again? ` +
-        "Break the cycle; maxDepth can be raised as far as the stack goes.",
       { messageType },
     );
   }
 }
 
-/** Sagas answered each other, or themselves, more often in a row than they may. */
+/**
+ * Dispatches were nested deeper than `maxDepth` or than the stack allows, most often by a handler or observer
+ * that causes itself.
+ */
+export class DispatchDepthExceededError extends CqrsError {
+  static override readonly code = "DISPATCH_DEPTH_EXCEEDED";
+
+  constructor(bus: string, messageType: string, depth: number) {
+    super(
+      `${messageType} was dispatched ${depth} levels deep on ${bus}; its handler or an observer may cause it again. ` +
+        "Break the cycle, or raise maxDepth as far as the stack allows.",
+      { messageType },
+    );
+  }
+}
+
+/** Sagas reacted to each other, or to themselves, more often in a row than `maxHops` allows. */
 export class LoopDetectedError extends CqrsError {
   static override readonly code = "LOOP_DETECTED";
 
-  /** The names of the message types that cause each other, the first one again at the end. */
+  /** The names of the message types that cause each other; the first name is repeated at the end. */
   readonly cycle: readonly string[];
 
   constructor(saga: string, messageType: string, maxHops: number, cycle: readonly string[]) {
     super(
-      `Saga ${saga} was to dispatch ${messageType} after ${maxHops} reactions in a row: ${cycle.join(" → ")}. ` +
+      `Saga ${saga} would dispatch ${messageType} after ${maxHops} reactions in a row: ${cycle.join(" → ")}. ` +
         "Break the cycle, or raise maxHops.",
       { messageType },
     );
@@ -233,7 +247,7 @@ export class LoopDetectedError extends CqrsError {
   }
 }
 
-/** A saga failed more often in a row than it is restarted. */
+/** A saga failed more often in a row than `restart.count` allows. */
 export class SagaFailedError extends CqrsError {
   static override readonly code = "SAGA_FAILED";
 
@@ -251,15 +265,13 @@ export class NoResultError extends CqrsError {
 
   constructor(messageType: string) {
     super(
-      `The handler of ${messageType} completed without a value; emit one, or use ask$ for a query that may have none.`,
-      {
-        messageType,
-      },
+      `The handler of ${messageType} completed without a value; emit one, or use ask$ for a query that may complete without one.`,
+      { messageType },
     );
   }
 }
 
-/** Something that is no Error was thrown or rejected with; it is the `cause`. */
+/** Code threw or rejected with a value that is not an Error; the value is the `cause`. */
 export class NonErrorThrownError extends CqrsError {
   static override readonly code = "NON_ERROR_THROWN";
 
@@ -272,8 +284,8 @@ export class NonErrorThrownError extends CqrsError {
 }
 
 /**
- * Handlers of an event failed; all of them were called. An `AggregateError` whose `errors` are in order of registration,
- * and a `CqrsError` by `instanceof` and by `code`.
+ * Handlers of an event failed; every handler was called. It is an `AggregateError` whose `errors` are in
+ * order of registration, and a `CqrsError` by `instanceof` and by `code`.
  */
 export class EventHandlersFailedError extends AggregateError {
   static readonly code = "EVENT_HANDLERS_FAILED";
@@ -298,12 +310,15 @@ export class EventHandlersFailedError extends AggregateError {
   }
 }
 
-/** An Error as it is, anything else wrapped: what callers catch always has a stack and a `message`. Never throws. */
+/**
+ * Returns an Error as it is and wraps any other value, because callers rely on a stack and a `message`. Never
+ * throws.
+ */
 export function asError(reason: unknown, { typeName }: { readonly typeName: string }): unknown {
   return isError(reason) ? reason : new NonErrorThrownError(typeName, reason);
 }
 
-/** Also for errors of another realm, such as Node's own inside Jest. A Proxy whose traps throw is none. */
+/** Returns true for errors of any realm, such as Node's own inside Jest, and false for a Proxy whose traps throw. */
 function isError(value: unknown): boolean {
   try {
     return (
@@ -315,7 +330,7 @@ function isError(value: unknown): boolean {
   }
 }
 
-/** @throws InvalidMessageError when it is no object */
+/** @throws InvalidMessageError if the value is not an object */
 export function checkObject(value: unknown, path: string): void {
   if (typeof value !== "object" || value === null) refuse(path, "is not an object");
 }
@@ -326,8 +341,8 @@ export function refuse(path: string, problem: string, cause?: unknown): never {
 }
 
 /**
- * Returns the start of a text that a sender wrote, for the text of an error: at most 200 characters, with those escaped that a terminal or a log
- * would not show as they are.
+ * Returns the start of a text that a sender wrote, for the text of an error: at most 200 characters, with
+ * those escaped that a terminal or a log would not show as they are.
  */
 export function excerpt(text: string): string {
   const shown = text

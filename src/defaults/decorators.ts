@@ -8,7 +8,10 @@ import type { MessageKind, MessageOf, MessageType, ResultOf } from "../core/mess
 import type { QueryResult } from "../buses/query-bus.js";
 import type { QueryBus } from "../buses/query-bus.js";
 
-/** What `command(Type)`, `query(Type)` and `event(Type)` return: a wrapper of functions, and a TC39 decorator of methods and classes. */
+/**
+ * The result of `command(Type)`, `query(Type)` and `event(Type)`: a wrapper for functions, and a TC39
+ * decorator for methods and classes.
+ */
 export interface HandlerDecorator<M, R> {
   /** Registers the function and returns it unchanged. */
   <F extends HandlerFunction<M, R>>(handler: F): F;
@@ -62,14 +65,15 @@ function decorator<M extends object, R>(
   const fail = (problem: string): never => {
     throw new InvalidHandlerError(`@${kind} ${problem}.`);
   };
-  // Without an argument list the decorated thing itself arrives as the type, with the decorator's own arguments behind it.
+  // A decorator that is written without an argument list receives the decorated value as the type.
   if (typeof type !== "function" || (bus as Partial<Bus> | null)?.engine?.kind !== kind) {
     fail(
       `takes a message class and the bus for it, of kind ${kind}: @${kind}(SomeType) or @${kind}(SomeType, bus)`,
     );
   }
 
-  // No arrow: as a legacy decorator without an argument list it takes the place of the class, which is noticed when that is constructed.
+  // This is not an arrow function: a legacy class decorator without an argument list replaces the class with
+  // it, which shows at construction.
   const decorate = function (target: unknown, context?: DecoratorContext | string | symbol): unknown {
     if (new.target !== undefined)
       fail(
@@ -89,7 +93,7 @@ function decorator<M extends object, R>(
       markAsHandler(target as object, type);
       context.addInitializer(function (this: unknown) {
         const method = context.access.get(this) as HandlerFunction<M, R>;
-        // An override that is decorated itself is registered by its own decorator, one that is not by this one.
+        // An override with a decorator of its own is registered by that; an override without one is registered here.
         if (method === target || !isHandler(method, type)) register(method.bind(this));
       });
     } else if (context.kind === "class") {
@@ -109,7 +113,7 @@ function decorator<M extends object, R>(
   return decorate as HandlerDecorator<M, R>;
 }
 
-/** Methods, and the types that they are decorated for. */
+/** The message types that each decorated method handles. */
 const handled = new WeakMap<object, Set<object>>();
 
 function markAsHandler(method: object, type: object): void {

@@ -4,11 +4,14 @@ import { EventBus } from "../buses/event-bus.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import { QueryBus } from "../buses/query-bus.js";
 
-/** What a bus needs that a module makes before the application has a say. */
+/** Methods of a default bus, which a module creates before the application can configure it. */
 export interface DefaultBus {
-  /** Adds middleware inside what there is. @throws InvalidMiddlewareError after the first message. */
+  /** Adds middleware inside the existing middleware. @throws InvalidMiddlewareError after the first message */
   use(...middleware: readonly Middleware[]): void;
-  /** As new: no handlers, middleware or observers, open; what is in flight is aborted. For tests. */
+  /**
+   * Resets the bus for the next test: removes handlers, middleware and observers, aborts messages in flight,
+   * and opens the bus again.
+   */
   reset(): void;
 }
 
@@ -20,17 +23,17 @@ function asDefault<B extends Bus>(bus: B): B & DefaultBus {
 }
 
 /**
- * A bus for small applications and prototypes, where the decorators register. Larger systems are better off with explicit buses:
- * whoever imports this one shares it.
+ * The command bus that the decorators register on, for small applications and prototypes. Larger systems
+ * should create their own buses, because all code that imports this bus shares it.
  */
 export const defaultCommandBus = /* @__PURE__ */ asDefault(
   /* @__PURE__ */ new CommandBus({ name: "defaultCommandBus" }),
 );
-/** See {@link defaultCommandBus}. */
+/** The query bus that the decorators register on; see {@link defaultCommandBus}. */
 export const defaultQueryBus = /* @__PURE__ */ asDefault(
   /* @__PURE__ */ new QueryBus({ name: "defaultQueryBus" }),
 );
-/** See {@link defaultCommandBus}. */
+/** The event bus that the decorators register on; see {@link defaultCommandBus}. */
 export const defaultEventBus = /* @__PURE__ */ asDefault(
   /* @__PURE__ */ new EventBus({ name: "defaultEventBus" }),
 );

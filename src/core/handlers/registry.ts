@@ -17,7 +17,8 @@ import { registrationOf } from "./check-handler.js";
 import type { Handler, RefreshOptions, Registration } from "./handler.js";
 
 /**
- * Message type → handler, by identity of the class. May be shared between buses of one kind; the first bus decides which.
+ * Message type → handler, by identity of the class. May be shared between buses of one kind; the first bus
+ * decides which.
  *
  * @example
  * const registry = new HandlerRegistry();
@@ -28,10 +29,15 @@ import type { Handler, RefreshOptions, Registration } from "./handler.js";
 export class HandlerRegistry {
   // Arrays are replaced and never changed, so that a message keeps the handlers that it found.
   readonly #registrations = new Map<unknown, readonly Registration[]>();
+  /** The letters in the name of each type, for the first look at 10,000 names. */
+  readonly #letters = new Map<MessageType, number>();
   readonly #listeners = new Set<() => void>();
   #kind: MessageKind | undefined;
 
-  /** @throws HandlerAlreadyRegisteredError for a second handler of a type, unless the registry belongs to event buses. */
+  /**
+   * @throws HandlerAlreadyRegisteredError for a second handler of a type, unless the registry belongs to
+   * event buses.
+   */
   register<M extends object>(
     type: MessageType<M>,
     handler: Handler<M>,
@@ -56,6 +62,7 @@ export class HandlerRegistry {
   /** Removes all handlers; messages in flight keep theirs. */
   clear(): void {
     this.#registrations.clear();
+    this.#letters.clear();
   }
 
   /** Returns the registered types in order of registration. */
@@ -85,6 +92,7 @@ export class HandlerRegistry {
     if (before !== undefined && (this.#kind ?? kindOf(type)) !== "event")
       throw new HandlerAlreadyRegisteredError(nameOf(type));
     this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
+    this.#letters.set(type, lettersOf(nameOf(type)));
     for (const listener of this.#listeners) listener();
     return new Subscription(() => this.#remove(type, registration));
   }
@@ -98,13 +106,14 @@ export class HandlerRegistry {
   #remove(type: MessageType, registration: Registration): void {
     const left = this.#registrations.get(type)?.filter((other) => other !== registration) ?? [];
     if (left.length > 0) this.#registrations.set(type, left);
-    else this.#registrations.delete(type);
+    else if (this.#registrations.delete(type)) this.#letters.delete(type);
   }
 
   /** @internal */
   find(message: object): readonly Registration[] | undefined {
     try {
-      // Fast path. If the message shadows `constructor` with a field of its own, the lookup misses and the slow path decides.
+      // Fast path. If the message shadows `constructor` with a field of its own, the lookup misses and the
+      // slow path decides.
       return this.#registrations.get(message.constructor) ?? this.#registrations.get(typeOf(message));
     } catch {
       // Null, undefined, or a Proxy whose traps throw; the door refuses them.
@@ -117,33 +126,71 @@ export class HandlerRegistry {
     return this.#registrations.entries() as Iterable<[MessageType, readonly Registration[]]>;
   }
 
-  /** @internal Makes an error that names the types which the caller may have meant. */
+  /** @internal Returns an error that names the types that the caller may have meant. */
   notFound(type: MessageType | undefined): HandlerNotFoundError {
     const name = nameOf(type);
-    const base = this.types().find((known) => typeof type === "function" && type.prototype instanceof known);
-    if (base !== undefined)
-      return new HandlerNotFoundError(
-        name,
-        ` Its base class ${nameOf(base)} has one, but handlers are found by exact class.`,
-      );
-    const names = this.types().map(nameOf);
-    const nearest = names.sort((a, b) => distance(a, name) - distance(b, name)).slice(0, 3);
+    for (let base: unknown = type; typeof base === "function"; base = Object.getPrototypeOf(base)) {
+      if (base !== type && this.#registrations.has(base))
+        return new HandlerNotFoundError(
+          name,
+          ` Its base class ${nameOf(base as MessageType)} has one, but handlers are found by exact class.`,
+        );
+    }
+    const nearest = this.#nearest(name);
     return new HandlerNotFoundError(
       name,
       nearest.length === 0 ? " Nothing is registered yet." : ` Nearest registered: ${nearest.join(", ")}.`,
     );
   }
+
+  /**
+   * Compares names only of the 100 types whose letters are most alike, because an unknown message must not
+   * block the process.
+   */
+  #nearest(name: string): readonly string[] {
+    const letters = lettersOf(name);
+    const byDifference: MessageType[][] = [];
+    for (const [type, others] of this.#letters) (byDifference[bitsIn(letters ^ others)] ??= []).push(type);
+    const distance = distanceFrom(name);
+    return byDifference
+      .flat()
+      .slice(0, 100)
+      .map((type) => ({ known: nameOf(type), distance: distance(nameOf(type)) }))
+      .sort((a, b) => a.distance - b.distance)
+      .slice(0, 3)
+      .map(({ known }) => known);
+  }
 }
 
-/** Returns the share of neighbouring letter pairs that two names do not have in common, from 0 to 1: one minus Dice's coefficient. */
-function distance(a: string, b: string): number {
-  // Cut, because a name from outside may be of any length.
-  const pairs = (name: string): string[] =>
-    Array.from({ length: Math.min(Math.max(name.length - 1, 1), 64) }, (_, at) =>
-      name.slice(at, at + 2).toLowerCase(),
+/** Returns a number with one bit set for each letter that occurs in a name. */
+function lettersOf(name: string): number {
+  let letters = 0;
+  for (let at = 0; at < name.length && at < 64; at++) letters |= 1 << (name.charCodeAt(at) & 31);
+  return letters;
+}
+
+function bitsIn(bits: number): number {
+  let count = 0;
+  for (let left = bits; left !== 0; left &= left - 1) count++;
+  return count;
+}
+
+/**
+ * Returns a function that measures how far a name is from `name`: 0 for equal names, 1 for names without a
+ * common pair of letters (Dice).
+ */
+function distanceFrom(name: string): (other: string) => number {
+  // Names are cut at 64 pairs, because a name that comes from outside may have any length.
+  const pairsOf = (text: string): string[] =>
+    Array.from({ length: Math.min(Math.max(text.length - 1, 1), 64) }, (_, at) =>
+      text.slice(at, at + 2).toLowerCase(),
     );
-  const [left, right] = [pairs(a), pairs(b)];
-  return 1 - (2 * left.filter((pair) => right.includes(pair)).length) / (left.length + right.length);
+  const pairs = pairsOf(name);
+  return (other) => {
+    const others = pairsOf(other);
+    const known = new Set(others);
+    return 1 - (2 * pairs.filter((pair) => known.has(pair)).length) / (pairs.length + others.length);
+  };
 }
 
 function checkType(type: MessageType, kind: MessageKind | undefined): void {

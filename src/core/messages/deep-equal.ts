@@ -12,16 +12,23 @@ import {
 
 /** Options of {@link deepEqual}. */
 export interface EqualityOptions {
-  /** Tells which objects are equal only to themselves, besides promises, Observables and objects with hidden state. @defaultValue none */
+  /**
+   * Tells which objects are equal only to themselves, besides promises, Observables and objects with hidden
+   * state.
+   *
+   * @defaultValue none
+   */
   readonly isOpaque?: (value: object) => boolean;
   /**
-   * Largest number of bytes that are compared; larger contents count as different, because the runtime lists a key per byte.
+   * Largest number of bytes that are compared; larger contents count as different, because the runtime lists
+   * a key per byte.
    *
    * @defaultValue 65_536
    */
   readonly maxBytes?: number;
   /**
-   * Makes two instances of one class equal that have no fields at all. They are not by default, because they may hold anything.
+   * Makes two instances of one class equal that have no fields at all. They are not by default, because they
+   * may hold anything.
    *
    * @defaultValue false
    */
@@ -29,12 +36,14 @@ export interface EqualityOptions {
 }
 
 /**
- * Compares two values by content. Objects are equal if they are of one class, show equal content and have equal enumerable fields: Arrays in order,
- * Maps and Sets in any order, Dates by time, bytes one by one, errors by everything but the stack, envelopes by payload and metadata, and cyclic
- * objects by their shape. Primitive values are compared by `Object.is`, functions by identity.
+ * Compares two values by content. Objects are equal if they are of one class, show equal content and have
+ * equal enumerable fields: Arrays in order, Maps and Sets in any order, Dates by time, bytes one by one,
+ * errors by everything but the stack, envelopes by payload and metadata, and cyclic objects by their shape.
+ * Primitive values are compared by `Object.is`, functions by identity.
  *
- * Objects with hidden state are equal only to themselves, unless they have a `toJSON()`. What cannot be read (a getter that throws, a revoked
- * Proxy, nesting deeper than the stack) is not equal, because showing a value once too often is better than withholding a change.
+ * Objects with hidden state are equal only to themselves, unless they have a `toJSON()`. What cannot be read
+ * (a getter that throws, a revoked Proxy, nesting deeper than the stack) is not equal, because showing a
+ * value once too often is better than withholding a change.
  */
 export function deepEqual(a: unknown, b: unknown, options: EqualityOptions = {}): boolean {
   try {
@@ -46,7 +55,10 @@ export function deepEqual(a: unknown, b: unknown, options: EqualityOptions = {})
 
 class Comparison {
   readonly #options: EqualityOptions;
-  /** Pairs being compared, or found equal; they count as equal, so that cycles end and shared objects are compared once. */
+  /**
+   * Pairs being compared, or found equal; they count as equal, so that cycles end and shared objects are
+   * compared once.
+   */
   readonly #assumed = new Map<object, Set<object>>();
   /** The same pairs, in order of comparison. */
   readonly #trail: [object, object][] = [];
@@ -74,15 +86,19 @@ class Comparison {
     if (prototype === Array.prototype && isDense(a as unknown[]) && isDense(b as unknown[]))
       return this.#sameItems(a as unknown[], b as unknown[]);
     const [left, right] = [contentOf(a), contentOf(b)];
-    if (left === undefined || right === undefined || left.items.length !== right.items.length) return false;
+    if (left === undefined || right === undefined) return false;
+    if (left.items.length !== right.items.length) return false;
     return this.#sameContent(left, right) && this.#sameFields(a, b, left);
   }
 
-  /** Returns true for objects that are not looked into: live ones such as Observables, which may differ although they look the same, and large ones. */
+  /**
+   * Returns true for objects that are not looked into: live ones such as Observables, which may differ
+   * although they look the same, and large ones.
+   */
   #isOpaque(value: object): boolean {
     const { isOpaque, maxBytes = 65_536 } = this.#options;
     return (
-      typeof (value as Fields)["subscribe"] === "function" ||
+      typeof (value as Fields).subscribe === "function" ||
       (ArrayBuffer.isView(value) && value.byteLength > maxBytes) ||
       isOpaque?.(value) === true
     );

@@ -15,8 +15,8 @@ import { attempt, fromJson, parseJson } from "./payload-json.js";
 import { asInstance, parsed } from "./validate.js";
 
 /**
- * The class of envelopes as applications see it: with the reader. It is the same class that the buses use, and gets `fromJSON` here, so that a
- * bundle with a bus and without `Envelope` leaves the reader out.
+ * The class of envelopes as applications see it: with the reader. It is the same class that the buses use,
+ * and gets `fromJSON` here, so that a bundle with a bus and without `Envelope` leaves the reader out.
  */
 export const Envelope = /* @__PURE__ */ Object.assign(EnvelopeClass, { fromJSON });
 export type Envelope<M = object> = EnvelopeClass<M>;
@@ -30,9 +30,9 @@ interface ReadableStatics {
 /**
  * Returns the envelope that `toJSON` wrote, from its data or its text; the payload is an instance of `type` again.
  *
- * Missing metadata is generated as in `Envelope.of`; a missing version is 1. `static upcast(payload, version)` lifts an older version,
- * `static schema` checks the payload, `static fromJSON(payload)` builds the instance. Without `fromJSON` the fields are set and the
- * constructor is not called.
+ * Missing metadata is generated as in `Envelope.of`; a missing version is 1. `static upcast(payload,
+ * version)` lifts an older version, `static schema` checks the payload, `static fromJSON(payload)` builds the
+ * instance. Without `fromJSON` the fields are set and the constructor is not called.
  *
  * @throws InvalidMessageError that says what is wrong and where
  */

@@ -80,8 +80,9 @@ export class Envelope<M = object> {
   }
 
   /**
-   * Names the envelope by its metadata, because `assert.deepStrictEqual`, Jest and Vitest compare this name and the own fields of two objects.
-   * They could not see metadata otherwise, and a field that creates it would cost every envelope that is never compared.
+   * Names the envelope by its metadata, because `assert.deepStrictEqual`, Jest and Vitest compare this name
+   * and the own fields of two objects. They could not see metadata otherwise, and a field that creates it
+   * would cost every envelope that is never compared.
    */
   get [Symbol.toStringTag](): string {
     const { headers, ...meta } = this.meta;
@@ -93,9 +94,11 @@ export class Envelope<M = object> {
   }
 
   /**
-   * Returns an envelope around a message. Metadata that is not given is generated: a unique id, the time, the name and version of the class.
+   * Returns an envelope around a message. Metadata that is not given is generated: a unique id, the time, the
+   * name and version of the class.
    *
-   * @throws InvalidMessageError if the payload is not an object of a class, or if a field of `meta` does not fit {@link MessageMeta}
+   * @throws InvalidMessageError if the payload is not an object of a class, or if a field of `meta` does not
+   * fit {@link MessageMeta}
    */
   static of<M extends object>(payload: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
     const type = typeOf(payload);
@@ -137,7 +140,11 @@ export function isEnvelope(value: unknown): value is Envelope {
   return typeof value === "object" && value !== null && BRAND in value;
 }
 
-/** @internal Returns the envelope of a handler's context, or the envelope itself. @throws InvalidMessageError for any other value */
+/**
+ * @internal Returns the envelope of a handler's context, or the envelope itself.
+ *
+ * @throws InvalidMessageError for any other value
+ */
 export function envelopeOf(cause: unknown, path: string): Envelope {
   const envelope: unknown = isEnvelope(cause)
     ? cause
@@ -166,7 +173,11 @@ export function checkedHeaders(headers: Headers): Headers {
   return entries.length === 0 ? NO_HEADERS : Object.freeze(Object.fromEntries(entries));
 }
 
-/** @internal Returns frozen metadata. @throws InvalidMessageError with the path of a field that does not fit {@link MessageMeta} */
+/**
+ * @internal Returns frozen metadata.
+ *
+ * @throws InvalidMessageError with the path of a field that does not fit {@link MessageMeta}
+ */
 export function checkedMeta(meta: MessageMeta): MessageMeta {
   const checkText = (field: "id" | "name" | "correlationId" | "causationId", most: number): void => {
     const value: unknown = meta[field];

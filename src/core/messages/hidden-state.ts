@@ -1,6 +1,7 @@
 /*
- * The one definition of hidden state, for message keys, equality, JSON and tests. Two objects with hidden state are never equal, and they are not
- * written as JSON, because part of what they hold cannot be read. An object with a `toJSON()` shows its state by that.
+ * The one definition of hidden state, for message keys, equality, JSON and tests. Two objects with hidden
+ * state are never equal, and they are not written as JSON, because part of what they hold cannot be read. An
+ * object with a `toJSON()` shows its state by that.
  *
  * | class or object                                                        | state                              |
  * | ---------------------------------------------------------------------- | ---------------------------------- |
@@ -12,15 +13,15 @@
  * | Promise, WeakMap, Proxy of a class and every other class of a platform | hidden                             |
  * | class below any of these                                               | hidden if either of the two is     |
  *
- * A class is read once per prototype, as the text that `Function.prototype.toString` returns. A minifier may rename the helpers by which esbuild
- * compiles private fields below ES2022; such a class needs a `toJSON()`.
+ * A class is read once per prototype, as the text that `Function.prototype.toString` returns. A minifier may
+ * rename the helpers by which esbuild compiles private fields below ES2022; such a class needs a `toJSON()`.
  */
 
 const platforms = new WeakMap<object, object | null | undefined>();
 
 /**
- * Returns the built-in prototype that a chain of prototypes ends in: `null` for plain objects and classes of fields, `undefined` if a class on
- * the way hides state.
+ * Returns the built-in prototype that a chain of prototypes ends in: `null` for plain objects and classes of
+ * fields, `undefined` if a class on the way hides state.
  */
 export function platformOf(prototype: object | null): object | null | undefined {
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return null;
@@ -50,13 +51,19 @@ export function isFieldsOnly(value: unknown): value is object {
   );
 }
 
-/** Returns true for plain objects of any realm, because the prototype of a plain object is `null` or has no prototype itself. */
+/**
+ * Returns true for plain objects of any realm, because the prototype of a plain object is `null` or has no
+ * prototype itself.
+ */
 export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Returns the name of the built-in class that a value is plain data of, in any realm; Node's `Buffer` counts as `Uint8Array`. */
+/**
+ * Returns the name of the built-in class that a value is plain data of, in any realm; Node's `Buffer` counts
+ * as `Uint8Array`.
+ */
 export function plainKindOf(value: object): string | undefined {
   if (isPlainObject(value)) return "Object";
   const prototype = Object.getPrototypeOf(value) as object;
@@ -67,14 +74,18 @@ export function plainKindOf(value: object): string | undefined {
 }
 
 const NATIVE = /\{\s*\[native code\]\s*\}\s*$/;
-// TypeScript and Babel call `field.set(this, …)`; the others are helpers of esbuild (privateAdd with a value, privateSet), Babel and SWC.
+// TypeScript and Babel call `field.set(this, …)`; the others are helpers of esbuild (privateAdd with a value,
+// privateSet), Babel and SWC.
 const COMPILED =
   /(\.set|privateSet|private_?field_?(init|set)\w*(\._\))?)\(this\s*,|privateAdd\(this,\s*[\w$]+\s*,/i;
 // Names before "(" are methods.
 const USED = /\.#([\p{L}_$][\p{L}\p{N}_$]*)(?![\p{L}\p{N}_$]|\s*\()/gu;
 const DECLARED = /(?<!\bstatic)[{};\s/]#([\p{L}_$][\p{L}\p{N}_$]*)(?![\p{L}\p{N}_$]|\s*\()/gu;
 
-/** Returns true for the source of a class with a private field: one that it both declares and uses, because a text may look like either. */
+/**
+ * Returns true for the source of a class with a private field: one that it both declares and uses, because a
+ * text may look like either.
+ */
 function hidesState(source: string): boolean {
   if (COMPILED.test(source)) return true;
   const used = new Set(namesIn(source, USED));
@@ -128,7 +139,7 @@ function builtInContentOf(value: object, name: string): Content | undefined {
     case "Set":
       return { items: [...(value as Set<unknown>)], unordered: "members" };
     case "RegExp":
-      return { items: [String(value), (value as RegExp).lastIndex] };
+      return { items: [(value as RegExp).source, (value as RegExp).flags, (value as RegExp).lastIndex] };
     case "ArrayBuffer":
       return { items: new Uint8Array(value as ArrayBuffer) };
     default:
@@ -136,7 +147,10 @@ function builtInContentOf(value: object, name: string): Content | undefined {
   }
 }
 
-/** Lists what an error holds, enumerable or not, except the stack: where an error was made does not tell two errors apart. */
+/**
+ * Lists what an error holds, enumerable or not, except the stack: where an error was made does not tell two
+ * errors apart.
+ */
 function errorContentOf(error: Error): unknown[] {
   const others = Reflect.ownKeys(error).filter(
     (key) => key !== "stack" && key !== "message" && !isEnumerable(error, key),
@@ -156,8 +170,8 @@ function isEnumerable(value: object, key: PropertyKey): boolean {
 const fieldPrototypes = new WeakMap<object, boolean>();
 
 /**
- * Returns the keys of an object that holds nothing but fields with names, or `undefined` if it takes a closer look. It is the fast path of
- * {@link contentOf}: almost every object in a message is of this kind.
+ * Returns the keys of an object that holds nothing but fields with names, or `undefined` if it takes a closer
+ * look. It is the fast path of {@link contentOf}: almost every object in a message is of this kind.
  */
 export function plainKeysOf(value: object, prototype: object | null): string[] | undefined {
   if (prototype !== Object.prototype && !isFieldPrototype(prototype)) return undefined;

@@ -16,17 +16,21 @@ const MOST_INLINE = 10_000;
 /**
  * Returns the key of a message: a text that is the same for equal messages, and differs for different ones.
  *
- * - Messages of different types are never equal, even if their classes have one name: the first type of a name is written by its name, later
- *   ones get a number, counted per process. The same holds for nested objects of a class.
- * - Fields are the own enumerable ones, in any order; a missing field, `undefined` and `null` differ, `1` and `"1"` and `1n` differ,
- *   `NaN` equals `NaN`, and `-0` equals `0`.
- * - Dates are written by time, Maps and Sets by members in any order, bytes one by one, regular expressions, errors and objects with a `toJSON()`
- *   by what they show. Functions, symbols, nested instances without fields and objects with hidden state are written by identity.
- * - Cycles are followed once, and objects that many fields refer to are written once: the time is linear in the number of objects.
+ * - Messages of different types are never equal, even if their classes have one name: the first type of a
+ *   name is written by its name, later ones get a number, counted per process. The same holds for nested
+ *   objects of a class.
+ * - Fields are the own enumerable ones, in any order; a missing field, `undefined` and `null` differ, `1` and
+ *   `"1"` and `1n` differ, `NaN` equals `NaN`, and `-0` equals `0`.
+ * - Dates are written by time, Maps and Sets by members in any order, bytes one by one, regular expressions,
+ *   errors and objects with a `toJSON()` by what they show. Functions, symbols, nested instances without
+ *   fields and objects with hidden state are written by identity.
+ * - Cycles are followed once, and objects that many fields refer to are written once: the time is linear in
+ *   the number of objects.
  *
  * A class with private fields and without a `toJSON()` is equal only to itself, because its state cannot be read.
  *
- * @throws what a getter or `toJSON()` of the message throws; `RangeError` for a message nested thousands of levels deep
+ * @throws what a getter or `toJSON()` of the message throws; `RangeError` for a message nested thousands of
+ * levels deep
  * @example
  * messageKey(new GetUser("u1")); // 'GetUser{"userId":"u1"}'
  */
@@ -135,8 +139,9 @@ class Measure implements ObjectWriter {
 }
 
 /**
- * Writes each object once, level by level. Equal texts of a level get one number, and the objects above refer to that number. Numbers follow
- * the order of the texts, so that equal messages are written alike, whether they share objects or hold copies.
+ * Writes each object once, level by level. Equal texts of a level get one number, and the objects above refer
+ * to that number. Numbers follow the order of the texts, so that equal messages are written alike, whether
+ * they share objects or hold copies.
  */
 class TableWriter implements ObjectWriter {
   readonly root: object;
@@ -158,7 +163,10 @@ class TableWriter implements ObjectWriter {
     return table.reverse().join("\n");
   }
 
-  /** Writes an object that a cycle leads back to with its number, because copies of it are different places in their cycles. */
+  /**
+   * Writes an object that a cycle leads back to with its number, because copies of it are different places in
+   * their cycles.
+   */
   #labelled(value: object): string {
     const number = this.#cyclic.get(value);
     return `${number === undefined ? "" : `^${number}=`}${writeObject(value, this)}`;
@@ -205,7 +213,7 @@ function writeObject(value: object, writer: ObjectWriter): string {
     return writeArray(value as unknown[], writer);
   const name = typeKey(typeOf(value));
   if (keys === undefined) return name + writeInstance(value, writer);
-  return `${name}${keys.length === 0 ? emptiness(value, writer) : ""}${writeFields(value, keys.length > 1 ? keys.sort() : keys, writer)}`;
+  return `${name}${keys.length === 0 ? emptiness(value, writer) : ""}${writeFields(value, keys.sort(), writer)}`;
 }
 
 function writeInstance(value: object, writer: ObjectWriter): string {
@@ -225,7 +233,10 @@ function writeInstance(value: object, writer: ObjectWriter): string {
   return `${shown}${writeFields(value, keys.sort(byText), writer)}`;
 }
 
-/** Tells instances without fields apart, because they may hold anything; but a message without fields says everything by its type. */
+/**
+ * Tells instances without fields apart, because they may hold anything; but a message without fields says
+ * everything by its type.
+ */
 function emptiness(value: object, writer: ObjectWriter): string {
   return value === writer.root || isPlainObject(value) ? "" : `#${identityOf(value)}`;
 }

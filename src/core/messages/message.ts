@@ -7,12 +7,13 @@ export type MessageKind = "command" | "query" | "event";
 /**
  * A message type is the class itself: handlers are found by class identity, never by class name.
  *
- * A class may say more about how it is written down, all optional:
- * `static messageName` (survives minifiers), `static version`, `static schema` (Standard Schema, used when reading),
- * `static fromJSON` (rebuilds an instance) and `static upcast` (lifts the payload of an older version).
+ * Optional statics of the class control how messages are written and read: `static messageName` (survives
+ * minifiers), `static version`, `static schema` (a Standard Schema, used for reading), `static fromJSON`
+ * (builds the instance) and `static upcast` (lifts the payload of an older version).
  */
 export type MessageType<M = object> = (abstract new (...args: never[]) => M) & MessageTypeStatics;
 
+/** Optional statics of a message class. */
 export interface MessageTypeStatics {
   /** The name in envelopes and logs. @defaultValue the class name */
   readonly messageName?: string;
@@ -40,8 +41,7 @@ export class Command {
 }
 
 /**
- * Optional base class of queries: a query reads state and changes nothing.
- * `R` is the type that `ask` resolves to.
+ * Optional base class of queries: a query reads state and changes nothing. `R` is the type that `ask` resolves to.
  *
  * @example
  * class GetUserEmail extends Query<string | null> {
@@ -63,48 +63,59 @@ export class DomainEvent {
   }
 }
 
-/** A message that is not marked as one of another kind. */
+/** A message of this kind, or one that is not marked at all. */
 export type MessageOf<K extends MessageKind> = object & { readonly "~kind"?: K };
 
-/** What a query resolves to: the `R` of `Query<R>`, or `Unmarked` for a class without the marker. */
+/** The result of a query: the `R` of `Query<R>`, or `Unmarked` for a class without the marker. */
 export type ResultOf<Q, Unmarked = unknown> = Q extends { readonly "~result": infer R } ? R : Unmarked;
 
-/** The class of a message; `undefined` for what has none, such as `Object.create(null)`. */
+/** Returns the class of a message, or `undefined` for a value without one, such as `Object.create(null)`. */
 export function typeOf(message: unknown): MessageType | undefined {
   return message === null || message === undefined
     ? undefined
     : ((Object.getPrototypeOf(message) as { constructor?: MessageType } | null)?.constructor ?? undefined);
 }
 
-/** @throws InvalidMessageError */
+/** @throws InvalidMessageError if the type is not a class */
 export function checkClass(type: unknown): void {
   if (typeof type !== "function" || type.prototype === undefined)
     throw new InvalidMessageError(
-      `A message type is a class; received ${type === null ? "null" : typeof type}. Should it be one, look for an import cycle.`,
+      `A message type is a class; received ${type === null ? "null" : typeof type}. If the class is imported, look for an import cycle.`,
     );
 }
 
-/** The name of a message type as envelopes and logs show it. A base class's `messageName` is not inherited: it names one class. */
+/**
+ * Returns the name of a message type for envelopes and logs. The `messageName` of a base class is not
+ * inherited, because it names one class.
+ */
 export function nameOf(type: MessageType | undefined): string {
   if (typeof type !== "function") return String(type);
   const { messageName } = type;
-  // Looked at first because it is quick: most classes, and their bases, have none.
+  // The inherited value is read first because that is fast, and most classes and their bases have no messageName.
   return messageName !== undefined && Object.hasOwn(type, "messageName")
     ? messageName
     : type.name || "(anonymous class)";
 }
 
-/** The version of a message type as envelopes show it. */
+/**
+ * Returns true if the application gave the type a name by `static messageName`, which no minifier changes and
+ * no second class shares by accident. Data that leaves the process is keyed by such names only.
+ */
+export function hasWrittenName(type: MessageType): boolean {
+  return Object.hasOwn(type, "messageName");
+}
+
+/** Returns the version of a message type for envelopes. */
 export function versionOf(type: MessageType | undefined): number {
   return type?.version ?? 1;
 }
 
-/** The kind a class is marked as, if it is. */
+/** Returns the kind that a class is marked as, or `undefined` for a class without a marker. */
 export function kindOf(type: MessageType): MessageKind | undefined {
   return (type.prototype as { readonly "~kind"?: MessageKind } | undefined)?.["~kind"];
 }
 
-/** Tests messages for being of one of the types. */
+/** Returns a function that tells whether a message is of one of the types. */
 export function matcher(types: readonly MessageType[]): (message: object) => boolean {
   if (types.length === 1) {
     const [only] = types;

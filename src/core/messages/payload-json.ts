@@ -1,7 +1,10 @@
 import { InvalidMessageError, refuse } from "../errors.js";
 import { isFieldsOnly, isPlainObject, plainKindOf } from "./hidden-state.js";
 
-/** Limits for what is written and read, because a hostile or broken message must cost little. Lengths count UTF-16 code units. */
+/**
+ * Limits for what is written and read, because a hostile or broken message must cost little. Lengths count
+ * UTF-16 code units.
+ */
 export const limits = Object.freeze({
   depth: 64,
   /** The most characters of a payload. */
@@ -21,8 +24,9 @@ const FORBIDDEN = /^(__proto__|constructor|prototype)$/;
 type Tag = "$undefined" | "$number" | "$bigint" | "$date" | "$bytes" | "$set" | "$map" | "$object";
 
 /**
- * Returns plain JSON data from which {@link fromJson} makes an equal value. Dates, Maps, Sets, bigints, bytes, `undefined`, `NaN`, infinities and
- * `-0` are kept. Functions, symbols, cycles and nested class instances are refused, because JSON would change them silently.
+ * Returns plain JSON data from which {@link fromJson} makes an equal value. Dates, Maps, Sets, bigints,
+ * bytes, `undefined`, `NaN`, infinities and `-0` are kept. Functions, symbols, cycles and nested class
+ * instances are refused, because JSON would change them silently.
  *
  * Plain data may come from any realm and may have no prototype; a `Buffer` is written as bytes.
  *
@@ -32,7 +36,10 @@ export function toJson(value: unknown, path: string): unknown {
   const ancestors = new Set<object>();
   let length = 0;
 
-  /** Counts at least as many characters as `JSON.stringify` writes, so that every text that is written can be read. */
+  /**
+   * Counts at least as many characters as `JSON.stringify` writes, so that every text that is written can be
+   * read.
+   */
   function count(characters: number): void {
     length += characters;
     if (length > limits.textLength)
@@ -140,7 +147,11 @@ export function toJson(value: unknown, path: string): unknown {
   return writeFields(value, path);
 }
 
-/** Runs code of the application that takes part in writing or reading. @throws InvalidMessageError with its error as `cause` */
+/**
+ * Runs code of the application that takes part in writing or reading.
+ *
+ * @throws InvalidMessageError with its error as `cause`
+ */
 export function attempt<T>(path: string, problem: string, run: () => T): T {
   try {
     return run();
@@ -191,7 +202,10 @@ export function fromJson(value: unknown, path: string): unknown {
     return fields;
   }
 
-  /** Reads a tag in the one form that {@link toJson} writes, because any other form would change if it were written again. */
+  /**
+   * Reads a tag in the one form that {@link toJson} writes, because any other form would change if it were
+   * written again.
+   */
   function readTagged(tag: Tag, body: unknown, path: string, depth: number): unknown {
     const bad = (cause?: unknown): never => refuse(path, `has a bad ${tag}`, cause);
     const text = (format: RegExp): string => (typeof body === "string" && format.test(body) ? body : bad());
@@ -237,7 +251,8 @@ export function fromJson(value: unknown, path: string): unknown {
 }
 
 /**
- * Parses a text like `JSON.parse`, but refuses an object that has a key twice, because `JSON.parse` would drop the first value silently.
+ * Parses a text like `JSON.parse`, but refuses an object that has a key twice, because `JSON.parse` would
+ * drop the first value silently.
  *
  * @throws InvalidMessageError with `path`
  */

@@ -27,7 +27,8 @@ function valueOf(result: StandardResult<unknown>, path: string, messageType: str
   // The text of the schema library stays out of this text because it may quote the value.
   throw new InvalidMessageError(`${excerpt(at)} does not fit the schema; see issues.`, {
     path: at,
-    // Each issue is copied without its other fields, because some libraries put the input there and no error holds a payload.
+    // Each issue is copied without its other fields, because some libraries put the input there and no error
+    // holds a payload.
     issues: result.issues.map(({ message, path }) => ({ message, path: path && Array.from(path, keyOf) })),
     messageType,
   });
@@ -48,6 +49,7 @@ function keyOf(step: PathStep): PropertyKey {
 /** Returns data as an instance of a message class, without calling the constructor. */
 export function asInstance<M extends object>(data: object, type: MessageType<M>): M {
   if (data instanceof type) return data;
-  // Fields are defined, not assigned, because setters and inherited accessors of the class must not see data from outside.
+  // Fields are defined, not assigned, because setters and inherited accessors of the class must not see data
+  // from outside.
   return Object.create(type.prototype as object, Object.getOwnPropertyDescriptors(data)) as M;
 }

@@ -22,8 +22,9 @@ interface Offset {
 const offsets = new WeakMap<Clock, Offset>();
 
 /**
- * Converts a monotonic time to wall time, in whole milliseconds. The offset between the two is read at most once a second, because reading a
- * clock may cost as much as a dispatch, and because a shared offset never dates a cause after its effect. A wall clock that was set is followed.
+ * Converts a monotonic time to wall time, in whole milliseconds. The offset between the two is read at most
+ * once a second, because reading a clock may cost as much as a dispatch, and because a shared offset never
+ * dates a cause after its effect. A wall clock that was set is followed.
  */
 export function wallTime(clock: Clock, monotonicMs: number): number {
   const offset = offsets.get(clock);

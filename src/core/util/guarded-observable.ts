@@ -1,18 +1,19 @@
 import { Observable, Subscriber, type Observer } from "rxjs";
 import { isThenable } from "./thenable.js";
 
-/** Takes what a subscriber failed with, and the value it failed on if it was given one. */
+/** Receives the error of a subscriber, and the value that the subscriber failed on. */
 export type Report = (error: unknown, value?: unknown) => void;
 
 /**
- * The read side of a stream that belongs to a bus, with its subscribers' failures caught: what one throws, rejects with, or receives as an
- * error without having a handler for it, is reported, and neither ends the process nor reaches the sender. What is piped from it is guarded, too.
+ * Returns the read side of a stream of a bus. It reports what a subscriber throws, rejects with, or receives
+ * as an error without an error callback, so that a failing subscriber neither ends the process nor reaches
+ * the sender. Streams that are piped from it are guarded, too.
  */
 export function catchObserverErrors<T>(source: Observable<T>, report: Report): Observable<T> {
   return new GuardedObservable(source, report);
 }
 
-// The public methods that subscribers reach are overridden, nothing internal: RxJS offers no other way to see what a subscriber throws.
+// RxJS offers no other way to see what a subscriber throws. Only public methods are overridden.
 // eslint-disable-next-line rxjs-x/no-subclass
 class GuardedObservable<T> extends Observable<T> {
   readonly #report: Report;
@@ -24,7 +25,7 @@ class GuardedObservable<T> extends Observable<T> {
 
   override subscribe(...args: unknown[]): ReturnType<Observable<T>["subscribe"]> {
     const [next, error, complete] = args;
-    // Operators subscribe with a Subscriber of their own, and pass errors on.
+    // An operator subscribes with a Subscriber of its own and passes errors on.
     if (next instanceof Subscriber) return super.subscribe(next);
     const observer = typeof next === "object" && next !== null ? next : { next, error, complete };
     return super.subscribe(new GuardedObserver<T>(observer, this.#report));

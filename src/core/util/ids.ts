@@ -2,8 +2,8 @@ let prefix = "";
 let count = 0;
 
 /**
- * Returns an id that is unique in the world: 122 random bits of this process, then a counter. The bits are shared because a random UUID
- * for each id would cost more than a whole dispatch.
+ * Returns an id that is unique in the world: 122 random bits of this process, then a counter. The bits are
+ * shared because a random UUID for each id would cost more than a whole dispatch.
  */
 export function uniqueId(): string {
   prefix ||= `${randomId()}-`;

@@ -1,13 +1,13 @@
-let complainedAt = -Infinity;
+let reportedAt = -Infinity;
 
-/** The last resort for errors that nobody listens to: on the console, at most once a second. */
+/** Reports an error that has no subscriber: on the console, at most once a second. */
 export function reportUnhandled(bus: string, error: unknown): void {
   const now = performance.now();
-  if (now - complainedAt < 1_000) return;
-  complainedAt = now;
-  // eslint-disable-next-line no-console -- nobody else is left to be told
+  if (now - reportedAt < 1_000) return;
+  reportedAt = now;
+  // eslint-disable-next-line no-console -- no subscriber is left that could report it
   console.error(
-    `${bus}: an error that no promise carries; subscribe to faults$ to handle such errors.`,
+    `${bus}: an error occurred that no promise carries; subscribe to faults$ to handle such errors.`,
     error,
   );
 }
