@@ -42,22 +42,6 @@ const REQUIRED: readonly [string, readonly string[]][] = [
   ["the end of the process", ["177", "179", "180"]],
 ];
 
-/** The table in the README: what is counted, and how its ids begin. */
-const rows = [
-  ["Lilya's own tests, L01 to L32", /^L/],
-  ["its edge cases, X01 to X27", /^X/],
-  ["un-awaited dispatch, C1 to C10", /^C/],
-  ["promises of the page it all began with, S..", /^S/],
-  ["failure cases, by number", /^(\d{1,2}|1[0-7]\d|18[0-3])$/],
-] as const;
-
-describe("the table of conformance in the README", () => {
-  it.each(rows)("counts %s", (what, pattern) => {
-    const count = [...ids].filter((id) => pattern.test(id)).length;
-    expect(readFileSync(join(spec, "../README.md"), "utf8")).toContain(`| ${what} | ${count} |`);
-  });
-});
-
 describe("the specs", () => {
   it.each(REQUIRED)("show everything about %s", (_, required) => {
     expect(required.filter((id) => !ids.has(id))).toEqual([]);
