@@ -29,8 +29,8 @@ import type { Handler, RefreshOptions, Registration } from "./handler.js";
 export class HandlerRegistry {
   // Arrays are replaced and never changed, so that a message keeps the handlers that it found.
   readonly #registrations = new Map<unknown, readonly Registration[]>();
-  /** The letters in the name of each type, for the first look at 10,000 names. */
-  readonly #letters = new Map<MessageType, number>();
+  /** The types by the letters in their names, so that a similar name is found among 10,000 without a search. */
+  readonly #byLetters = new Map<number, Set<MessageType>>();
   readonly #listeners = new Set<() => void>();
   #kind: MessageKind | undefined;
 
@@ -62,7 +62,7 @@ export class HandlerRegistry {
   /** Removes all handlers; messages in flight keep theirs. */
   clear(): void {
     this.#registrations.clear();
-    this.#letters.clear();
+    this.#byLetters.clear();
   }
 
   /** Returns the registered types in order of registration. */
@@ -92,7 +92,8 @@ export class HandlerRegistry {
     if (before !== undefined && (this.#kind ?? kindOf(type)) !== "event")
       throw new HandlerAlreadyRegisteredError(nameOf(type));
     this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
-    this.#letters.set(type, lettersOf(nameOf(type)));
+    const letters = lettersOf(nameOf(type));
+    this.#byLetters.set(letters, (this.#byLetters.get(letters) ?? new Set()).add(type));
     for (const listener of this.#listeners) listener();
     return new Subscription(() => this.#remove(type, registration));
   }
@@ -106,7 +107,7 @@ export class HandlerRegistry {
   #remove(type: MessageType, registration: Registration): void {
     const left = this.#registrations.get(type)?.filter((other) => other !== registration) ?? [];
     if (left.length > 0) this.#registrations.set(type, left);
-    else if (this.#registrations.delete(type)) this.#letters.delete(type);
+    else if (this.#registrations.delete(type)) this.#byLetters.get(lettersOf(nameOf(type)))?.delete(type);
   }
 
   /** @internal */
@@ -144,18 +145,25 @@ export class HandlerRegistry {
   }
 
   /**
-   * Compares names only of the 100 types whose letters are most alike, because an unknown message must not
-   * block the process.
+   * Compares 100 names at most, because an unknown message must not block the process: first those whose letters
+   * differ by two or less, then the others in order of registration.
    */
   #nearest(name: string): readonly string[] {
     const letters = lettersOf(name);
-    const byDifference: MessageType[][] = [];
-    for (const [type, others] of this.#letters) (byDifference[bitsIn(letters ^ others)] ??= []).push(type);
+    const candidates = new Set(this.#byLetters.get(letters));
+    for (let one = 0; one < 32; one++)
+      for (let other = one; other < 32; other++)
+        for (const type of this.#byLetters.get(letters ^ ((1 << one) | (1 << other))) ?? [])
+          candidates.add(type);
+    for (const type of this.#registrations.keys()) {
+      if (candidates.size >= 100) break;
+      candidates.add(type as MessageType);
+    }
     const distance = distanceFrom(name);
-    return byDifference
-      .flat()
+    return [...candidates]
       .slice(0, 100)
-      .map((type) => ({ known: nameOf(type), distance: distance(nameOf(type)) }))
+      .map(nameOf)
+      .map((known) => ({ known, distance: distance(known) }))
       .sort((a, b) => a.distance - b.distance)
       .slice(0, 3)
       .map(({ known }) => known);
@@ -167,12 +175,6 @@ function lettersOf(name: string): number {
   let letters = 0;
   for (let at = 0; at < name.length && at < 64; at++) letters |= 1 << (name.charCodeAt(at) & 31);
   return letters;
-}
-
-function bitsIn(bits: number): number {
-  let count = 0;
-  for (let left = bits; left !== 0; left &= left - 1) count++;
-  return count;
 }
 
 /**
