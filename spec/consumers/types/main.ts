@@ -27,6 +27,8 @@ export async function main(): Promise<string> {
       console.log(outcome.reason.code);
   });
 
+  // @ts-expect-error the declarations leave out what is internal
+  void commandBus.engine;
   const nothing: void = await commandBus.dispatch(new CreateUser("u1"));
   const email: string | null = await queryBus.ask(new GetUserEmail("u1"));
   // @ts-expect-error the result type comes from the query

@@ -57,7 +57,7 @@ export class Envelope<M = object> {
   #meta: MessageMeta | undefined;
   #source: MetaSource | undefined;
 
-  /** @internal Use {@link Envelope.of}. */
+  /** The buses call this constructor; applications call {@link Envelope.of}. */
   constructor(payload: M, source: MetaSource | undefined, meta?: MessageMeta) {
     this.payload = payload;
     this.#source = source;
