@@ -41,29 +41,26 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => void jest.useRealTimers());
 
-/** Runs a script to its own end; what it prints, and how long its event loop stayed up after its last line. */
-async function script(lines: string): Promise<{ stdout: string; stderr: string; idleMs: number }> {
+/**
+ * Runs a script to its own end and returns what it prints. A script that something keeps alive does not end: everything that it waits for takes
+ * an hour, so that its being over before the time limit of the test shows that nothing kept it alive.
+ */
+async function script(lines: string): Promise<{ stdout: string; stderr: string }> {
   const file = join(folder, `script-${Math.random().toString(36).slice(2)}.mjs`);
   writeFileSync(
     file,
-    `import { performance } from "node:perf_hooks";
-     let ended = performance.now();
-     process.on("exit", (code) => console.log("idle", performance.now() - ended, "code", code));
-     ${lines}
+    `${lines}
      {
        const { CommandBus } = await import("./cqrx.mjs");
        class Canary {}
        const bus = new CommandBus();
        bus.register(Canary, () => console.log("canary"));
        await bus.dispatch(new Canary());
-     }
-     ended = performance.now();`,
+     }`,
   );
-  const { stdout, stderr } = await run(process.execPath, [file], { timeout: 10_000 });
-  const [, idle, code] = /idle ([\d.]+) code (\d+)/.exec(stdout)!;
-  expect(code).toBe("0");
+  const { stdout, stderr } = await run(process.execPath, [file], { timeout: 100_000 });
   expect(stdout).toContain("canary\n");
-  return { stdout, stderr, idleMs: Number(idle) };
+  return { stdout, stderr };
 }
 
 const state = `JSON.stringify({
@@ -73,7 +70,7 @@ const state = `JSON.stringify({
 
 describe("process exit", () => {
   it("177 a script that dispatches and ends without close exits by itself", async () => {
-    const { idleMs, stderr } = await script(`
+    const { stderr } = await script(`
       import { CommandBus, QueryBus, EventBus, shared } from "./cqrx.mjs";
       class Message {}
       class Held {}
@@ -84,19 +81,18 @@ describe("process exit", () => {
       await buses[1].ask(new Message(), { signal: new AbortController().signal });
       await buses[2].publish(new Message());
       buses[0].dispatch(new Message());
-      // Held for 30 s by a shared middleware, and for ever by a handler.
-      const holding = new CommandBus({ middleware: [shared((source) => { source.subscribe(); return pass(source).pipe((all) => all.lift({ call: () => undefined })); })] });
+      // Held for an hour by a shared middleware, and for ever by a handler.
+      const holding = new CommandBus({ middleware: [shared((source) => { source.subscribe(); return pass(source).pipe((all) => all.lift({ call: () => undefined })); }, { holdTimeoutMs: 3_600_000 })] });
       holding.register(Held, () => new Promise(() => undefined));
       holding.dispatch(new Held()).catch(() => undefined);
       buses[0].register(Held, () => new Promise(() => undefined));
       buses[0].dispatch(new Held());
     `);
-    expect(idleMs).toBeLessThan(1_000);
     expect(stderr).toBe("");
-  }, 15_000);
+  });
 
-  it("177 a script that closes its buses exits at once, before the time that close would have waited", async () => {
-    const { idleMs, stdout } = await script(
+  it("177 a script that closes its buses exits by itself, before the time that close would have waited", async () => {
+    const { stdout } = await script(
       `
       import { CommandBus, EventBus } from "./cqrx.mjs";
       class Message {}
@@ -104,15 +100,14 @@ describe("process exit", () => {
       const bus = new CommandBus();
       bus.register(Message, () => new Promise((resolve) => setTimeout(resolve, 20)));
       bus.dispatch(new Message());
-      console.log(JSON.stringify(await bus.close({ timeoutMs: 60_000 })));
+      console.log(JSON.stringify(await bus.close({ timeoutMs: 3_600_000 })));
     `.replace(
         "await using eventBus = new EventBus();",
         "const eventBus = new EventBus(); await eventBus[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]?.();",
       ),
     );
     expect(stdout).toContain('{"finished":1,"aborted":[],"abandoned":[]}');
-    expect(idleMs).toBeLessThan(1_000);
-  }, 15_000);
+  });
 
   it("179 listeners of the process are as they were, after import, use, faults and close", async () => {
     const { stdout } = await script(`
@@ -134,10 +129,10 @@ describe("process exit", () => {
       console.log(before === ${state} ? "unchanged" : before + ${state});
     `);
     expect(stdout).toContain("unchanged");
-  }, 15_000);
+  });
 
   it("180 importing any entry point alone starts no timer, socket or listener, prints nothing and touches no global", async () => {
-    const { stdout, stderr, idleMs } = await script(`
+    const { stdout, stderr } = await script(`
       const globals = () => Reflect.ownKeys(globalThis).map(String).sort().join();
       // Also timers that keep no process alive, which Node does not list.
       let timers = 0;
@@ -155,8 +150,7 @@ describe("process exit", () => {
     expect(entries).toContain("middleware");
     expect(stdout).toMatch(/^unchanged\n/);
     expect(stderr).toBe("");
-    expect(idleMs).toBeLessThan(1_000);
-  }, 15_000);
+  });
 
   it("183 with fake timers nothing hangs: dispatch, shared middleware and close", () =>
     withTraps(async () => {

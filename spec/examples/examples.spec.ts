@@ -66,7 +66,7 @@ describe("the examples", () => {
       });
       expect(stdout).toBe(readFileSync(join(folder, "expected", `${name}.txt`), "utf8"));
     }
-  }, 120_000);
+  });
 
   it("are numbered without a gap, by two digits", () => {
     expect(examples.map((name) => name.slice(0, 3))).toEqual(

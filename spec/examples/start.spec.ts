@@ -44,5 +44,5 @@ describe("npm start", () => {
     child.kill("SIGINT");
     expect(await child.exited).toEqual({ code: 0, signal: null });
     expect(child.printed).toContain("bye");
-  }, 30_000);
+  });
 });

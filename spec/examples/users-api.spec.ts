@@ -307,11 +307,13 @@ describe("the command line", () => {
         writeFileSync(env.USERS_FILE, broken);
         expect(await run("list")).toEqual([
           1,
-          expect.stringMatching(/^Could not start: .*users\.json (cannot be read|holds no valid list of users)/),
+          expect.stringMatching(
+            /^Could not start: .*users\.json (cannot be read|holds no valid list of users)/,
+          ),
         ]);
       }
     });
-  }, 30_000);
+  });
 });
 
 describe("the job", () => {
@@ -496,9 +498,8 @@ describe("GET /audit", () => {
     const clients = await Promise.all(
       [1, 2, 3].map(async () => new EventReader(await fetch(`${url}/audit`))),
     );
-    const started = performance.now();
-    await api.close(10_000);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    // The test would time out if closing waited for its deadline.
+    await api.close(3_600_000);
     expect(await Promise.all(clients.map((client) => client.next()))).toEqual([
       undefined,
       undefined,
@@ -618,7 +619,7 @@ describe("SIGTERM", () => {
       expect(child.printed).toContain("bye");
       await nextServes(folder);
     });
-  }, 30_000);
+  });
 
   it("58 a second time exits at once, non-zero", async () => {
     await inTemporaryFolder(async (folder) => {
@@ -633,7 +634,7 @@ describe("SIGTERM", () => {
       expect(await creating).toBe("cut off");
       await nextServes(folder);
     });
-  }, 30_000);
+  });
 
   it("58 with work that does not end answers 503 at the end of the grace, and exits 0", async () => {
     await inTemporaryFolder(async (folder) => {
@@ -646,7 +647,7 @@ describe("SIGTERM", () => {
       expect(await child.exited).toEqual({ code: 0, signal: null });
       await nextServes(folder);
     });
-  }, 30_000);
+  });
 });
 
 async function inTemporaryFolder(run: (folder: string) => Promise<void>): Promise<void> {
