@@ -41,7 +41,6 @@ const slow = [
   "conformance/cases-process-exit",
   "conformance/cases-warnings",
   "conformance/model",
-  "docs/readme",
   "examples/start",
   "examples/users-api",
   "examples/users-api-live",
