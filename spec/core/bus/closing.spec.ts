@@ -1,0 +1,48 @@
+import { describe, expect, it } from "@jest/globals";
+import { CommandBus } from "cqrx";
+import { microtasks, reasonOf } from "../../conformance/support.js";
+
+class Work {}
+
+describe("the report of close()", () => {
+  it("waits a macrotask for aborted handlers before it calls their work abandoned", async () => {
+    const bus = new CommandBus();
+    bus.register(Work, async (_, { signal }) => {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      // A handler that cleans up takes more than one turn.
+      await microtasks(200);
+    });
+    const sent = reasonOf(bus.dispatch(new Work()));
+    const { aborted, abandoned } = await bus.close({ timeoutMs: 1 });
+    await sent;
+    expect(aborted).toHaveLength(1);
+    expect(abandoned).toEqual([]);
+  });
+
+  it("names the work that goes on, not that which stopped, whether it fulfils or rejects", async () => {
+    const bus = new CommandBus();
+    const ids: string[] = [];
+    class Fulfils {}
+    class Rejects {}
+    class GoesOn {}
+    const stopped = (signal: AbortSignal): Promise<unknown> =>
+      new Promise((resolve) => signal.addEventListener("abort", resolve));
+    bus.register(Fulfils, async (_, { signal }) => void (await stopped(signal)));
+    bus.register(Rejects, async (_, { signal }) => {
+      await stopped(signal);
+      throw signal.reason;
+    });
+    bus.register(GoesOn, (_, { envelope }) => {
+      ids.push(envelope.meta.id);
+      return new Promise(() => undefined);
+    });
+    const sent = [new Fulfils(), new GoesOn(), new Rejects()].map((message) =>
+      reasonOf(bus.dispatch(message)),
+    );
+    const { finished, aborted, abandoned } = await bus.close({ timeoutMs: 1 });
+    await Promise.all(sent);
+    expect(finished).toBe(0);
+    expect(aborted).toHaveLength(3);
+    expect(abandoned).toEqual(ids);
+  });
+});

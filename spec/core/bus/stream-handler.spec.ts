@@ -1,0 +1,80 @@
+import { describe, expect, it } from "@jest/globals";
+import { CommandBus, HandlerStoppedError, type Delivery, type Fault } from "cqrx";
+import { bufferCount, map } from "rxjs";
+import type { Engine } from "../../../src/core/bus/engine.js";
+import { streamHandler } from "../../../src/core/bus/stream-handler.js";
+import { HandlerRegistry } from "../../../src/core/handlers/registry.js";
+import { reasonOf } from "../../conformance/support.js";
+
+class Save {
+  readonly n: number;
+
+  constructor(n = 0) {
+    this.n = n;
+  }
+}
+
+describe("a stream handler", () => {
+  it("detaches from the bus when it ends, so that a bus keeps none of the handlers that came and went", () => {
+    let attached = 0;
+    const host = { closed: false, attach: () => (attached++, () => attached--) };
+    const handler = streamHandler(Save, new HandlerRegistry(), host as unknown as Engine);
+    for (let round = 0; round < 3; round++) {
+      const subscription = handler.subscribe();
+      expect(attached).toBe(1);
+      subscription.unsubscribe();
+      expect(attached).toBe(0);
+    }
+  });
+
+  it("that throws on a batch of deliveries rejects each of them, and is reported once", async () => {
+    const bus = new CommandBus();
+    const faults: Fault[] = [];
+    bus.faults$.subscribe((fault) => faults.push(fault));
+    const error = new RangeError("full");
+    bus
+      .deliveries(Save)
+      .pipe(bufferCount(2))
+      .subscribe(() => {
+        throw error;
+      });
+    const sent = [1, 2].map((n) => reasonOf(bus.dispatch(new Save(n))));
+    expect(await Promise.all(sent)).toEqual([error, error]);
+    expect(faults).toEqual([{ kind: "observer", source: "deliveries(Save)", error }]);
+    expect(bus.inFlight).toBe(0);
+  });
+
+  it("that throws on something else than deliveries is reported, and the delivery stays its own to settle", async () => {
+    const bus = new CommandBus();
+    const faults: Fault[] = [];
+    bus.faults$.subscribe(({ error }) => faults.push(error as never));
+    const taken: Delivery<Save>[] = [];
+    bus
+      .deliveries(Save)
+      .pipe(map((delivery) => [null, 1, {}, void taken.push(delivery)]))
+      .subscribe(() => {
+        throw new RangeError("not mine");
+      });
+    const sent = bus.dispatch(new Save());
+    expect(faults).toEqual([new RangeError("not mine")]);
+    expect(bus.inFlight).toBe(1);
+    taken[0]!.resolve();
+    await sent;
+  });
+
+  it("rejects what it leaves unsettled, and only that, and reports an end with unsettled messages only", async () => {
+    const bus = new CommandBus();
+    const faults: Fault[] = [];
+    bus.faults$.subscribe((fault) => faults.push(fault));
+    const settling = bus.deliveries(Save).subscribe((delivery) => delivery.resolve());
+    await bus.dispatch(new Save());
+    settling.unsubscribe();
+    expect(faults).toEqual([]);
+
+    const keeping = bus.deliveries(Save).subscribe();
+    const sent = bus.dispatch(new Save());
+    keeping.unsubscribe();
+    expect(await reasonOf(sent)).toBeInstanceOf(HandlerStoppedError);
+    expect(faults.map(({ kind, source }) => [kind, source])).toEqual([["handler", "deliveries(Save)"]]);
+  });
+});
