@@ -28,7 +28,12 @@ beforeAll(() => {
   const { config } = ts.readConfigFile(configFile, (path) => ts.sys.readFile(path)) as { config: unknown };
   const parsed = ts.parseJsonConfigFileContent(config, ts.sys, root);
   // A snippet may show a name that it does not use; `npm run typecheck` looks for those in files.
-  const options = { ...parsed.options, noUnusedLocals: false, noUnusedParameters: false };
+  const options: ts.CompilerOptions = {
+    ...parsed.options,
+    erasableSyntaxOnly: true,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+  };
   const host = ts.createCompilerHost(options);
   const { fileExists, readFile, getSourceFile } = host;
   host.fileExists = (path) => virtual.has(path) || fileExists.call(host, path);
@@ -42,14 +47,19 @@ beforeAll(() => {
   program = ts.createProgram([...claims, ...virtual.keys()], options, host);
 });
 
-function problemsIn(files: Iterable<string>): string[] {
+/** Node removes types and compiles nothing, so that it refuses parameter properties. */
+const NOT_ERASABLE = 1294;
+
+function problemsIn(files: Iterable<string>, erasable = false): string[] {
   return [...files].flatMap((file) => {
     const source = program.getSourceFile(file);
-    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
-      ({ start = 0, messageText }) =>
-        `${relative(root, file)}:${ts.getLineAndCharacterOfPosition(source!, start).line + 1} ` +
-        ts.flattenDiagnosticMessageText(messageText, "\n").split("\n")[0],
-    );
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+      .filter(({ code }) => erasable || code !== NOT_ERASABLE)
+      .map(
+        ({ start = 0, messageText }) =>
+          `${relative(root, file)}:${ts.getLineAndCharacterOfPosition(source!, start).line + 1} ` +
+          ts.flattenDiagnosticMessageText(messageText, "\n").split("\n")[0],
+      );
   });
 }
 
@@ -61,6 +71,8 @@ describe("the public types", () => {
 
   it.each([...snippets].filter(([, files]) => files.size > 0).map(([document]) => document))(
     "compile the snippets of %s",
-    (document) => expect(problemsIn(snippets.get(document)!.keys())).toEqual([]),
+    (document) =>
+      // The README's snippets are copied into files that Node runs as they are.
+      expect(problemsIn(snippets.get(document)!.keys(), document === "README.md")).toEqual([]),
   );
 });
