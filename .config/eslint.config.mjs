@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 
 export default defineConfig(
   // spec/bench and spec/consumers are projects of their own, with their own dependencies.
-  { ignores: ["dist/", "coverage/", "spec/bench/", "spec/consumers/"] },
+  { ignores: ["dist/", ".docs/", "coverage/", "spec/bench/", "spec/consumers/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   {
