@@ -1,31 +1,41 @@
-import { createMiddleware, type Step } from "../core/pipeline/form.js";
+import { aFunction, checkOption, required } from "../core/checks.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
-import { InvalidMiddlewareError } from "../core/errors.js";
+import { createMiddleware, type Step } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
+import { resume } from "../core/pipeline/resume.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
 import { UnauthorizedError } from "./errors.js";
 
-/** Whether a message may be handled; only `true` is a yes. Who sends it is known from the context: headers, or an `AsyncLocalStorage`. */
+/**
+ * Returns `true`, or a promise of it, if the message may be handled; any other value refuses it. The sender is known from the context: from
+ * its headers, or from an `AsyncLocalStorage`.
+ */
 export type AuthorizationCheck<M = object> = (
   message: M,
   context: HandlerContext<M>,
 ) => boolean | PromiseLike<boolean>;
 
 /**
- * Rejects messages with `UnauthorizedError` that a check says no to. Put it outside of middleware that shares results, such as `caching`.
+ * Rejects a message with `UnauthorizedError` unless a check returns `true`.
  *
- * Guarantees: nothing further in is reached before the check has said yes. What the check itself throws arrives as it was thrown.
- * Synchronous when the check is.
+ * Guarantees:
+ * - No middleware or handler further in runs before the check has returned `true`.
+ * - An error of the check rejects the message as it was thrown.
+ * - The message stays synchronous if the check is.
  *
+ * Put it outside of middleware that shares results, such as `caching`, because a shared result is not checked again.
+ *
+ * @throws InvalidOptionsError if `check` is not a function
  * @example
- * new CommandBus({ middleware: [when(DeleteUser, authorization((_, { envelope }) => envelope.meta.headers.role === "admin"))] });
+ * new CommandBus({
+ *   middleware: [when(DeleteUser, authorization((_, { envelope }) => envelope.meta.headers.role === "admin"))],
+ * });
  */
 export function authorization<M extends object = object, R = unknown>(
   check: AuthorizationCheck<M>,
 ): Middleware<M, R> {
-  if (typeof check !== "function")
-    throw new InvalidMiddlewareError("authorization() takes a function (message, context) => boolean.");
+  checkOption("authorization()", "check", check, required(aFunction));
   const untyped = check as unknown as AuthorizationCheck;
   return createMiddleware("authorization", (rest) => (delivery) => {
     const allowed = untyped(delivery.message, delivery);
@@ -37,11 +47,5 @@ export function authorization<M extends object = object, R = unknown>(
 
 function enter(delivery: LiveDelivery, rest: Step, allowed: unknown): unknown {
   if (allowed !== true) throw new UnauthorizedError(delivery.typeName);
-  return goOn(delivery, rest);
-}
-
-/** The rest, unless the message was settled while it was waited for something. */
-export function goOn(delivery: LiveDelivery, rest: Step): unknown {
-  if (!delivery.pending) throw delivery.reply.result;
-  return rest(delivery);
+  return resume(delivery, rest);
 }

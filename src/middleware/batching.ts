@@ -1,21 +1,34 @@
-import { createMiddleware, replying, stateIn } from "../core/pipeline/form.js";
-import type { Closeable } from "../core/delivery/delivery-host.js";
-import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import {
+  aFunction,
+  aScheduler,
+  checkOptions,
+  invalidOption,
+  milliseconds,
+  required,
+  wholeNumber,
+} from "../core/checks.js";
 import { abortError } from "../core/delivery/abort.js";
-import type { LiveDelivery } from "../core/delivery/live-delivery.js";
-import { type Middleware } from "../core/pipeline/middleware.js";
+import type { Closeable } from "../core/delivery/delivery-host.js";
+import { ABORTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
+import { rememberWork } from "../core/delivery/unfinished-work.js";
 import type { ResultOf } from "../core/messages/message.js";
+import { createMiddleware, replying, stateIn } from "../core/pipeline/form.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
-import { BatchResultError } from "./errors.js";
-import { checkForQueries, checkMs, checkTimerOptions, refuseOption } from "./internal/options.js";
 import { startTimer, type TimerOptions } from "../core/util/timers.js";
+import { BatchResultError } from "./errors.js";
+import { checkForQueries } from "./internal/for-queries.js";
 
 export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptions {
-  /** A batch of this size is loaded at once. @defaultValue Infinity */
+  /** Number of queries at which a batch is loaded at once. @defaultValue Infinity */
   readonly maxSize?: number;
-  /** How long queries are gathered, from the first one on, in milliseconds; 0 gathers those of one microtask. @defaultValue 0 */
+  /** Time in which a batch gathers queries, from its first query on, in milliseconds; 0 gathers those of one microtask. @defaultValue 0 */
   readonly windowMs?: number;
-  /** One result for each query, in their order, and none a promise; an `Error` rejects that query only. The signal is aborted when nobody waits any more. */
+  /**
+   * Loads the results of a batch: returns one result for each query, in the same order, and not a promise among them; an `Error` rejects its query only.
+   * The signal is aborted when every caller of the batch has left.
+   */
   readonly load: (
     queries: readonly Q[],
     context: { readonly signal: AbortSignal },
@@ -23,15 +36,18 @@ export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptio
 }
 
 /**
- * One `load` for many queries, in place of their handler: usually inside `when(Type, ...)`, innermost. The type is registered all the same, so that the
- * bus knows it; that handler is not called.
+ * Calls `load` once for many queries, instead of their handler; usually inside `when(Type, ...)`, innermost. Register a handler all the same, because
+ * the bus refuses a type without one; it is not called. Refused by command and event buses.
  *
- * Guarantees: each query gets its own result or error. What `load` throws or rejects with reaches all of its queries, and so does `BatchResultError`
- * if it does not return one result for each. A query that is aborted leaves its batch, and is not loaded if it did so in time. When the bus
- * closes, what was gathered is loaded at once.
+ * Guarantees:
+ * - Each query gets its own result or error. An error of `load` rejects all queries of the batch, and so does `BatchResultError` if `load` does not return
+ *   one result for each.
+ * - An aborted query leaves its batch, and is not loaded if it left in time.
+ * - When the bus closes, the queries gathered so far are loaded at once.
  *
- * A load runs in the async context of the first query of its batch. Put `coalescing` before it to load equal queries once.
+ * `load` runs in the async context of the first query of the batch. Put `coalescing` before it to load equal queries once.
  *
+ * @throws InvalidOptionsError
  * @example
  * new QueryBus({
  *   middleware: [when(GetUser, batching({ load: (queries) => users.findMany(queries.map(({ userId }) => userId)) }))],
@@ -40,7 +56,7 @@ export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptio
 export function batching<Q extends object = object, R = ResultOf<Q>>(
   options: BatchingOptions<Q, R>,
 ): Middleware<Q, R> {
-  const policy = checked(options as unknown as BatchingOptions);
+  const policy = policyOf(options as unknown as BatchingOptions);
   const batchesIn = stateIn(({ host, attach }) => {
     checkForQueries("batching", host);
     const batches = new Batches(policy);
@@ -79,7 +95,7 @@ class Batches implements Closeable {
     const { waiting } = batch;
     waiting.add(delivery);
     delivery.whenSettled(() => {
-      // Who is left behind when all have gone is a timer, which would keep the process alive.
+      // Stop the timer of an empty batch, because it would keep the process alive.
       if (waiting.delete(delivery) && waiting.size === 0 && this.#gathering === batch) this.stop();
     });
     if (waiting.size >= this.#policy.maxSize || this.#closing) this.#load(batch);
@@ -101,7 +117,8 @@ class Batches implements Closeable {
       if (this.#gathering === batch) this.#load(batch);
     };
     const { windowMs, scheduler } = this.#policy;
-    if (windowMs === 0) queueMicrotask(load);
+    // A promise, not queueMicrotask(), because fake timers hold that back.
+    if (windowMs === 0) void Promise.resolve().then(load);
     else batch.stopTimer = startTimer(windowMs, load, { scheduler, keepAlive: true });
     return batch;
   }
@@ -117,24 +134,26 @@ class Batches implements Closeable {
 function load(deliveries: readonly LiveDelivery[], policy: Policy): void {
   const controller = new AbortController();
   let left = deliveries.length;
-  let loading = true;
-  for (const delivery of deliveries)
-    delivery.whenSettled(() => {
-      if (--left === 0 && loading) controller.abort(abortError("Nobody waits for this batch any more."));
-    });
+  let loading: Promise<unknown> | undefined;
+  const whenLeft = (delivery: LiveDelivery): void => {
+    if (loading === undefined) return;
+    // For a slot that is held further out: the load works on, also for a query that was aborted.
+    if (delivery.reply.status === ABORTED) rememberWork(delivery.origin, loading);
+    if (--left === 0) controller.abort(abortError("Every caller of this batch has left."));
+  };
 
   const fail = (error: unknown): void => {
-    loading = false;
+    loading = undefined;
     let late = true;
     for (const delivery of deliveries) {
       if (delivery.pending) late = false;
       delivery.fail(error);
     }
-    // Nobody is left to hear of it.
+    // Report the error, because every caller has left.
     if (late) deliveries[0]!.lateFailure(error);
   };
   const distribute = (results: unknown): void => {
-    loading = false;
+    loading = undefined;
     if (!Array.isArray(results) || results.length !== deliveries.length || results.some(isThenable)) {
       if (Array.isArray(results)) results.forEach(ignored);
       return fail(new BatchResultError(deliveries[0]!.typeName, deliveries.length, results));
@@ -151,26 +170,28 @@ function load(deliveries: readonly LiveDelivery[], policy: Policy): void {
       deliveries.map(({ message }) => message),
       { signal: controller.signal },
     );
-    if (isThenable(results)) asPromise(results).then(distribute, fail);
-    else distribute(results);
+    if (!isThenable(results)) return distribute(results);
+    loading = asPromise(results);
+    loading.then(distribute, fail);
+    for (const delivery of deliveries) delivery.whenSettled(() => whenLeft(delivery));
   } catch (error) {
     fail(error);
   }
 }
 
-/** Also of another realm. */
+/** Returns true for errors of any realm. */
 function isError(value: unknown): boolean {
   return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
 }
 
-function checked(options: BatchingOptions): Policy {
-  checkTimerOptions("batching", options);
+function policyOf(options: BatchingOptions): Policy {
+  checkOptions<BatchingOptions>("batching()", options, {
+    maxSize: wholeNumber(1),
+    windowMs: milliseconds,
+    load: required(aFunction),
+    scheduler: aScheduler,
+  });
   const { maxSize = Infinity, windowMs = 0, load, scheduler } = options;
-  const refuse = (problem: string, received: unknown): never => refuseOption("batching", problem, received);
-  if (typeof load !== "function") refuse("load is a function of the queries", load);
-  if (!(maxSize >= 1) || (!Number.isInteger(maxSize) && maxSize !== Infinity))
-    refuse("maxSize is a whole number from 1", maxSize);
-  checkMs("batching", "windowMs", windowMs, { orZero: true });
-  if (windowMs === Infinity) refuse("windowMs is finite", windowMs);
+  if (windowMs === Infinity) throw invalidOption("batching()", "windowMs", "finite", windowMs);
   return { maxSize, windowMs, load, scheduler };
 }

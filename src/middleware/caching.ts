@@ -1,57 +1,74 @@
-import { createMiddleware, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
 import type { Observable } from "rxjs";
-import { uniqueId } from "../core/util/ids.js";
+import { aFunction, anObservable, checkOptions, invalidOption, milliseconds } from "../core/checks.js";
 import { abortError } from "../core/delivery/abort.js";
-import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { DeliveryHost, Closeable } from "../core/delivery/delivery-host.js";
-import { InvalidMiddlewareError } from "../core/errors.js";
-import { typeOf, type MessageType } from "../core/messages/message.js";
-import { type Middleware } from "../core/pipeline/middleware.js";
-import { keepUntilSettled } from "../core/pipeline/detached-work.js";
 import { isStream } from "../core/delivery/consume-stream.js";
-import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
-import { goOn } from "./authorization.js";
-import { checkedKey, typeKey, type KeyFunction } from "./internal/key.js";
-import { checkForQueries, checkMs } from "./internal/options.js";
-import { CheckedStore, reportFault, type Store, type StoreOptions } from "./internal/store.js";
+import type { Closeable, DeliveryHost } from "../core/delivery/delivery-host.js";
+import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
+import { afterWork } from "../core/delivery/unfinished-work.js";
+import { typeKey } from "../core/messages/message-key.js";
+import { typeOf, type MessageType } from "../core/messages/message.js";
+import { keepUntilSettled } from "../core/pipeline/detached-work.js";
+import { createMiddleware, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
+import { resume } from "../core/pipeline/resume.js";
+import { uniqueId } from "../core/util/ids.js";
+import { asPromise, isThenable } from "../core/util/thenable.js";
+import { checkForQueries } from "./internal/for-queries.js";
+import { keyFunction, type KeyFunction } from "./internal/key.js";
+import { nextRunNumber, numberOfResult, RunOrder } from "./internal/run-order.js";
+import {
+  expiry,
+  isExpired,
+  isTtl,
+  reportFault,
+  STORE_RULES,
+  StoreClient,
+  type StoreOptions,
+} from "./internal/store.js";
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**
-   * Under what the result is kept. The context is given, too: a key that leaves out a header by which the handler decides, such as a tenant,
-   * shares results between tenants. @defaultValue {@link messageKey}
+   * Returns the key of a query in the store. Include every header by which the handler decides, such as a tenant, because tenants would share
+   * results otherwise. @defaultValue {@link messageKey}
    */
   readonly key?: KeyFunction<Q>;
-  /** How long a result is good, in milliseconds of the bus's clock. @defaultValue Infinity */
+  /** Time that a result is fresh, in milliseconds of the bus's clock. @defaultValue Infinity */
   readonly ttlMs?: number;
-  /** Whatever it emits, no result is good any more whose run had begun before. Subscribed to until the bus is closed. @defaultValue none */
+  /** Makes all results stale whose run began before it emitted. The bus stays subscribed until it is closed. @defaultValue none */
   readonly refreshOn?: Observable<E>;
-  /** For how long after `ttlMs` the old result is still given, in milliseconds, while a new one is fetched behind it. @defaultValue 0 */
-  readonly staleWhileRevalidate?: number;
+  /** Time after `ttlMs` in which the stale result is still returned, in milliseconds, while a new one is fetched. @defaultValue 0 */
+  readonly staleWhileRevalidateMs?: number;
 }
 
-/** What the store keeps: a result, `undefined` and `null` included, and what tells whether it is good. Plain data if the result is. */
+/** An entry in the store: a result, `undefined` and `null` included, and what tells whether it is fresh. Plain data if the result is. */
 export interface CacheEntry {
   readonly value: unknown;
-  /** Of the query. Two types that get one key from a `key` option do not take each other's results. */
+  /** Name of the query's type, so that two types with the same `key` do not get each other's results. */
   readonly type: string;
   /** Milliseconds since the epoch. */
   readonly storedMs: number;
-  /** Which cache stored it, and how often that had been refreshed. */
+  /** Milliseconds since the epoch; absent without a `ttlMs`. */
+  readonly expiresMs?: number;
+  /** The cache that stored it, and the number of its refreshes at that time. */
   readonly epoch: string;
 }
 
 /**
- * Keeps results of queries in a store, and answers from there. Refused by other buses than query buses.
+ * Keeps results of queries in a store, and answers from there. Refused by command and event buses.
  *
- * Guarantees: a run that fails keeps nothing. A hit is synchronous if the store is. A store that throws, rejects, or does not answer within
- * `storeTimeoutMs` is passed by, with one report on `faults$` until it works again. After `refreshOn` has emitted, no result of a run that began before
- * is given or kept; should `refreshOn` fail, the cache is passed by from then on, because nobody knows any more what is good.
- * A refresh in the background that fails is reported on `faults$`, and ends with the bus.
+ * Guarantees:
+ * - A failed run stores nothing. A run stores its result only if no run of the key that began later has stored one, also if it was shared by
+ *   `coalescing`.
+ * - A hit is synchronous if the store is.
+ * - A store that throws, rejects, or does not answer within `storeTimeoutMs` is passed by, with one report on `faults$` until it works again.
+ * - After `refreshOn` has emitted, the result of a run that began before is neither returned from the store nor kept. If `refreshOn` fails, the
+ *   cache is passed by from then on, because no result is known to be fresh.
+ * - A background refresh that fails is reported on `faults$`, and the bus aborts it when it closes. One per key, until its work has ended.
  *
- * Those who get a result from the store share it: do not change it. Equal queries that miss at the same time each run; put `coalescing` around it.
- * `ask$` passes by. So does, where the store is asynchronous and may be another process's, too, a type whose name another one had first, with a report
- * on `faults$`: give each a static `messageName`.
+ * Callers share the result in the store, so do not change it. Equal queries that miss at the same time each run; put `coalescing` around it. `ask$`
+ * is not cached. A store that may outlive the process needs stable names, see {@link StoreOptions.scope}.
  *
+ * @throws InvalidOptionsError
  * @example
  * const userChanged$ = commandBus.outcomes$.pipe(ofType(RenameUser), fulfilled());
  * new QueryBus({
@@ -61,7 +78,7 @@ export interface CacheEntry {
 export function caching<Q extends object = object, R = unknown>(
   options: CachingOptions<Q>,
 ): Middleware<Q, R> {
-  const policy = checked(options as unknown as CachingOptions);
+  const policy = policyOf(options as unknown as CachingOptions);
   const cacheIn = stateIn((place) => {
     checkForQueries("caching", place.host);
     const cache = new Cache(policy, place);
@@ -76,30 +93,35 @@ export function caching<Q extends object = object, R = unknown>(
 
 interface Policy {
   readonly key: KeyFunction;
-  readonly store: CheckedStore;
+  readonly usesMessageKey: boolean;
+  readonly store: StoreClient;
   readonly ttlMs: number;
-  readonly staleWhileRevalidate: number;
+  /** `ttlMs` and the time in which a stale result is returned. */
+  readonly keepMs: number;
   readonly refreshOn: Observable<unknown> | undefined;
 }
+
+/** Per store, because two caches may share one. */
+const orders = new WeakMap<object, RunOrder>();
 
 class Cache implements Closeable {
   readonly #policy: Policy;
   readonly #host: DeliveryHost;
   readonly #perMessage: boolean;
-  readonly #store: CheckedStore;
-  // Taken out of others, for the sake of a hit.
-  readonly #raw: Store;
-  readonly #key: KeyFunction;
-  readonly #keepsForGood: boolean;
-  /** Tells what it stored itself from what others did. */
+  readonly #store: StoreClient;
+  readonly #order: RunOrder;
+  /** Tells entries of this cache from those of other caches. */
   readonly #id = `${uniqueId()}.`;
+  /** Keys that are fetched in the background. */
   readonly #refreshing = new Map<unknown, LiveDelivery>();
   readonly #unsubscribe: () => void;
-  /** The type that was asked for last, nearly always the only one, and its key. */
+  /** The type of the last query, nearly always the only one, and its key. */
   #type: MessageType | undefined;
   #typeKey = "";
   #epoch = `${this.#id}0`;
   #refreshes = 0;
+  /** Number of the last refresh in the order of runs. */
+  #refreshNumber = 0;
   #refreshedMs = -Infinity;
   #blind = false;
   #stopped = false;
@@ -109,12 +131,13 @@ class Cache implements Closeable {
     this.#host = host;
     this.#perMessage = perMessage;
     this.#store = policy.store;
-    this.#raw = policy.store.raw;
-    this.#key = policy.key;
-    this.#keepsForGood = policy.ttlMs === Infinity;
+    const { store } = policy.store;
+    this.#order = orders.get(store) ?? new RunOrder();
+    orders.set(store, this.#order);
     const subscription = policy.refreshOn?.subscribe({
       next: () => {
         this.#epoch = `${this.#id}${++this.#refreshes}`;
+        this.#refreshNumber = nextRunNumber();
         this.#refreshedMs = host.clock.now();
       },
       error: (error: unknown) => {
@@ -133,28 +156,17 @@ class Cache implements Closeable {
 
   answer(delivery: LiveDelivery, rest: Step): unknown {
     if (this.#blind) return rest(delivery);
-    const key = this.#key(delivery.message, delivery);
+    const { key: keyOf, usesMessageKey } = this.#policy;
+    const key = keyOf(delivery.message, delivery);
+    if (!this.#store.isSafeFor(delivery, usesMessageKey ? key : undefined)) return rest(delivery);
     let found: unknown;
     try {
-      found = this.#raw.get(key);
-    } catch (cause) {
-      return this.#passBy(delivery, rest, this.#store.failed("get", cause));
+      found = this.#store.get(key);
+    } catch (error) {
+      return this.#passBy(delivery, rest, error);
     }
-    // What this cache has stored since the last refresh, and for good: there is nothing more to look at, and it is what a cache is for.
-    if (
-      this.#keepsForGood &&
-      this.#store.works &&
-      (found as CacheEntry | null | undefined)?.epoch === this.#epoch &&
-      (found as CacheEntry).type === this.#keyOfType(delivery.message)
-    )
-      return (found as CacheEntry).value;
-    if (this.#store.confuses(found, delivery, "it is not cached")) {
-      ignored(found);
-      return rest(delivery);
-    }
-    const checked = this.#store.checked("get", found);
-    if (!isThenable(checked)) return this.#answerWith(checked, key, delivery, rest);
-    return asPromise(checked).then(
+    if (!isThenable(found)) return this.#answerWith(found, key, delivery, rest);
+    return asPromise(found).then(
       (found) => this.#answerWith(found, key, delivery, rest),
       (error: unknown) => this.#passBy(delivery, rest, error),
     );
@@ -162,28 +174,35 @@ class Cache implements Closeable {
 
   #passBy(delivery: LiveDelivery, rest: Step, error: unknown): unknown {
     this.#store.report(error, delivery);
-    return goOn(delivery, rest);
+    return resume(delivery, rest);
   }
 
   #answerWith(found: unknown, key: unknown, delivery: LiveDelivery, rest: Step): unknown {
-    if (isEntry(found) && this.#isValid(found, delivery)) {
-      const { ttlMs, staleWhileRevalidate } = this.#policy;
-      if (ttlMs === Infinity) return found.value;
-      const ageMs = this.#host.clock.now() - found.storedMs;
-      if (ageMs < ttlMs) return found.value;
-      if (ageMs < ttlMs + staleWhileRevalidate) {
-        this.#refresh(key, delivery, rest);
+    if (isEntry(found) && this.#isOfType(found, delivery)) {
+      const { ttlMs, keepMs } = this.#policy;
+      const nowMs = ttlMs === Infinity ? 0 : this.#host.clock.now();
+      const isOver = ttlMs !== Infinity && isExpired(found, keepMs, nowMs);
+      if (!isOver && this.#isOfEpoch(found)) {
+        if (ttlMs !== Infinity && isExpired(found, ttlMs, nowMs)) this.#refresh(key, delivery, rest);
         return found.value;
       }
+      // Delete it now, because the run may fail and the key may never be asked for again.
+      if (isOver || found.epoch.startsWith(this.#id)) this.#store.forget(key, delivery);
     }
-    const epoch = this.#epoch;
-    const result = goOn(delivery, rest);
-    if (isThenable(result)) return asPromise(result).then((value) => this.#keep(key, value, epoch, delivery));
-    return this.#keep(key, result, epoch, delivery);
+    return this.#run(key, delivery, rest);
+  }
+
+  #isOfType({ type }: CacheEntry, { message }: LiveDelivery): boolean {
+    return type === this.#keyOfType(message);
+  }
+
+  /** Judges an entry of another cache by its time, because that cache has refreshes of its own. */
+  #isOfEpoch({ epoch, storedMs }: CacheEntry): boolean {
+    return epoch === this.#epoch || (!epoch.startsWith(this.#id) && storedMs > this.#refreshedMs);
   }
 
   #keyOfType(message: object): string {
-    // The cheap look first.
+    // Fast path, without a look at the prototype.
     if (message.constructor !== this.#type || this.#type === undefined) {
       this.#type = typeOf(message);
       this.#typeKey = typeKey(this.#type);
@@ -191,42 +210,54 @@ class Cache implements Closeable {
     return this.#typeKey;
   }
 
-  /** What another cache stored in a store that is shared is judged by its time. */
-  #isValid({ type, epoch, storedMs }: CacheEntry, { message }: LiveDelivery): boolean {
-    if (type !== this.#keyOfType(message)) return false;
-    return epoch === this.#epoch || (!epoch.startsWith(this.#id) && storedMs > this.#refreshedMs);
-  }
-
-  #keep(key: unknown, value: unknown, epoch: string, delivery: LiveDelivery): unknown {
-    // A stream that a middleware made is consumed further out.
-    if (epoch !== this.#epoch || this.#blind || this.#stopped || isStream(value)) return value;
-    const type = this.#keyOfType(delivery.message);
-    const { ttlMs, staleWhileRevalidate } = this.#policy;
-    const entry: CacheEntry = { value, type, storedMs: this.#host.clock.now(), epoch };
+  #run(key: unknown, delivery: LiveDelivery, rest: Step): unknown {
+    const number = this.#order.begin(key);
+    let result: unknown;
     try {
-      const kept = this.#store.set(key, entry, ttlMs + staleWhileRevalidate);
-      // The caller does not wait for the store.
-      if (isThenable(kept)) kept.then(undefined, (error: unknown) => this.#store.report(error, delivery));
+      result = resume(delivery, rest);
     } catch (error) {
-      this.#store.report(error, delivery);
+      this.#order.end(key);
+      throw error;
     }
-    return value;
+    const keep = (value: unknown): unknown => {
+      this.#keep(key, value, numberOfResult(delivery, number), delivery);
+      this.#order.end(key);
+      return value;
+    };
+    if (!isThenable(result)) return keep(result);
+    return asPromise(result).then(keep, (error: unknown) => {
+      this.#order.end(key);
+      throw error;
+    });
   }
 
-  /** Runs the query again behind an old result, one run per key. */
+  #keep(key: unknown, value: unknown, number: number, delivery: LiveDelivery): void {
+    // A stream that a middleware made is consumed further out, once.
+    if (number < this.#refreshNumber || this.#blind || this.#stopped || isStream(value)) return;
+    if (!this.#order.mayStore(key, number)) return;
+    const type = this.#keyOfType(delivery.message);
+    const { keepMs } = this.#policy;
+    const storedMs = this.#host.clock.now();
+    const entry: CacheEntry = { value, type, storedMs, ...expiry(storedMs, keepMs), epoch: this.#epoch };
+    // Not awaited, because the caller has its result.
+    void this.#store.put(key, entry, keepMs, delivery);
+  }
+
+  /** Runs the query in the background, one run per key. */
   #refresh(key: unknown, delivery: LiveDelivery, rest: Step): void {
     if (this.#refreshing.has(key) || this.#stopped) return;
-    const epoch = this.#epoch;
     const run = delivery.detached();
+    const number = this.#order.begin(key);
     if (this.#perMessage) keepUntilSettled(run);
     this.#refreshing.set(key, run);
     run.whenSettled(() => {
-      this.#refreshing.delete(key);
-      if (run.status === FULFILLED) this.#keep(key, run.result, epoch, delivery);
+      afterWork(run, () => this.#refreshing.delete(key));
+      if (run.status === FULFILLED) this.#keep(key, run.result, numberOfResult(run, number), delivery);
       else if (!this.#stopped) reportFault("caching", run.result, delivery);
+      this.#order.end(key);
     });
-    // After the caller has its answer, also where the handler is synchronous.
-    queueMicrotask(() => run.run(rest));
+    // A microtask later, so that the caller has its result first, also if the handler is synchronous.
+    void Promise.resolve().then(() => run.run(rest));
   }
 }
 
@@ -240,25 +271,24 @@ function isEntry(found: unknown): found is CacheEntry {
   );
 }
 
-function checked(options: CachingOptions): Policy {
-  const store = new CheckedStore("caching", options);
-  const { ttlMs = Infinity, refreshOn, staleWhileRevalidate = 0 } = options;
-  checkMs("caching", "ttlMs", ttlMs);
-  checkMs("caching", "staleWhileRevalidate", staleWhileRevalidate, { orZero: true });
-  if (staleWhileRevalidate !== 0 && ttlMs === Infinity)
-    throw new InvalidMiddlewareError(
-      "caching(): staleWhileRevalidate needs a ttlMs, after which a result is stale.",
-    );
-  if (
-    refreshOn !== undefined &&
-    typeof (refreshOn as Partial<typeof refreshOn> | null)?.subscribe !== "function"
-  )
-    throw new InvalidMiddlewareError("caching(): refreshOn is an Observable.");
+function policyOf(options: CachingOptions): Policy {
+  const source = "caching()";
+  checkOptions<CachingOptions>(source, options, {
+    ...STORE_RULES,
+    key: aFunction,
+    ttlMs: isTtl,
+    refreshOn: anObservable,
+    staleWhileRevalidateMs: milliseconds,
+  });
+  const { key, ttlMs = Infinity, refreshOn, staleWhileRevalidateMs = 0 } = options;
+  if (staleWhileRevalidateMs !== 0 && ttlMs === Infinity)
+    throw invalidOption(source, "ttlMs", "given with staleWhileRevalidateMs", options.ttlMs);
   return {
-    key: checkedKey("caching", options.key),
-    store,
+    key: keyFunction("caching", key),
+    usesMessageKey: key === undefined,
+    store: new StoreClient("caching", options),
     ttlMs,
-    staleWhileRevalidate,
+    keepMs: ttlMs + staleWhileRevalidateMs,
     refreshOn,
   };
 }

@@ -1,72 +1,73 @@
-import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
+import { aFunction, checkOptions } from "../core/checks.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { typeOf } from "../core/messages/message.js";
+import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
-import { checkedKey, type KeyFunction } from "./internal/key.js";
-import { checkForQueries, checkOptions } from "./internal/options.js";
-import { SharedRun } from "./internal/shared-run.js";
+import { checkForQueries } from "./internal/for-queries.js";
+import { keyFunction, type KeyFunction } from "./internal/key.js";
+import { KeyedRuns } from "./internal/shared-run.js";
 
 export interface CoalescingOptions<Q = object> {
   /**
-   * Queries of one type with the same key share a run; compared as keys of a `Map` are. The context is given, too: a key that leaves out a header
-   * by which the handler decides, such as a tenant, shares results between tenants. @defaultValue {@link messageKey}
+   * Returns the key of a query; queries of one type with the same key share a run. Compared as `Map` does. Include every header by which the
+   * handler decides, such as a tenant, because tenants would share results otherwise. @defaultValue {@link messageKey}
    */
   readonly key?: KeyFunction<Q>;
 }
 
 /**
- * Equal queries that are asked while one of them runs share its run. Refused by other buses than query buses.
+ * Lets equal queries share one run while it is in flight. Refused by command and event buses.
  *
- * Guarantees: a caller that is aborted hurts no other, and the last one to leave aborts the run. An error reaches all who wait; the next ask
- * runs again. Synchronous when everything below is. A query that would wait for a run that it was `causedBy` is rejected with `SelfDeadlockError`.
+ * Guarantees:
+ * - An aborted caller does not affect the others; the last one to leave aborts the run.
+ * - An error rejects every caller that waits for the run. The next query runs again.
+ * - No second run of equal queries works beside one that an abort or a `timeLimit` gave up: the next query waits until that work has ended. So pass
+ *   the `signal` on to what the handler waits for.
+ * - A query stays synchronous if everything further in is.
+ * - A query that would wait for a run that it was `causedBy` is rejected with `SelfDeadlockError`.
  *
- * Who joins a run gets what that run began to read before: for what must not be older than the ask, leave the type out by `when`.
- * The run has the envelope and async context of the one that started it. `ask$` passes by.
+ * A query that joins a run gets a result that was read from the start of that run on, which may be before the query was sent; leave a type out by
+ * `when` if that is too old. The run has the envelope and the async context of the query that started it. `ask$` is not coalesced.
  *
+ * @throws InvalidOptionsError
  * @example
  * new QueryBus({ middleware: [when(GetUser, coalescing())] });
  */
 export function coalescing<Q extends object = object, R = unknown>(
   options: CoalescingOptions<Q> = {},
 ): Middleware<Q, R> {
-  checkOptions("coalescing", options);
-  const keyOf = checkedKey("coalescing", options.key);
+  checkOptions<CoalescingOptions<Q>>("coalescing()", options, { key: aFunction });
+  const keyOf = keyFunction("coalescing", options.key as KeyFunction | undefined);
   const runsIn = stateIn((place) => {
     checkForQueries("coalescing", place.host);
-    return new Runs(keyOf, place);
+    return new RunsByType(keyOf, place);
   });
   return createMiddleware(
     "coalescing",
     (rest, place) => {
       const runs = runsIn(place);
-      const joined = replying((delivery) => runs.join(delivery, rest), place.outermost);
+      const joined = replying((delivery) => runs.admit(delivery, rest), place.outermost);
       return (delivery) => (delivery.streaming ? rest(delivery) : joined(delivery));
     },
     { passThrough: true },
   );
 }
 
-class Runs {
+class RunsByType {
   readonly #keyOf: KeyFunction;
   readonly #place: BuildContext;
-  readonly #ofType = new WeakMap<object, Map<unknown, SharedRun>>();
+  readonly #runs = new WeakMap<object, KeyedRuns>();
 
   constructor(keyOf: KeyFunction, place: BuildContext) {
     this.#keyOf = keyOf;
     this.#place = place;
   }
 
-  join(delivery: LiveDelivery, rest: Step): void {
+  admit(delivery: LiveDelivery, rest: Step): void {
     const key = this.#keyOf(delivery.message, delivery);
     const type = typeOf(delivery.message) ?? Object;
-    let runs = this.#ofType.get(type);
-    if (runs === undefined) this.#ofType.set(type, (runs = new Map<unknown, SharedRun>()));
-    const running = runs.get(key);
-    if (running !== undefined) return running.join(delivery);
-    const run = new SharedRun(delivery, this.#place);
-    runs.set(key, run);
-    // Before anybody learns of the result, and may ask again.
-    run.delivery.whenSettled(() => runs.delete(key));
-    run.start(rest);
+    let runs = this.#runs.get(type);
+    if (runs === undefined) this.#runs.set(type, (runs = new KeyedRuns(this.#place)));
+    runs.admit(key, delivery, rest, () => this.admit(delivery, rest));
   }
 }

@@ -1,6 +1,7 @@
+import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError } from "../core/errors.js";
 
-/** A newer message took the place of this one: `overlap` with `strategy: "switch"`. Its `signal` has been aborted. */
+/** A newer message took the turn of this one: `overlap` with `strategy: "switch"`. The `signal` of the older one is aborted. */
 export class SupersededError extends CqrsError {
   static override readonly code = "SUPERSEDED";
 
@@ -12,7 +13,7 @@ export class SupersededError extends CqrsError {
   }
 }
 
-/** As many messages as may are running already: `overlap` with `strategy: "exhaust"`. */
+/** The message arrived while `concurrency` others ran: `overlap` with `strategy: "exhaust"`. */
 export class BusyError extends CqrsError {
   static override readonly code = "BUSY";
 
@@ -25,7 +26,7 @@ export class BusyError extends CqrsError {
   }
 }
 
-/** As many messages as may are waiting already: `overlap` with a `maxQueued`. */
+/** The message arrived while `maxQueued` others waited: `overlap`. */
 export class QueueFullError extends CqrsError {
   static override readonly code = "QUEUE_FULL";
 
@@ -39,51 +40,58 @@ export class QueueFullError extends CqrsError {
   }
 }
 
-/** A message that would have had to wait for the end of what it was caused by, which itself waits for it: `overlap`. */
+/** The message would wait for a message that it was caused by, and that one waits for it: `overlap`, `coalescing`, `idempotency`. */
 export class SelfDeadlockError extends CqrsError {
   static override readonly code = "SELF_DEADLOCK";
 
-  /** From the message that holds the turn to the one that was refused, each caused by the one before it. */
+  /** The messages from the one that runs to the one that was refused, each caused by the one before it. */
   readonly chain: readonly { readonly messageType: string; readonly id: string }[];
 
   constructor(messageType: string, chain: SelfDeadlockError["chain"]) {
     const links = chain.map((link) => `${link.messageType} (${link.id})`).join(" > ");
     super(
       `${messageType} would wait for itself: ${links}. Do its work in the same handler or under another key; ` +
-        "if nobody awaits it, give only the envelope as causedBy.",
+        "if the handler does not await it, pass only the envelope as causedBy.",
       { messageType },
     );
     this.chain = chain;
   }
 }
 
-/** A message that was not done in time: `timeLimit`. */
+/** Returns the error for a message that would wait for the first of `causes`, which cause each other and then the message. */
+export function selfDeadlock(causes: readonly LiveDelivery[], message: LiveDelivery): SelfDeadlockError {
+  const chain = [...causes, message].map(({ typeName, id }) => ({ messageType: typeName, id }));
+  return new SelfDeadlockError(message.typeName, chain);
+}
+
+/** The message had not settled at its limit: `timeLimit`. */
 export class TimeLimitError extends CqrsError {
   static override readonly code = "TIME_LIMIT";
 
+  /** Milliseconds. */
   readonly limitMs: number;
 
   constructor(messageType: string, limitMs: number) {
     super(
-      `${messageType} was not done within ${limitMs} ms; stop its work when the signal says so, or raise the limit.`,
+      `${messageType} did not settle within ${limitMs} ms; stop its work when its signal is aborted, or raise the limit.`,
       { messageType },
     );
     this.limitMs = limitMs;
   }
 }
 
-/** The check said no: `authorization`. */
+/** The check did not return `true`: `authorization`. */
 export class UnauthorizedError extends CqrsError {
   static override readonly code = "UNAUTHORIZED";
 
   constructor(messageType: string) {
-    super(`${messageType} was not allowed; send it as somebody who may, or change the check.`, {
+    super(`${messageType} was not allowed; send it as a user who is allowed to, or change the check.`, {
       messageType,
     });
   }
 }
 
-/** Another message has the key already: `idempotency`. */
+/** Another message was sent under the same key: `idempotency`. */
 export class IdempotencyConflictError extends CqrsError {
   static override readonly code = "IDEMPOTENCY_CONFLICT";
 
@@ -95,23 +103,23 @@ export class IdempotencyConflictError extends CqrsError {
   }
 }
 
-/** A store threw, rejected or did not answer: what it did is the `cause`. */
+/** A store threw, rejected or did not answer; its own error is the `cause`. */
 export class StoreFailedError extends CqrsError {
   static override readonly code = "STORE_FAILED";
 
-  /** Which of its methods: `get`, `set` or `delete`. */
+  /** The method that failed: `get`, `set` or `delete`. */
   readonly operation: string;
 
   constructor(middleware: string, operation: string, problem: string, ...cause: [cause?: unknown]) {
     super(
-      `${operation} of the store of ${middleware} ${problem}; see to the store.`,
+      `${operation} of the store of ${middleware} ${problem}; check the store.`,
       cause.length === 0 ? {} : { cause: cause[0] },
     );
     this.operation = operation;
   }
 }
 
-/** What `load` returned is not one result for each query, or has promises for results: `batching`. */
+/** `load` did not return one result for each query, or returned promises among the results: `batching`. */
 export class BatchResultError extends CqrsError {
   static override readonly code = "BATCH_RESULT";
 
@@ -119,7 +127,7 @@ export class BatchResultError extends CqrsError {
     const count = Array.isArray(results) ? results.length : undefined;
     super(
       count === queries
-        ? "load returned promises for results; await them in load: Promise.all(results)."
+        ? "load returned promises among its results; await them in load: Promise.all(results)."
         : `load returned ${count === undefined ? "something that is not an array" : `${count} results`} for ${queries} queries; return one result, or one Error, for each query, in the same order.`,
       { messageType },
     );

@@ -1,53 +1,54 @@
-import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
-import { captureContext } from "../core/util/async-context.js";
-import type { HandlerContext } from "../core/delivery/delivery.js";
-import { FULFILLED, LATER, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { DeliveryHost } from "../core/delivery/delivery-host.js";
-import { InvalidMiddlewareError } from "../core/errors.js";
-import { type Middleware } from "../core/pipeline/middleware.js";
+import { aFunction, checkOptions, invalidOption, required } from "../core/checks.js";
 import { consume, isStream } from "../core/delivery/consume-stream.js";
+import type { HandlerContext } from "../core/delivery/delivery.js";
+import { type LiveDelivery } from "../core/delivery/live-delivery.js";
+import { messageKey } from "../core/messages/message-key.js";
+import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
+import { resume } from "../core/pipeline/resume.js";
 import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
-import { goOn } from "./authorization.js";
 import { IdempotencyConflictError } from "./errors.js";
-import { messageKey } from "./internal/key.js";
-import { SharedRun } from "./internal/shared-run.js";
-import { checkMs } from "./internal/options.js";
-import { CheckedStore, type StoreOptions } from "./internal/store.js";
+import { KeyedRuns } from "./internal/shared-run.js";
+import { STORE_RULES, StoreClient, expiry, isExpired, isTtl, type StoreOptions } from "./internal/store.js";
 
 export interface IdempotencyOptions<M = object> extends StoreOptions {
-  /** Names what is to be done once, such as a header that the client chose; `undefined` lets a message pass. */
+  /** Returns the name of the work that is to be done once, such as a header that the client chose; `undefined` lets a message pass. */
   readonly key: (message: M, context: HandlerContext<M>) => string | undefined;
-  /** How long an outcome is remembered, in milliseconds of the bus's clock. @defaultValue Infinity */
+  /** Time that an outcome is remembered, in milliseconds of the bus's clock. @defaultValue Infinity */
   readonly ttlMs?: number;
   /**
-   * What tells whether two messages under one key are the same; kept in the store. Hash it where payloads must not be kept. The default tells
-   * two types of one name apart by which was used first: give each a static `messageName`, or `faults$` is told where the store is asynchronous.
+   * Returns a text that is equal for equal messages; it is kept in the store. Return a hash if the store must not hold payloads.
    * @defaultValue {@link messageKey}
    */
   readonly fingerprint?: (message: M) => string;
 }
 
-/** What the store keeps of a message that was fulfilled. Plain data if the result is; that of a command is `undefined`. */
+/** A record in the store of a message that was fulfilled. Plain data if the result is; the result of a command is `undefined`. */
 export interface IdempotencyRecord {
   readonly fingerprint: string;
   readonly value: unknown;
   /** Milliseconds since the epoch. */
   readonly storedMs: number;
+  /** Milliseconds since the epoch; absent without a `ttlMs`. */
+  readonly expiresMs?: number;
 }
 
 /**
- * Does once what is sent under one key, however often it is sent: later ones get the outcome of the first.
+ * Does the work of a key once: messages with the same key get the outcome of the first.
  *
- * Guarantees: duplicates at the same time share one run; a caller that is aborted hurts no other, and the last one to leave aborts the run. An aborted
- * run keeps its key until its work has really ended, so that a retry never runs beside it. Another payload or type under a key in use is rejected with
- * `IdempotencyConflictError`. A failure reaches those who wait for it and is not remembered, so that a retry can succeed.
+ * Guarantees:
+ * - Duplicates at the same time share one run. An aborted caller does not affect the others; the last one to leave aborts the run.
+ * - A key is held until the handler's own work has ended, even if an abort or a `timeLimit` gave it up, so that a retry never runs beside it.
+ * - A message with another payload or of another type under a key in use is rejected with `IdempotencyConflictError`.
+ * - A failure rejects every caller that waits for it and is not remembered, so that a retry can succeed.
+ * - The message settles after its outcome is stored. If the store cannot be read, it is rejected with `StoreFailedError` and nothing runs. If the
+ *   store cannot be written, the true outcome arrives, and `faults$` reports that a retry would run again.
+ * - The message stays synchronous if the store and everything further in are.
  *
- * The outcome is out once it is stored. If the store cannot be read, the message is rejected with `StoreFailedError`, and nothing is run: better
- * not done than done twice. If it cannot be written after the run, the true outcome is given, and `faults$` hears of it: until then a retry would
- * run again. Two processes with one store do not see each other's runs, only their outcomes.
+ * Two processes that share a store see each other's outcomes, not each other's runs. A store that may outlive the process needs stable names, see
+ * {@link StoreOptions.scope}; for a type without one, only messages in flight share a run.
  *
- * Synchronous when the store and everything below are.
- *
+ * @throws InvalidOptionsError
  * @example
  * new CommandBus({
  *   middleware: [idempotency({ key: (_, { envelope }) => envelope.meta.headers["idempotency-key"], store: new Map() })],
@@ -56,148 +57,97 @@ export interface IdempotencyRecord {
 export function idempotency<M extends object = object, R = unknown>(
   options: IdempotencyOptions<M>,
 ): Middleware<M, R> {
-  const policy = checked(options as unknown as IdempotencyOptions);
+  const policy = policyOf(options as unknown as IdempotencyOptions);
   const deskIn = stateIn((place) => new Desk(policy, place));
   return createMiddleware("idempotency", (rest, place) => {
     const desk = deskIn(place);
     return (delivery) => {
       const key = policy.key(delivery.message, delivery);
       if (key === undefined) return rest(delivery);
-      if (typeof key !== "string") refuseMade("key", "is a string, or undefined for none", key);
+      if (typeof key !== "string") throw wrongResult("key", "a string or undefined", key);
       return replying((delivery) => desk.admit(key, delivery, rest), place.outermost)(delivery);
     };
   });
 }
 
 type Policy = Required<Pick<IdempotencyOptions, "key" | "ttlMs" | "fingerprint">> & {
-  readonly store: CheckedStore;
+  readonly store: StoreClient;
 };
 
-/** A run, and those who come for its key when it has been aborted and still works. */
-interface Entry {
-  readonly fingerprint: string;
-  readonly run: SharedRun;
-  readonly next: (() => void)[];
-}
-
+/** Admits the messages of one place in a bus. */
 class Desk {
   readonly #policy: Policy;
-  readonly #place: BuildContext;
-  readonly #host: DeliveryHost;
-  readonly #entries = new Map<string, Entry>();
+  readonly #runs: KeyedRuns;
+  /** Fingerprints of the keys that belong to a run. */
+  readonly #fingerprints = new Map<string, string>();
 
   constructor(policy: Policy, place: BuildContext) {
     this.#policy = policy;
-    this.#place = place;
-    this.#host = place.host;
+    this.#runs = new KeyedRuns(place, (key) => this.#fingerprints.delete(key as string));
   }
 
   admit(key: string, delivery: LiveDelivery, rest: Step): void {
-    const fingerprint = this.#policy.fingerprint(delivery.message);
-    if (typeof fingerprint !== "string") refuseMade("fingerprint", "is a string", fingerprint);
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return this.#start(key, fingerprint, delivery, rest);
-    if (entry.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
-    if (entry.run.delivery.pending) return entry.run.join(delivery);
-    const scope = captureContext();
-    entry.next.push(() =>
-      scope.runInAsyncScope(() =>
-        delivery.run(() => {
-          this.admit(key, delivery, rest);
-          return LATER;
-        }),
-      ),
-    );
+    const fingerprint: unknown = this.#policy.fingerprint(delivery.message);
+    if (typeof fingerprint !== "string") throw wrongResult("fingerprint", "a string", fingerprint);
+    const current = this.#fingerprints.get(key);
+    if (current === undefined) this.#fingerprints.set(key, fingerprint);
+    else if (current !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
+    const run: Step = (delivery) => this.#run(key, fingerprint, delivery, rest);
+    this.#runs.admit(key, delivery, run, () => this.admit(key, delivery, rest));
   }
 
-  #start(key: string, fingerprint: string, first: LiveDelivery, rest: Step): void {
-    const run = new SharedRun(first, this.#place);
-    const entry: Entry = { fingerprint, run, next: [] };
-    this.#entries.set(key, entry);
-    const free = (): void => {
-      this.#entries.delete(key);
-      for (const admit of entry.next) admit();
-    };
-    const { delivery } = run;
-    const aborted = (): boolean => delivery.status !== FULFILLED && delivery.status !== REJECTED;
-    // Before anybody learns of the outcome, and may send again.
-    delivery.whenSettled(() => {
-      if (!aborted()) free();
-    });
-    let work: unknown;
-    run.start((delivery) => (work = this.#execute(key, fingerprint, delivery, rest)));
-    delivery.whenSettled(() => {
-      if (!aborted()) return;
-      if (isThenable(work)) asPromise(work).then(free, free);
-      else free();
-    });
-  }
-
-  #execute(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
-    const { store } = this.#policy;
-    const found = store.get(key);
+  #run(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
+    const { store, fingerprint: fingerprintOf } = this.#policy;
+    const isNamed = fingerprintOf !== messageKey || store.isSafeFor(delivery, fingerprint);
+    if (!isNamed) return resultOf(delivery, rest, (value) => value);
     const settle = (found: unknown): unknown => {
-      if (!this.#isRecord(found)) return this.#handle(key, fingerprint, delivery, rest);
-      if (found.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
-      return found.value;
+      const { host } = delivery;
+      if (isRecord(found) && !isExpired(found, this.#policy.ttlMs, host.clock.now())) {
+        if (found.fingerprint !== fingerprint) throw new IdempotencyConflictError(delivery.typeName);
+        return found.value;
+      }
+      if (isRecord(found)) store.forget(key, delivery);
+      return resultOf(delivery, rest, (value) => this.#remember(key, fingerprint, value, delivery));
     };
-    // Told, and no more: to let the message pass would be to do it again.
-    if (this.#policy.fingerprint === messageKey)
-      store.confuses(found, delivery, "after a restart, what was done may be taken for the other type's");
+    const found = store.get(key);
     return isThenable(found) ? asPromise(found).then(settle) : settle(found);
-  }
-
-  #isRecord(found: unknown): found is IdempotencyRecord {
-    return (
-      typeof found === "object" &&
-      found !== null &&
-      typeof (found as Partial<IdempotencyRecord>).fingerprint === "string" &&
-      this.#host.clock.now() - (found as IdempotencyRecord).storedMs < this.#policy.ttlMs
-    );
-  }
-
-  #handle(key: string, fingerprint: string, delivery: LiveDelivery, rest: Step): unknown {
-    let result = goOn(delivery, rest);
-    // What is remembered is what the caller gets, not how it comes about.
-    if (isStream(result)) result = consume(result, delivery);
-    const remember = (value: unknown): unknown =>
-      this.#remember(key, fingerprint, this.#host.returnsValue ? value : undefined, delivery);
-    return isThenable(result) ? asPromise(result).then(remember) : remember(result);
   }
 
   #remember(key: string, fingerprint: string, value: unknown, delivery: LiveDelivery): unknown {
     const { store, ttlMs } = this.#policy;
-    const record: IdempotencyRecord = { fingerprint, value, storedMs: this.#host.clock.now() };
-    const forgotten = (error: unknown): unknown => {
-      store.report(error, delivery);
-      return value;
-    };
-    try {
-      const stored = store.set(key, record, ttlMs);
-      return isThenable(stored) ? asPromise(stored).then(() => value, forgotten) : value;
-    } catch (error) {
-      return forgotten(error);
-    }
+    const storedMs = delivery.host.clock.now();
+    const record: IdempotencyRecord = { fingerprint, value, storedMs, ...expiry(storedMs, ttlMs) };
+    const stored = store.put(key, record, ttlMs, delivery);
+    return isThenable(stored) ? asPromise(stored).then(() => value) : value;
   }
 }
 
-/** @throws InvalidMiddlewareError */
-function refuseMade(option: string, rule: string, made: unknown): never {
-  ignored(made);
-  throw new InvalidMiddlewareError(
-    `The ${option} of idempotency() ${rule}; received a value of type ${typeof made}.`,
-  );
+/** Returns the result that the caller gets, passed through `then`: a stream is consumed, and a command has none. */
+function resultOf(delivery: LiveDelivery, rest: Step, then: (value: unknown) => unknown): unknown {
+  let result = resume(delivery, rest);
+  if (isStream(result)) result = consume(result, delivery);
+  const finish = (value: unknown): unknown => then(delivery.host.returnsValue ? value : undefined);
+  return isThenable(result) ? asPromise(result).then(finish) : finish(result);
 }
 
-function checked(options: IdempotencyOptions): Policy {
-  const store = new CheckedStore("idempotency", options);
+function isRecord(found: unknown): found is IdempotencyRecord {
+  const { fingerprint, storedMs } = (found ?? {}) as Partial<IdempotencyRecord>;
+  return typeof fingerprint === "string" && typeof storedMs === "number";
+}
+
+/** Returns the error for an option that returned something else; a promise is caught, because its rejection would end the process. */
+function wrongResult(option: string, expected: string, made: unknown): Error {
+  ignored(made);
+  return invalidOption("idempotency()", option, `a function that returns ${expected}`, made);
+}
+
+function policyOf(options: IdempotencyOptions): Policy {
+  checkOptions<IdempotencyOptions>("idempotency()", options, {
+    ...STORE_RULES,
+    key: required(aFunction),
+    ttlMs: isTtl,
+    fingerprint: aFunction,
+  });
   const { key, ttlMs = Infinity, fingerprint = messageKey } = options;
-  if (typeof key !== "function")
-    throw new InvalidMiddlewareError(
-      "idempotency(): key is a function (message, context) => string | undefined.",
-    );
-  if (typeof fingerprint !== "function")
-    throw new InvalidMiddlewareError("idempotency(): fingerprint is a function of the message.");
-  checkMs("idempotency", "ttlMs", ttlMs);
-  return { key, ttlMs, fingerprint, store };
+  return { key, ttlMs, fingerprint, store: new StoreClient("idempotency", options) };
 }

@@ -3,7 +3,7 @@ export { overlap } from "./overlap.js";
 export type { OverlapOptions } from "./overlap.js";
 export { timeLimit } from "./time-limit.js";
 export type { TimeLimitOptions } from "./time-limit.js";
-export { mayGetBetter, retrying } from "./retrying.js";
+export { isRetryable, retrying } from "./retrying.js";
 export type { RetryingOptions } from "./retrying.js";
 export { validation } from "./validation.js";
 export type { ValidationOptions } from "./validation.js";
@@ -19,7 +19,7 @@ export { coalescing } from "./coalescing.js";
 export type { CoalescingOptions } from "./coalescing.js";
 export { batching } from "./batching.js";
 export type { BatchingOptions } from "./batching.js";
-export { messageKey } from "./internal/key.js";
+export { messageKey } from "../core/messages/message-key.js";
 export type { KeyFunction } from "./internal/key.js";
 export type { Store, StoreOptions, StoreSetOptions } from "./internal/store.js";
 

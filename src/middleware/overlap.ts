@@ -1,43 +1,48 @@
-import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
-import { captureContext, type AsyncScope } from "../core/util/async-context.js";
-import { FULFILLED, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
-import type { DeliveryHost } from "../core/delivery/delivery-host.js";
-import { type Middleware } from "../core/pipeline/middleware.js";
-import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
+import { aFunction, checkOptions, invalidOption, oneOf, required, wholeNumber } from "../core/checks.js";
 import { isStream } from "../core/delivery/consume-stream.js";
-import { notPromised } from "./internal/key.js";
-import { checkOptions, refuseOption } from "./internal/options.js";
-import { BusyError, QueueFullError, SelfDeadlockError, SupersededError } from "./errors.js";
+import type { DeliveryHost } from "../core/delivery/delivery-host.js";
+import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
+import { FULFILLED, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
+import { afterWork } from "../core/delivery/unfinished-work.js";
+import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import { BusyError, QueueFullError, selfDeadlock, SupersededError } from "./errors.js";
+import { syncKey } from "./internal/key.js";
+import { LinkedList, type Linked } from "./internal/linked-list.js";
 
 export interface OverlapOptions<M = object> {
   /**
-   * What becomes of a message that comes while others run, in RxJS's words: `"concat"` queues it and runs one at a time; `"merge"` runs
-   * `concurrency` at a time and queues the others; `"switch"` aborts the one that runs, so that the latest wins; `"exhaust"` refuses it.
+   * Fate of a message that arrives while others run, in RxJS's words: `"concat"` queues it and runs one at a time; `"merge"` runs
+   * `concurrency` at a time and queues the rest; `"switch"` aborts the running one, so that the latest wins; `"exhaust"` rejects it.
    */
   readonly strategy: "concat" | "merge" | "switch" | "exhaust";
-  /** Messages with different keys do not concern each other. Keys are compared as those of a `Map`. @defaultValue one key for the whole bus */
+  /** Returns the key of a message; messages with different keys do not affect each other. Compared as `Map` does. @defaultValue one key for the bus */
   readonly key?: (message: M) => unknown;
-  /** How many run at a time: required for `"merge"`; for `"exhaust"` 1 unless told otherwise; always 1 for the other two. */
+  /** Number of messages that run at a time: required for `"merge"`, 1 by default for `"exhaust"`, always 1 for the other two. */
   readonly concurrency?: number;
-  /** For `"concat"` and `"merge"`: how many may wait per key before further ones are refused. @defaultValue Infinity */
+  /** For `"concat"` and `"merge"`: number of messages that may wait per key; further ones are rejected. @defaultValue Infinity */
   readonly maxQueued?: number;
 }
 
 /**
  * Decides what happens to messages that overlap: on the whole bus, or per key.
  *
- * Guarantees: never more at a time than the strategy allows; the queue of a key keeps its order, and whoever is aborted leaves it. Who loses its
- * turn is rejected at once: with `SupersededError` (whose `signal` is aborted as well), `BusyError`, or `QueueFullError`; and with `SelfDeadlockError` if
- * it would wait for a message that it was `causedBy`. A message that may run at once runs synchronously; one that waited runs in the async context
- * of its own dispatch. Keys that are idle cost nothing.
+ * Guarantees:
+ * - Never more run at a time than the strategy allows. The queue of a key keeps its order, and an aborted message leaves it.
+ * - A message that loses its turn is rejected at once: with `SupersededError` (and its `signal` aborted), `BusyError` or `QueueFullError`; with
+ *   `SelfDeadlockError` if it would wait for a message that it was `causedBy`.
+ * - A message that may run at once runs synchronously. One that waited runs in the async context of its own dispatch.
+ * - Idle keys take no memory.
  *
- * Two messages that each wait for one that waits behind the other are not noticed, only a message that waits behind its own causes: put a
- * `timeLimit` around it where handlers wait for messages of other keys.
+ * A turn ends when the message has settled and its handler's own work has ended, even if an abort or a `timeLimit` gave the work up before; with
+ * `"switch"`, the next message does not wait for that. So pass the `signal` on to what the handler waits for: a handler that never ends keeps its
+ * turn. Under `ask$` the turn ends with the stream.
  *
- * A message's turn ends when it is settled, under `ask$` with the end of its stream. An aborted message is settled, even if its handler does not
- * heed its `signal` and still works: pass the signal on to what the handler waits for. One `overlap(...)` is one limit per bus, also where it is
- * used in several places of it.
+ * Deadlocks across keys are not found: where handlers wait for messages of other keys, put a `timeLimit` around it. One `overlap(...)` is one limit
+ * per bus, also if it is listed in several places.
  *
+ * @throws InvalidOptionsError
  * @example
  * // One command at a time per order; of searches, the latest wins.
  * new CommandBus({ middleware: [overlap<OrderCommand>({ strategy: "concat", key: ({ orderId }) => orderId })] });
@@ -46,101 +51,70 @@ export interface OverlapOptions<M = object> {
 export function overlap<M extends object = object, R = unknown>(
   options: OverlapOptions<M>,
 ): Middleware<M, R> {
-  const policy = checked(options as unknown as OverlapOptions);
-  const lanesOf = new WeakMap<DeliveryHost, Lanes>();
+  const policy = policyOf(options as unknown as OverlapOptions);
+  const lanesByHost = new WeakMap<DeliveryHost, Lanes>();
   return createMiddleware(
     `overlap(${policy.strategy})`,
     (rest, { host, outermost }) => {
-      let lanes = lanesOf.get(host);
-      if (lanes === undefined) lanesOf.set(host, (lanes = new Lanes(policy)));
+      let lanes = lanesByHost.get(host);
+      if (lanes === undefined) lanesByHost.set(host, (lanes = new Lanes(policy)));
       return replying((delivery) => lanes.admit(new Turn(delivery, rest)), outermost);
     },
     { passThrough: true },
   );
 }
 
-/** A message and its place in the list of those that run or of those that wait. */
-class Turn {
+/** The permission of one message to run, in the list of those that run or of those that wait. */
+class Turn implements Linked<Turn> {
   declare readonly delivery: LiveDelivery;
   declare readonly rest: Step;
-  declare line: Line | undefined;
+  declare list: LinkedList<Turn> | undefined;
   declare previous: Turn | undefined;
   declare following: Turn | undefined;
-  /** Of one that waited. */
+  /** The async context of the dispatch, for a message that waits. */
   declare scope: AsyncScope | undefined;
 
-  // Declared above and assigned here, because there is one for each message, and fields that are defined first cost more.
+  // Declared above and assigned here, because there is one turn per message, and fields that are defined first cost more.
   constructor(delivery: LiveDelivery, rest: Step) {
     this.delivery = delivery;
     this.rest = rest;
-    this.line = undefined;
+    this.list = undefined;
     this.previous = undefined;
     this.following = undefined;
     this.scope = undefined;
   }
 
-  /** What is settled when this turn is over: a stream that was handed up is consumed by whoever asked. */
+  /** The delivery whose settlement ends this turn: under `ask$` the origin, because its subscriber consumes the stream. */
   get holder(): LiveDelivery {
     const { reply, origin } = this.delivery;
     return reply.status === FULFILLED && isStream(reply.result) ? origin : reply;
   }
-}
 
-/** Turns in order. A list, because whoever is aborted leaves from the middle, and a Set is slow to find its first entry when many have left. */
-class Line {
-  declare length: number;
-  declare first: Turn | undefined;
-  declare private last: Turn | undefined;
-
-  constructor() {
-    this.length = 0;
-    this.first = undefined;
-    this.last = undefined;
-  }
-
-  add(turn: Turn): void {
-    turn.line = this;
-    turn.previous = this.last;
-    if (this.last === undefined) this.first = turn;
-    else this.last.following = turn;
-    this.last = turn;
-    this.length++;
-  }
-
-  remove(turn: Turn): void {
-    const { previous, following } = turn;
-    if (previous === undefined) this.first = following;
-    else previous.following = following;
-    if (following === undefined) this.last = previous;
-    else following.previous = previous;
-    turn.line = turn.previous = turn.following = undefined;
-    this.length--;
-  }
-
-  *[Symbol.iterator](): Generator<Turn> {
-    for (let turn = this.first; turn !== undefined; turn = turn.following) yield turn;
+  /** The message has settled, and its handler does not work on after an abort. */
+  get isOver(): boolean {
+    return !this.holder.pending && this.delivery.origin.madeLinks?.unfinished === undefined;
   }
 }
 
 /** The messages of one key. */
 class Lane {
   declare readonly key: unknown;
-  declare readonly running: Line;
-  declare readonly waiting: Line;
+  declare readonly running: LinkedList<Turn>;
+  declare readonly waiting: LinkedList<Turn>;
   declare draining: boolean;
-  /** Another one may have taken its place. */
+  /** The lane has left the map, so that another lane may have its key. */
   declare forgotten: boolean;
 
   constructor(key: unknown) {
     this.key = key;
-    this.running = new Line();
-    this.waiting = new Line();
+    this.running = new LinkedList();
+    this.waiting = new LinkedList();
     this.draining = false;
     this.forgotten = false;
   }
 }
 
-/** All keys of one bus. */
+/** The lanes of one bus. */
 class Lanes {
   readonly #policy: Policy;
   readonly #lanes = new Map<unknown, Lane>();
@@ -149,57 +123,36 @@ class Lanes {
     this.#policy = policy;
   }
 
+  get policy(): Policy {
+    return this.#policy;
+  }
+
   admit(turn: Turn): void {
     try {
       const lane = this.#laneOf(turn.delivery.message);
-      if (lane.waiting.length > 0 || this.#isFull(lane)) this.#contend(lane, turn);
-      else this.#run(lane, turn);
+      if (lane.waiting.length === 0 && lane.running.length < this.#policy.limit) this.run(lane, turn);
+      else strategies[this.#policy.strategy](this, lane, turn);
     } catch (error) {
       turn.delivery.fail(error);
     }
   }
 
   #laneOf(message: object): Lane {
-    const key = notPromised("overlap", this.#policy.key(message));
+    const key = syncKey("overlap", this.#policy.key(message));
     let lane = this.#lanes.get(key);
     if (lane === undefined) this.#lanes.set(key, (lane = new Lane(key)));
     return lane;
   }
 
-  #isFull({ running }: Lane): boolean {
-    const { limit, queues } = this.#policy;
-    if (running.length < limit) return false;
-    if (queues) return true;
-    // Whoever hears of an outcome hears of it before this does, and may already send the next message.
-    for (const turn of [...running]) if (!turn.holder.pending) running.remove(turn);
-    return running.length >= limit;
-  }
-
-  /** There is no room: queues the message, makes room for it, or throws what it is refused with. */
-  #contend(lane: Lane, turn: Turn): void {
-    const { strategy, limit, maxQueued } = this.#policy;
-    const { delivery } = turn;
-    if (strategy === "exhaust") throw new BusyError(delivery.typeName, limit);
-    refuseSelfDeadlock(lane, turn, limit);
-    if (strategy === "switch") {
-      const older = [...lane.running];
-      // First, so that one that is sent while they are aborted wins over this one.
-      lane.running.add(turn);
-      for (const { holder } of older) holder.abort(new SupersededError(holder.typeName));
-      this.#run(lane, turn);
-      return;
-    }
-    // After an abort, some of those that wait have their turn and only have not begun.
-    const free = Math.max(0, limit - lane.running.length);
-    if (lane.waiting.length - free >= maxQueued) throw new QueueFullError(delivery.typeName, maxQueued);
-    turn.scope = captureContext();
-    lane.waiting.add(turn);
+  run(lane: Lane, turn: Turn): void {
+    if (turn.list === undefined) lane.running.add(turn);
+    turn.delivery.run(turn.rest);
     this.#leaveWhenSettled(lane, turn);
   }
 
-  #run(lane: Lane, turn: Turn): void {
-    if (turn.line === undefined) lane.running.add(turn);
-    turn.delivery.run(turn.rest);
+  wait(lane: Lane, turn: Turn): void {
+    turn.scope = captureContext();
+    lane.waiting.add(turn);
     this.#leaveWhenSettled(lane, turn);
   }
 
@@ -207,22 +160,28 @@ class Lanes {
     const { delivery } = turn;
     delivery.whenSettled(() => {
       const { holder } = turn;
-      if (holder === delivery.reply) this.#leave(lane, turn, holder.status);
-      else holder.whenSettled(() => this.#leave(lane, turn, holder.status));
+      if (holder === delivery.reply) this.#leave(lane, turn, holder);
+      else holder.whenSettled(() => this.#leave(lane, turn, holder));
     });
   }
 
-  #leave(lane: Lane, turn: Turn, status: LiveDelivery["status"]): void {
-    const { line } = turn;
-    line?.remove(turn);
-    if (line !== lane.running) return;
+  #leave(lane: Lane, turn: Turn, holder: LiveDelivery): void {
+    if (turn.list === lane.waiting) lane.waiting.remove(turn);
+    else if (holder.origin.madeLinks?.unfinished === undefined || this.#policy.strategy === "switch")
+      this.#release(lane, turn, holder);
+    else afterWork(holder, () => this.#release(lane, turn, holder));
+  }
+
+  #release(lane: Lane, turn: Turn, { status }: LiveDelivery): void {
+    if (turn.list !== lane.running) return;
+    lane.running.remove(turn);
     if (lane.waiting.length === 0) this.#forgetIfIdle(lane);
-    // What aborts one message may be about to abort those that wait for it, too: a signal that they share, or the end of the bus.
     else if (status === FULFILLED || status === REJECTED) this.#drain(lane);
+    // Wait a microtask after an abort: a signal that several messages share, or the end of the bus, aborts the waiting ones next.
     else void Promise.resolve().then(() => this.#drain(lane));
   }
 
-  /** Runs what waits as long as there is room; a loop, however many of them end synchronously. */
+  /** Runs waiting messages as long as there is room. A loop, because messages that end synchronously would nest otherwise. */
   #drain(lane: Lane): void {
     if (lane.draining) return;
     lane.draining = true;
@@ -230,9 +189,9 @@ class Lanes {
     for (let next; lane.running.length < this.#policy.limit && (next = lane.waiting.first) !== undefined;) {
       lane.waiting.remove(next);
       lane.running.add(next);
-      // As deep as when it was sent: messages that cause each other by way of the queue must reach maxDepth, too.
+      // Restore the depth of the dispatch, because messages that cause each other through the queue must reach maxDepth, too.
       dispatchDepth.current = Math.max(depth, next.delivery.origin.depth);
-      // It leaves as it would have left the queue: it has been told to already.
+      // Without a hook: the one that would have taken the turn out of the queue takes it out of the running ones.
       next.delivery.runIn(next.scope, next.rest);
     }
     dispatchDepth.current = depth;
@@ -240,7 +199,7 @@ class Lanes {
     this.#forgetIfIdle(lane);
   }
 
-  /** Not while it is drained: it would be made anew for a message that is sent by one that runs. */
+  /** Keeps a lane that is being drained, because a running message may send the next one to it. */
   #forgetIfIdle(lane: Lane): void {
     if (lane.running.length + lane.waiting.length > 0 || lane.draining || lane.forgotten) return;
     lane.forgotten = true;
@@ -248,56 +207,81 @@ class Lanes {
   }
 }
 
-/** Refuses a message that could run only after what it was caused by, which waits for it. */
+/** Runs, queues or rejects a message that finds its lane full. */
+type Strategy = (lanes: Lanes, lane: Lane, turn: Turn) => void;
+
+const strategies: { readonly [name in OverlapOptions["strategy"]]: Strategy } = {
+  concat: enqueue,
+  merge: enqueue,
+  switch: supersede,
+  exhaust: refuse,
+};
+
+function enqueue(lanes: Lanes, lane: Lane, turn: Turn): void {
+  const { limit, maxQueued } = lanes.policy;
+  refuseSelfDeadlock(lane, turn, limit);
+  // After an abort there may be room that the waiting messages take a microtask later.
+  const free = Math.max(0, limit - lane.running.length);
+  if (lane.waiting.length - free >= maxQueued) throw new QueueFullError(turn.delivery.typeName, maxQueued);
+  lanes.wait(lane, turn);
+}
+
+function supersede(lanes: Lanes, lane: Lane, turn: Turn): void {
+  for (const running of [...lane.running]) if (!running.holder.pending) lane.running.remove(running);
+  refuseSelfDeadlock(lane, turn, lanes.policy.limit);
+  const older = [...lane.running];
+  // Take the turn before aborting the older message, so that a message that is sent while it is aborted wins over this one.
+  lane.running.add(turn);
+  for (const { holder } of older) holder.abort(new SupersededError(holder.typeName));
+  lanes.run(lane, turn);
+}
+
+function refuse(lanes: Lanes, lane: Lane, turn: Turn): void {
+  const { limit } = lanes.policy;
+  // Outcome observers run before turns are released, and may have sent this message: drop turns that are over first.
+  for (const running of [...lane.running]) if (running.isOver) lane.running.remove(running);
+  if (lane.running.length >= limit) throw new BusyError(turn.delivery.typeName, limit);
+  lanes.run(lane, turn);
+}
+
+/** Throws if the message could run only after messages that it was caused by, because they wait for it. */
 function refuseSelfDeadlock({ running }: Lane, { delivery, rest }: Turn, limit: number): void {
   if (running.length < limit) return;
   const { origin } = delivery;
-  // Nearly always: nothing caused it, and a stranger runs.
+  // Fast path: nothing caused the message, and the message does not run itself.
   if (origin.cause === undefined && running.first?.delivery.origin !== origin) return;
   const causes = [...delivery.causes()];
   let furthest = -1;
-  for (let other = running.first; other !== undefined; other = other.following) {
+  for (const other of running) {
     const holder = other.delivery.origin;
-    // The message itself holds a turn where the same overlap() is used twice, one inside the other.
+    // The message itself has a turn if the same overlap() is listed twice, one inside the other.
     if (holder === origin ? other.rest === rest : !causes.includes(holder)) return;
     furthest = Math.max(furthest, causes.indexOf(holder));
   }
-  const chain = [...(furthest < 0 ? [origin] : causes.slice(0, furthest + 1).reverse()), origin];
-  throw new SelfDeadlockError(
-    delivery.typeName,
-    chain.map((link) => ({ messageType: link.typeName, id: link.id })),
-  );
+  throw selfDeadlock(furthest < 0 ? [origin] : causes.slice(0, furthest + 1).reverse(), origin);
 }
 
-type Policy = Required<OverlapOptions> & { readonly limit: number; readonly queues: boolean };
+type Policy = Required<Omit<OverlapOptions, "concurrency">> & { readonly limit: number };
 
-function checked(options: OverlapOptions): Policy {
-  const refuse = (problem: string, received: unknown): never => refuseOption("overlap", problem, received);
-  checkOptions("overlap", options);
-  const { strategy, key, concurrency, maxQueued } = options;
-  const isCount = (value: number, least: number): boolean =>
-    value >= least && (Number.isInteger(value) || value === Infinity);
-
-  if (!["concat", "merge", "switch", "exhaust"].includes(strategy))
-    refuse('strategy is "concat", "merge", "switch" or "exhaust"', strategy);
-  if (key !== undefined && typeof key !== "function") refuse("key is a function of the message", key);
-  const queues = strategy === "concat" || strategy === "merge";
-  const counted = strategy === "merge" || strategy === "exhaust";
+function policyOf(options: OverlapOptions): Policy {
+  const source = "overlap()";
+  checkOptions<OverlapOptions>(source, options, {
+    strategy: required(oneOf("concat", "merge", "switch", "exhaust")),
+    key: aFunction,
+    concurrency: wholeNumber(1),
+    maxQueued: wholeNumber(0),
+  });
+  const { strategy, key = () => undefined, concurrency, maxQueued } = options;
   if (strategy === "merge" && concurrency === undefined)
-    refuse("merge needs a concurrency, how many run at a time", concurrency);
-  if (concurrency !== undefined && !(counted ? isCount(concurrency, 1) : concurrency === 1))
-    refuse(counted ? "concurrency is a whole number from 1" : `${strategy} runs one at a time`, concurrency);
-  if (maxQueued !== undefined && !(queues && isCount(maxQueued, 0)))
-    refuse(
-      queues ? "maxQueued is a whole number from 0" : `${strategy} has no queue for maxQueued`,
+    throw invalidOption(source, "concurrency", 'given with strategy "merge"', concurrency);
+  if ((strategy === "concat" || strategy === "switch") && (concurrency ?? 1) !== 1)
+    throw invalidOption(source, "concurrency", `1 with strategy "${strategy}"`, concurrency);
+  if ((strategy === "switch" || strategy === "exhaust") && maxQueued !== undefined)
+    throw invalidOption(
+      source,
+      "maxQueued",
+      `left out with strategy "${strategy}", which has no queue`,
       maxQueued,
     );
-  return {
-    strategy,
-    key: key ?? (() => undefined),
-    concurrency: concurrency ?? 1,
-    maxQueued: maxQueued ?? Infinity,
-    limit: concurrency ?? 1,
-    queues,
-  };
+  return { strategy, key, maxQueued: maxQueued ?? Infinity, limit: concurrency ?? 1 };
 }

@@ -1,82 +1,106 @@
-import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
-import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import {
+  aBoolean,
+  aFunction,
+  aScheduler,
+  checkOptions,
+  invalidOption,
+  milliseconds,
+  oneOf,
+  positiveMilliseconds,
+  required,
+  syncBoolean,
+  wholeNumber,
+} from "../core/checks.js";
 import { isAbortError } from "../core/delivery/abort.js";
-import { syncBoolean } from "../core/checks.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
-import { CqrsError, InvalidMiddlewareError } from "../core/errors.js";
+import { CqrsError, EventHandlersFailedError } from "../core/errors.js";
+import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import { ignored } from "../core/util/thenable.js";
-import { checkMs, checkTimerOptions, refuseOption } from "./internal/options.js";
 import { startTimer, type TimerOptions } from "../core/util/timers.js";
 
 export interface RetryingOptions<M = object> extends TimerOptions {
-  /** How often to try again after the first attempt; `Infinity` only with a `delayMs`. */
+  /** Number of retries after the first attempt. `Infinity` needs a `delayMs`. */
   readonly count: number;
-  /** The longest wait before the first retry, in milliseconds. @defaultValue 0, at once */
+  /** Longest wait before the first retry, in milliseconds; 0 retries synchronously. @defaultValue 0 */
   readonly delayMs?: number;
-  /** `"exponential"` doubles the wait from retry to retry. @defaultValue "exponential" */
+  /** Growth of the wait: `"exponential"` doubles it from retry to retry. @defaultValue "exponential" */
   readonly backoff?: "exponential" | "constant";
-  /** What no wait exceeds, in milliseconds. @defaultValue 30_000 */
+  /** Upper bound of every wait, in milliseconds. @defaultValue 30_000 */
   readonly maxDelayMs?: number;
   /**
-   * Waits a random part of the time, so that what failed together does not come back together ("full jitter" of
-   * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). @defaultValue true
+   * Waits a random part of the time, so that messages that failed together do not return together: "full jitter" of
+   * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/. @defaultValue true
    */
   readonly jitter?: boolean;
-  /** Whether an error may be gone at the next attempt. @defaultValue {@link mayGetBetter} */
+  /**
+   * Returns true for an error that may be gone at the next attempt. For an event it is called with the error of each handler that failed, and
+   * one retryable error is enough. @defaultValue {@link isRetryable}
+   */
   readonly retryIf?: (error: unknown, message: M) => boolean;
-  /** From 0 to 1, for the jitter. @defaultValue `Math.random` */
+  /** Source of the jitter: returns a number from 0 to 1. @defaultValue `Math.random` */
   readonly random?: () => number;
 }
 
 /**
- * Handles a message again that failed, after a pause that grows.
+ * Runs a message again after it failed, with a growing pause between attempts.
  *
- * Guarantees: every attempt has a `signal` of its own, and its number, from 1, in `context.attempt`; there are at most `1 + count`. The last error
- * arrives as it was thrown. A message that is aborted is rejected at once, also between two attempts, and not tried again. Without a `delayMs`
- * it is synchronous as long as the attempts are.
+ * Guarantees:
+ * - At most `1 + count` attempts. Each has a `signal` of its own, and its number, from 1, in `context.attempt`.
+ * - The last error rejects the message as it was thrown.
+ * - An aborted message is rejected at once, also between two attempts, and is not retried.
+ * - Without a `delayMs` the message stays synchronous as long as its attempts are.
  *
- * An event is retried as a whole: all of its handlers run again. Under `ask$` an attempt has succeeded once the handler returns its stream;
- * RxJS's `retry` is for streams that fail later.
+ * A retry of an event calls all of its handlers again, also those that succeeded. Under `ask$` an attempt succeeds when the handler returns its
+ * stream; use RxJS's `retry` for a stream that fails later.
  *
+ * @throws InvalidOptionsError
  * @example
- * new CommandBus({ middleware: [retrying({ count: 3, delayMs: 100, retryIf: (error) => error instanceof ConnectionError })] });
+ * new CommandBus({
+ *   middleware: [retrying({ count: 3, delayMs: 100, retryIf: (error) => error instanceof ConnectionError })],
+ * });
  */
 export function retrying<M extends object = object, R = unknown>(
   options: RetryingOptions<M>,
 ): Middleware<M, R> {
-  const policy = checked(options as unknown as RetryingOptions);
+  const policy = policyOf(options as unknown as RetryingOptions);
   return createMiddleware(
     `retrying(${options.count})`,
-    (rest, { outermost }) => replying((delivery) => new Attempts(delivery, rest, policy).run(), outermost),
+    (rest, { outermost }) => replying((delivery) => new Retry(delivery, rest, policy).run(), outermost),
     { passThrough: true },
   );
 }
 
 type Policy = Required<Omit<RetryingOptions, "scheduler">> & TimerOptions;
 
-// What is wrong with the message or its sender, and what was decided on purpose.
-const LASTING: ReadonlySet<string> = new Set([
+/** Codes of errors that the next attempt would meet again, and of refusals on purpose. */
+const PERMANENT_CODES: ReadonlySet<string> = new Set([
   "BUS_CLOSED",
   "DISPATCH_DEPTH_EXCEEDED",
   "HANDLER_NOT_FOUND",
   "INVALID_MESSAGE",
+  "INVALID_OPTIONS",
   "SELF_DEADLOCK",
   "SUPERSEDED",
   "UNAUTHORIZED",
 ]);
 
-/** All errors but those that the next attempt would meet as well, such as `InvalidMessageError` and `UnauthorizedError`, and cancellations. */
-export function mayGetBetter(error: unknown): boolean {
-  return !(error instanceof CqrsError && LASTING.has(error.code)) && !isAbortError(error);
+/**
+ * Returns true unless the next attempt would fail with the same error, as after `InvalidMessageError` or `UnauthorizedError`, or the work was
+ * cancelled (`AbortError`). An `EventHandlersFailedError` is retryable if one of its `errors` is.
+ */
+export function isRetryable(error: unknown): boolean {
+  if (error instanceof EventHandlersFailedError) return error.errors.some(isRetryable);
+  return !(error instanceof CqrsError && PERMANENT_CODES.has(error.code)) && !isAbortError(error);
 }
 
-/** All attempts at one message. */
-class Attempts {
+/** The attempts at one message: attempt, decide, wait, attempt. */
+class Retry {
   readonly #delivery: LiveDelivery;
   readonly #rest: Step;
   readonly #policy: Policy;
-  #made = 0;
+  #attempts = 0;
   #scope: AsyncScope | undefined;
   #stopTimer: (() => void) | undefined;
 
@@ -86,93 +110,97 @@ class Attempts {
     this.#policy = policy;
   }
 
-  /** Attempts until one succeeds, has to be waited for, or was the last; a loop, however many fail synchronously. */
+  /** Attempts until one succeeds, has to be waited for, or was the last. A loop, because synchronous failures would nest otherwise. */
   run(): void {
     while (this.#delivery.pending) {
-      const attempt = this.#delivery.forkForAttempt(++this.#made);
+      const attempt = this.#delivery.forkForAttempt(++this.#attempts);
       attempt.run(this.#rest);
-      if (attempt.pending) {
-        // Whatever ends it will do so in a context of its own.
-        const scope = (this.#scope ??= captureContext());
-        attempt.whenSettled(() => scope.runInAsyncScope(() => this.#goesOn(attempt) && this.run()));
-        return;
-      }
-      if (!this.#goesOn(attempt)) return;
+      if (attempt.pending) return this.#continueAfter(attempt);
+      if (!this.#shouldRetry(attempt)) return this.#adopt(attempt);
+      if (this.#policy.delayMs > 0) return this.#wait();
     }
   }
 
-  /** Whether to try again at once; if not, the message has been settled or the next attempt has been scheduled. */
-  #goesOn(attempt: LiveDelivery): boolean {
-    const delivery = this.#delivery;
-    if (!delivery.pending) return false;
-    try {
-      if (!this.#failedForNow(attempt)) delivery.run(() => attempt.asResult());
-      else if (this.#policy.delayMs === 0) return true;
-      else this.#sleep();
-    } catch (error) {
-      delivery.fail(error);
-    }
-    return false;
-  }
-
-  #failedForNow({ status, result }: LiveDelivery): boolean {
-    const { count, retryIf } = this.#policy;
-    return (
-      status !== FULFILLED &&
-      this.#made <= count &&
-      syncBoolean(retryIf(result, this.#delivery.message), "retrying()", "retryIf")
+  /** Decides once a pending attempt has settled, in the async context of the message, because another context may settle it. */
+  #continueAfter(attempt: LiveDelivery): void {
+    const scope = (this.#scope ??= captureContext());
+    attempt.whenSettled(() =>
+      scope.runInAsyncScope(() => {
+        if (!this.#delivery.pending) return;
+        if (!this.#shouldRetry(attempt)) this.#adopt(attempt);
+        else if (this.#policy.delayMs > 0) this.#wait();
+        else this.run();
+      }),
     );
   }
 
-  #sleep(): void {
-    const { delayMs, maxDelayMs, backoff, jitter, random, scheduler } = this.#policy;
-    const longest = Math.min(maxDelayMs, backoff === "constant" ? delayMs : delayMs * 2 ** (this.#made - 1));
+  #shouldRetry({ status, result }: LiveDelivery): boolean {
+    if (status === FULFILLED || this.#attempts > this.#policy.count) return false;
+    const { message } = this.#delivery;
+    const shouldRetry = (error: unknown): boolean =>
+      syncBoolean(this.#policy.retryIf(error, message), "retrying()", "retryIf");
+    try {
+      return result instanceof EventHandlersFailedError
+        ? result.errors.some(shouldRetry)
+        : shouldRetry(result);
+    } catch (error) {
+      this.#delivery.fail(error);
+      return false;
+    }
+  }
+
+  /** Settles the message as its last attempt was settled. */
+  #adopt(attempt: LiveDelivery): void {
+    this.#delivery.run(() => attempt.asResult());
+  }
+
+  #wait(): void {
     const scope = (this.#scope ??= captureContext());
     if (this.#stopTimer === undefined) this.#delivery.whenSettled(() => this.#stopTimer?.());
-    // Keeps the process alive, as the work would that is still to be done.
-    this.#stopTimer = startTimer(
-      Math.round(jitter ? longest * fraction(random()) : longest),
-      () => scope.runInAsyncScope(() => this.run()),
-      {
-        scheduler,
+    try {
+      this.#stopTimer = startTimer(this.#delayMs(), () => scope.runInAsyncScope(() => this.run()), {
+        scheduler: this.#policy.scheduler,
+        // Keep the process alive, because the sender waits for the next attempt.
         keepAlive: true,
-      },
+      });
+    } catch (error) {
+      this.#delivery.fail(error);
+    }
+  }
+
+  #delayMs(): number {
+    const { delayMs, maxDelayMs, backoff, jitter, random } = this.#policy;
+    const longest = Math.min(
+      maxDelayMs,
+      backoff === "constant" ? delayMs : delayMs * 2 ** (this.#attempts - 1),
     );
+    return Math.round(jitter ? longest * fraction(random()) : longest);
   }
 }
 
-/** @throws InvalidMiddlewareError */
+/** @throws InvalidOptionsError */
 function fraction(random: unknown): number {
   if (typeof random === "number" && random >= 0 && random <= 1) return random;
   ignored(random);
-  throw new InvalidMiddlewareError(
-    `The random of retrying() is a number from 0 to 1; received ${String(random)}.`,
-  );
+  throw invalidOption("retrying()", "random", "a function that returns a number from 0 to 1", random);
 }
 
-function checked(options: RetryingOptions): Policy {
-  checkTimerOptions("retrying", options);
-  const {
-    count,
-    delayMs = 0,
-    backoff = "exponential",
-    maxDelayMs = 30_000,
-    jitter = true,
-    retryIf = mayGetBetter,
-    random = Math.random,
-    scheduler,
-  } = options;
-  const refuse = (problem: string, received: unknown): never => refuseOption("retrying", problem, received);
-  if (!(Number.isInteger(count) || count === Infinity) || count < 0)
-    refuse("count is the number of retries, 0 or more", count);
-  checkMs("retrying", "delayMs", delayMs, { orZero: true });
-  if (delayMs === Infinity) refuse("delayMs is finite", delayMs);
-  checkMs("retrying", "maxDelayMs", maxDelayMs);
-  if (count === Infinity && delayMs === 0) refuse("retrying for ever needs a delayMs above 0", delayMs);
-  if (!["exponential", "constant"].includes(backoff))
-    refuse('backoff is "exponential" or "constant"', backoff);
-  if (typeof retryIf !== "function") refuse("retryIf is a function (error, message) => boolean", retryIf);
-  if (typeof jitter !== "boolean") refuse("jitter is true or false", jitter);
-  if (typeof random !== "function") refuse("random is a function", random);
+function policyOf(options: RetryingOptions): Policy {
+  const source = "retrying()";
+  checkOptions<RetryingOptions>(source, options, {
+    count: required(wholeNumber(0)),
+    delayMs: milliseconds,
+    backoff: oneOf("exponential", "constant"),
+    maxDelayMs: positiveMilliseconds,
+    jitter: aBoolean,
+    retryIf: aFunction,
+    random: aFunction,
+    scheduler: aScheduler,
+  });
+  const { count, delayMs = 0, backoff = "exponential", maxDelayMs = 30_000, jitter = true } = options;
+  const { retryIf = isRetryable, random = Math.random, scheduler } = options;
+  if (delayMs === Infinity) throw invalidOption(source, "delayMs", "finite", delayMs);
+  if (count === Infinity && delayMs === 0)
+    throw invalidOption(source, "delayMs", "above 0 with an infinite count", delayMs);
   return { count, delayMs, backoff, maxDelayMs, jitter, retryIf, random, scheduler };
 }

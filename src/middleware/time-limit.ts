@@ -1,26 +1,36 @@
-import { createMiddleware } from "../core/pipeline/form.js";
-import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
+import {
+  aFunction,
+  aScheduler,
+  checkOption,
+  checkOptions,
+  either,
+  invalidOption,
+  positiveMilliseconds,
+  required,
+} from "../core/checks.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
-import { InvalidMiddlewareError } from "../core/errors.js";
+import { createMiddleware } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
 import { ignored } from "../core/util/thenable.js";
+import { LONGEST_TIMEOUT_MS, startTimer, type TimerOptions } from "../core/util/timers.js";
 import { TimeLimitError } from "./errors.js";
-import { checkTimerOptions } from "./internal/options.js";
-import { startTimer, type TimerOptions } from "../core/util/timers.js";
 
 export type TimeLimitOptions = TimerOptions;
 
 /**
- * Rejects a message with `TimeLimitError` that is not done `limitMs` after it first had to wait, and aborts its handler's `signal`.
+ * Rejects a message with `TimeLimitError` if it has not settled `limitMs` after it first had to wait, and aborts its handler's `signal`.
  *
- * Guarantees: the sender is free at the limit, whatever the handler does; what an abandoned handler comes to later is reported on `faults$`.
- * What the handler dispatched with its context as `causedBy` is cancelled with it, on whichever bus: nested work inherits what is left of the limit.
- * Synchronous when everything below is; no timer outlives its message.
+ * Guarantees:
+ * - The sender is free at the limit, even if the handler ignores its signal. How that handler ends later is reported on `faults$`, and a key
+ *   or slot that another middleware holds for it (`overlap`, `idempotency`, `coalescing`) is released only then.
+ * - Messages that the handler sent with its context as `causedBy` are aborted, too, on any bus: nested work inherits the rest of the limit.
+ * - The message stays synchronous if everything further in is. No timer outlives its message.
  *
- * Outside of `retrying` it limits all attempts together, inside of it each one; likewise the time in the queue of an `overlap`. Under `ask$` it
- * limits how long a handler takes to return its stream, not how long the stream lives: put RxJS's `timeout` on that.
+ * Outside of `retrying` it limits all attempts together, inside of it each attempt. Outside of `overlap` it includes the time in the queue.
+ * Under `ask$` it limits how long the handler takes to return its stream; use RxJS's `timeout` for the stream itself.
  *
- * @param limitMs - milliseconds, or a function of the message; `Infinity` is no limit
+ * @param limitMs - milliseconds above 0, or a function that returns them for a message; `Infinity` for no limit
+ * @throws InvalidOptionsError for a limit that is not a number above 0, also from the dispatch if the function returned it
  * @example
  * new CommandBus({ middleware: [timeLimit(5_000)] });
  * new QueryBus({ middleware: [timeLimit((query) => (query instanceof Report ? 60_000 : 1_000))] });
@@ -29,34 +39,38 @@ export function timeLimit<M extends object = object, R = unknown>(
   limitMs: number | ((message: M) => number),
   options: TimeLimitOptions = {},
 ): Middleware<M, R> {
-  if (typeof limitMs !== "function") checkLimit(limitMs);
-  checkTimerOptions("timeLimit", options);
+  checkOption("timeLimit()", "limitMs", limitMs, required(either(positiveMilliseconds, aFunction)));
+  checkOptions<TimeLimitOptions>("timeLimit()", options, { scheduler: aScheduler });
   const name = typeof limitMs === "function" ? "timeLimit" : `timeLimit(${limitMs} ms)`;
 
   return createMiddleware(name, (rest) => (delivery) => {
-    const limit =
-      typeof limitMs === "function" ? checkLimit(limitMs(delivery.message as unknown as M)) : limitMs;
-    // Above it, a timer would fire at once.
+    const limit = typeof limitMs === "function" ? checkLimit(limitMs(delivery.message as M)) : limitMs;
+    // Run without a timer, because a timer of more than 24 days would fire at once.
     if (limit > LONGEST_TIMEOUT_MS) return rest(delivery);
-    const attempt = delivery.fork();
-    attempt.run(rest);
-    if (attempt.pending) endAt(limit, attempt, options);
-    return attempt.asResult();
+    const limited = delivery.fork();
+    limited.run(rest);
+    if (limited.pending) abortAfter(limit, limited, options);
+    return limited.asResult();
   });
 }
 
-function endAt(limitMs: number, delivery: LiveDelivery, options: TimerOptions): void {
-  delivery.whenSettled(
-    startTimer(limitMs, () => delivery.abort(new TimeLimitError(delivery.typeName, limitMs)), {
-      ...options,
-      // Somebody waits: a process with nothing else to do must not exit before it has been told.
-      keepAlive: true,
-    }),
+function abortAfter(limitMs: number, delivery: LiveDelivery, options: TimerOptions): void {
+  const stopTimer = startTimer(
+    limitMs,
+    () => delivery.abort(new TimeLimitError(delivery.typeName, limitMs)),
+    // Keep the process alive, because the sender waits for its error.
+    { ...options, keepAlive: true },
   );
+  delivery.whenSettled(stopTimer);
 }
 
-function checkLimit(limitMs: number): number {
-  if (typeof limitMs === "number" && limitMs > 0) return limitMs;
+function checkLimit(limitMs: unknown): number {
+  if (positiveMilliseconds.accepts(limitMs)) return limitMs as number;
   ignored(limitMs);
-  throw new InvalidMiddlewareError(`timeLimit() takes milliseconds above 0; received ${String(limitMs)}.`);
+  throw invalidOption(
+    "timeLimit()",
+    "limitMs",
+    `a function that returns ${positiveMilliseconds.expected}`,
+    limitMs,
+  );
 }

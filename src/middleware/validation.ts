@@ -1,27 +1,37 @@
-import { createMiddleware, type Step } from "../core/pipeline/form.js";
+import { check, checkOptions } from "../core/checks.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError } from "../core/errors.js";
 import { nameOf, typeOf, type MessageType } from "../core/messages/message.js";
-import { type Middleware } from "../core/pipeline/middleware.js";
 import { asInstance, parsed } from "../core/messages/validate.js";
+import { createMiddleware, type Step } from "../core/pipeline/form.js";
+import { type Middleware } from "../core/pipeline/middleware.js";
+import { resume } from "../core/pipeline/resume.js";
 import type { StandardSchema } from "../core/util/standard-schema.js";
 import { isThenable } from "../core/util/thenable.js";
-import { goOn } from "./authorization.js";
-import { checkOptions } from "./internal/options.js";
 
 export interface ValidationOptions {
-  /** Schemas by message type; they come before the `static schema` of a class. @defaultValue none */
+  /** Schemas by message class, each for the class and its subclasses. @defaultValue none */
   readonly schemas?: ReadonlyMap<MessageType, StandardSchema>;
 }
 
+const aSchemaMap = check("a Map from message classes to schemas", (value) => {
+  const map = value as Partial<ReadonlyMap<unknown, unknown>> | null;
+  return typeof map?.get === "function" && typeof map[Symbol.iterator] === "function";
+});
+
 /**
- * Checks messages by a schema of any Standard Schema library (zod, valibot, arktype, ...), and hands on what the schema makes of them: trimmed,
- * coerced, with defaults. Messages of types that have no schema pass.
+ * Checks messages by schemas of any Standard Schema library (zod, valibot, arktype, …), and passes on the output of the schema: trimmed,
+ * coerced, with defaults. Messages without a schema pass.
  *
- * Guarantees: what does not fit is rejected with `InvalidMessageError`, whose `issues` are the schema's and whose `path` is that of the first.
- * The handler gets an instance of the message's class, made without calling its constructor; the envelope keeps the message as it was sent.
- * Synchronous when the schema is.
+ * The schema of the nearest class counts: of the message's own class first, then of its base classes. For one class, `schemas` comes before
+ * `static schema`.
  *
+ * Guarantees:
+ * - A message that does not fit is rejected with `InvalidMessageError`, with the `issues` of the schema and the `path` of the first one.
+ * - The handler gets an instance of the message's class, made without calling its constructor. The envelope keeps the message as it was sent.
+ * - The message stays synchronous if the schema is.
+ *
+ * @throws InvalidOptionsError, InvalidMiddlewareError for a value in `schemas` that is not a Standard Schema
  * @example
  * class CreateUser {
  *   static readonly schema = z.object({ userId: z.string(), email: z.email() });
@@ -32,16 +42,13 @@ export interface ValidationOptions {
 export function validation<M extends object = object, R = unknown>(
   options: ValidationOptions = {},
 ): Middleware<M, R> {
-  checkOptions("validation", options);
+  checkOptions<ValidationOptions>("validation()", options, { schemas: aSchemaMap });
   const { schemas } = options;
-  const map = schemas as Partial<ReadonlyMap<MessageType, StandardSchema>> | null | undefined;
-  if (map !== undefined && (typeof map?.get !== "function" || typeof map[Symbol.iterator] !== "function"))
-    throw new InvalidMiddlewareError("validation(): schemas is a Map from message classes to schemas.");
   for (const [type, schema] of schemas ?? []) checkSchema(schema, nameOf(type));
 
   return createMiddleware("validation", (rest) => (delivery) => {
     const type = typeOf(delivery.message);
-    const schema = type && (schemas?.get(type) ?? type.schema);
+    const schema = type && schemaOf(type, schemas);
     if (schema === undefined) return rest(delivery);
     checkSchema(schema, delivery.typeName);
     const data = parsed(schema, delivery.message, "payload", delivery.typeName);
@@ -51,14 +58,28 @@ export function validation<M extends object = object, R = unknown>(
   });
 }
 
+/** Returns the schema of the nearest class; not cached, because `schemas` may be filled later. */
+function schemaOf(type: MessageType, schemas: ValidationOptions["schemas"]): StandardSchema | undefined {
+  if (schemas === undefined) return type.schema;
+  for (
+    let nearest = type;
+    typeof nearest === "function";
+    nearest = Object.getPrototypeOf(nearest) as MessageType
+  ) {
+    const schema = schemas.get(nearest) ?? (Object.hasOwn(nearest, "schema") ? nearest.schema : undefined);
+    if (schema !== undefined) return schema;
+  }
+  return undefined;
+}
+
 function forward(delivery: LiveDelivery, rest: Step, data: unknown, type: MessageType): unknown {
-  if (data === delivery.message) return goOn(delivery, rest);
+  if (data === delivery.message) return resume(delivery, rest);
   if (typeof data !== "object" || data === null)
     throw new InvalidMessageError(
-      `The schema of ${delivery.typeName} returned ${data === null ? "null" : `a value of type ${typeof data}`}; a message stays an object.`,
+      `The schema of ${delivery.typeName} returned ${data === null ? "null" : `a value of type ${typeof data}`}; return an object.`,
       { messageType: delivery.typeName, path: "payload" },
     );
-  return goOn(delivery.with(asInstance(data, type)), rest);
+  return resume(delivery.with(asInstance(data, type)), rest);
 }
 
 function checkSchema(schema: unknown, messageType: string): void {

@@ -1,4 +1,5 @@
 import { ABORTED, isPending, settle, type Reply } from "./settlement.js";
+import { rememberWork, type WorkLinks } from "./unfinished-work.js";
 
 /** The links of a delivery along which a cancellation spreads; made by the few deliveries that need them. */
 export interface CancellationLinks {
@@ -10,6 +11,7 @@ export interface CancellationLinks {
 }
 
 export interface Cancellable extends Reply {
+  readonly origin: { readonly links: WorkLinks };
   readonly links: CancellationLinks;
   readonly madeLinks: CancellationLinks | undefined;
 }
@@ -17,6 +19,8 @@ export interface Cancellable extends Reply {
 /** Rejects a reply with the reason as it is, and cancels all work that runs for it. */
 export function abort(reply: Cancellable, reason: unknown): void {
   if (!isPending(reply)) return;
+  // Remember the handler's promise before settling, because hooks that release a key or a slot ask for work that goes on.
+  if (reply.result !== undefined) rememberWork(reply.origin, reply.result as Promise<unknown>);
   // Settle first. If the signal aborted first, a listener could settle the reply with its own error of being cancelled.
   settle(reply, ABORTED, reason);
   reply.madeLinks?.controller?.abort(reason);

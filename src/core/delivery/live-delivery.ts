@@ -43,8 +43,9 @@ import {
   type Reply,
   type Status,
 } from "./settlement.js";
+import { rememberWork, type WorkLinks } from "./unfinished-work.js";
 
-export { FULFILLED, REFUSED, REJECTED } from "./settlement.js";
+export { ABORTED, FULFILLED, REFUSED, REJECTED } from "./settlement.js";
 
 /** What a step of the pipeline returns when it will settle the delivery itself. */
 export const LATER = Symbol("later");
@@ -53,7 +54,7 @@ export const LATER = Symbol("later");
 const NOTHING = Symbol("nothing");
 
 /** State that few deliveries need, in an object of its own so that the others stay small. */
-class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLinks, StreamLinks {
+class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLinks, StreamLinks, WorkLinks {
   controller: AbortController | undefined = undefined;
   effects: Set<LiveDelivery> | undefined = undefined;
   among: Set<LiveDelivery> | undefined = undefined;
@@ -68,6 +69,7 @@ class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLin
   headers: Headers | undefined = undefined;
   consumption: Consumption | undefined = undefined;
   lateFailure: unknown = NOTHING;
+  unfinished: Set<Promise<unknown>> | undefined = undefined;
 }
 
 /** The one implementation of {@link Delivery}: runs steps for a message and settles its reply with what they return. */
@@ -217,8 +219,11 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   private await(promise: Promise<unknown>): void {
     const { origin, reply } = this;
     // Keep the innermost promise, which is the handler's own: close() reports the work of handlers that did not stop.
-    if (origin.status <= ACCEPTED && (origin !== reply || origin.result === undefined))
-      origin.result = promise;
+    if (reply.status > ACCEPTED) rememberWork(origin, promise);
+    else if (origin !== reply) {
+      reply.result = promise;
+      if (origin.status <= ACCEPTED) origin.result = promise;
+    } else if (reply.result === undefined) reply.result = promise;
     promise.then(
       (value) => (reply.status <= ACCEPTED ? this.finish(value) : this.reportLate()),
       (error: unknown) => (reply.status <= ACCEPTED ? this.fail(error) : this.lateFailure(error)),

@@ -1,5 +1,5 @@
 import { EMPTY, isObservable } from "rxjs";
-import { InvalidMiddlewareError } from "../errors.js";
+import { InvalidMiddlewareError, InvalidOptionsError } from "../errors.js";
 import { isThenable } from "../util/thenable.js";
 import { stepFactoryOf } from "./form.js";
 import type { Middleware } from "./middleware.js";
@@ -21,7 +21,8 @@ export function checkMiddleware(middleware: unknown, place: string): asserts mid
   try {
     piped = operator(EMPTY);
   } catch (error) {
-    if (error instanceof InvalidMiddlewareError) refuse("is what makes a middleware; call it");
+    if (error instanceof InvalidMiddlewareError || error instanceof InvalidOptionsError)
+      refuse("is what makes a middleware; call it");
     throw error;
   }
   if (typeof piped === "function") refuse("is what makes a middleware; call it");

@@ -1,26 +1,19 @@
-import { messageKey, typeKey } from "../../core/messages/message-key.js";
+import { invalidOption } from "../../core/checks.js";
 import type { HandlerContext } from "../../core/delivery/delivery.js";
-import { InvalidMiddlewareError } from "../../core/errors.js";
+import { messageKey } from "../../core/messages/message-key.js";
 import { ignored, isThenable } from "../../core/util/thenable.js";
 
-export { messageKey, typeKey };
-
-/** What makes two messages equal, for middleware that shares work or results between equal ones. */
+/** Returns a value that is equal for messages that may share work or results. */
 export type KeyFunction<M = object> = (message: M, context: HandlerContext<M>) => unknown;
 
-/** A `key` option as it is used: {@link messageKey} unless there is one. */
-export function checkedKey(middleware: string, key: unknown = messageKey): KeyFunction {
-  if (typeof key !== "function")
-    throw new InvalidMiddlewareError(`${middleware}(): key is a function of the message.`);
-  return (message, context) => {
-    const made: unknown = (key as KeyFunction)(message, context);
-    return notPromised(middleware, made);
-  };
+/** Returns a `key` option, {@link messageKey} by default, as a function that rejects promises. */
+export function keyFunction(middleware: string, key: KeyFunction = messageKey): KeyFunction {
+  return (message, context) => syncKey(middleware, key(message, context));
 }
 
-/** @throws InvalidMiddlewareError */
-export function notPromised(middleware: string, key: unknown): unknown {
+/** Returns the key that a `key` option made. Rejects a promise, because a promise is never equal to another. @throws InvalidOptionsError */
+export function syncKey(middleware: string, key: unknown): unknown {
   if (!isThenable(key)) return key;
   ignored(key);
-  throw new InvalidMiddlewareError(`The key of ${middleware}() is a promise; return the key itself.`);
+  throw invalidOption(`${middleware}()`, "key", "a function that returns the key itself", key);
 }

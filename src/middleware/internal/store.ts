@@ -1,97 +1,136 @@
-import { LONGEST_TIMEOUT_MS } from "../../core/util/timers.js";
+import { oneOf, positiveMilliseconds, required, withMethods } from "../../core/checks.js";
 import type { LiveDelivery } from "../../core/delivery/live-delivery.js";
 import { InvalidMiddlewareError } from "../../core/errors.js";
 import { isSecondOfItsName } from "../../core/messages/message-key.js";
-import { nameOf, typeOf } from "../../core/messages/message.js";
+import { nameOf, typeOf, type MessageType } from "../../core/messages/message.js";
 import { asPromise, isThenable } from "../../core/util/thenable.js";
+import { LONGEST_TIMEOUT_MS, startTimer } from "../../core/util/timers.js";
 import { StoreFailedError } from "../errors.js";
-import { checkMs, checkOptions } from "./options.js";
-import { startTimer } from "../../core/util/timers.js";
 
 /**
- * Where middleware keeps things: a `Map`, an `LRUCache` of lru-cache, or an object around a database. Methods may be synchronous or return promises.
- * What is kept is plain data as far as results are, so that it may be written as JSON.
+ * A place where middleware keeps results: a `Map`, an `LRUCache` of lru-cache, or an object around a database. Methods may be synchronous or return
+ * promises. Entries are plain data if the results are, so that they can be written as JSON.
  */
 export interface Store {
-  /** What was set, or `undefined` or `null`. */
+  /** Returns what was set, or `undefined` or `null`. */
   get(key: unknown): unknown;
-  /** @param options - how long to keep it, in milliseconds, for stores that can forget by themselves */
+  /** @param options - the time to keep it, in milliseconds, for stores that expire entries themselves */
   set(key: unknown, value: unknown, options?: StoreSetOptions): unknown;
   delete(key: unknown): unknown;
 }
 
 export interface StoreSetOptions {
+  /** Milliseconds. */
   readonly ttl?: number;
 }
 
 export interface StoreOptions {
+  /** The store. Expired entries of a `Map` are deleted as it grows; bound the number of entries by an `LRUCache`. */
   readonly store: Store;
-  /** How long an asynchronous store may take to answer before it counts as failed; `Infinity` for ever. @defaultValue 1_000 */
+  /** Time for an asynchronous store to answer before it counts as failed, in milliseconds; `Infinity` for no limit. @defaultValue 1_000 */
   readonly storeTimeoutMs?: number;
+  /**
+   * `"process"` says that the store is emptied when the process ends, and is not shared with another process. Entries are kept by the names of message
+   * types. Class names are unique within a process only, because another build may give them to other classes. So a store that may outlive the
+   * process is used only for types with a `static messageName` of their own; for any other type it is not used, with one report on `faults$`.
+   *
+   * @defaultValue "process" for a `Map` and for an `LRUCache` of lru-cache, undefined for any other store
+   */
+  readonly scope?: "process";
+}
+
+export const isTtl = positiveMilliseconds;
+
+/** The rules for {@link StoreOptions}. */
+export const STORE_RULES = {
+  store: required(withMethods("an object with get, set and delete", "get", "set", "delete")),
+  storeTimeoutMs: positiveMilliseconds,
+  scope: oneOf("process"),
+};
+
+interface Expiring {
+  readonly storedMs: number;
+}
+
+/** Returns the field of an entry that tells any middleware when it expires, so that one that shares the store can delete it. */
+export function expiry(storedMs: number, ttlMs: number): { readonly expiresMs?: number } {
+  return ttlMs === Infinity ? {} : { expiresMs: storedMs + ttlMs };
+}
+
+export function isExpired({ storedMs }: Expiring, ttlMs: number, nowMs: number): boolean {
+  return nowMs - storedMs >= ttlMs;
 }
 
 type Operation = "get" | "set" | "delete";
 
-/** A store whose failures are all of one kind, and that does not hang. */
-export class CheckedStore {
-  /** As it was given; what it says is to be {@link checked}. */
-  readonly raw: Store;
+/** A store with one kind of failure, a time limit, and a check that names in it are stable. */
+export class StoreClient {
+  readonly #store: Store;
   readonly #timeoutMs: number;
   readonly #middleware: string;
-  /** What failed when it was last tried. */
+  readonly #needsNames: boolean;
+  readonly #sweeper: Sweeper | undefined;
+  /** Operations that failed when they were last called. */
   readonly #failing = new Set<Operation>();
-  #toldOfNames = false;
+  /** Types that were reported because they have no stable name. */
+  readonly #unnamed = new WeakSet<object>();
 
-  constructor(middleware: string, options: StoreOptions) {
-    checkOptions(middleware, options);
-    const { store, storeTimeoutMs = 1_000 } = options;
-    const candidate = store as Partial<Store> | null | undefined;
-    if (
-      typeof candidate?.get !== "function" ||
-      typeof candidate.set !== "function" ||
-      typeof candidate.delete !== "function"
-    )
-      throw new InvalidMiddlewareError(`${middleware}(): store is an object with get, set and delete.`);
-    checkMs(middleware, "storeTimeoutMs", storeTimeoutMs);
+  constructor(middleware: string, { store, storeTimeoutMs = 1_000, scope }: StoreOptions) {
+    const kind = Object.prototype.toString.call(store);
+    this.#store = store;
     this.#middleware = middleware;
-    this.raw = store;
     this.#timeoutMs = storeTimeoutMs;
+    this.#needsNames = scope !== "process" && kind !== "[object Map]" && kind !== "[object LRUCache]";
+    this.#sweeper = kind === "[object Map]" ? new Sweeper(store as Map<unknown, unknown>) : undefined;
   }
 
-  /** Whether nothing failed when it was last tried. */
-  get works(): boolean {
-    return this.#failing.size === 0;
-  }
-
-  /** The value, or a promise of it. @throws StoreFailedError */
+  /** Returns the value, or a promise of it. @throws StoreFailedError */
   get(key: unknown): unknown {
-    return this.#call("get", () => this.raw.get(key));
+    let found: unknown;
+    try {
+      found = this.#store.get(key);
+    } catch (cause) {
+      throw this.#failed("get", cause);
+    }
+    return this.#answer("get", found);
   }
 
-  /** @throws StoreFailedError */
-  set(key: unknown, value: unknown, ttlMs: number): unknown {
-    return this.#call("set", () =>
-      ttlMs === Infinity ? this.raw.set(key, value) : this.raw.set(key, value, { ttl: Math.ceil(ttlMs) }),
+  /**
+   * Writes an entry. Reports a failure on `faults$`, because the result that was to be kept is right.
+   *
+   * @returns a promise if the store is asynchronous, which never rejects
+   */
+  put(key: unknown, value: unknown, ttlMs: number, delivery: LiveDelivery): unknown {
+    this.#sweeper?.sweep(delivery.host.clock.now());
+    const { store } = this;
+    return this.#attempt("set", delivery, () =>
+      ttlMs === Infinity ? store.set(key, value) : store.set(key, value, { ttl: Math.ceil(ttlMs) }),
     );
   }
 
-  /** @throws StoreFailedError */
-  delete(key: unknown): unknown {
-    return this.#call("delete", () => this.raw.delete(key));
+  /** Deletes an entry that has expired. Reports a failure on `faults$`. */
+  forget(key: unknown, delivery: LiveDelivery): void {
+    this.#attempt("delete", delivery, () => this.store.delete(key));
   }
 
-  #call(operation: Operation, call: () => unknown): unknown {
-    let result: unknown;
+  /** The store itself, for what is known of a store by several caches. */
+  get store(): Store {
+    return this.#store;
+  }
+
+  #attempt(operation: Operation, delivery: LiveDelivery, call: () => unknown): unknown {
     try {
-      result = call();
+      const result = this.#answer(operation, call());
+      return isThenable(result)
+        ? asPromise(result).then(undefined, (error: unknown) => this.report(error, delivery))
+        : result;
     } catch (cause) {
-      throw this.failed(operation, cause);
+      return this.report(this.#failed(operation, cause), delivery);
     }
-    return this.checked(operation, result);
   }
 
-  /** What the raw store returned: the value, or a promise that settles in time. */
-  checked(operation: Operation, result: unknown): unknown {
+  /** Returns what the store answered: the value, or a promise that settles in time. */
+  #answer(operation: Operation, result: unknown): unknown {
     return isThenable(result) ? this.#inTime(operation, result) : this.#worked(operation, result);
   }
 
@@ -102,14 +141,10 @@ export class CheckedStore {
 
   #inTime(operation: Operation, result: PromiseLike<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      const timeoutMs = this.#timeoutMs;
+      const timedOut = (): void => reject(this.#error(operation, `did not answer within ${timeoutMs} ms`));
       const stopTimer =
-        this.#timeoutMs > LONGEST_TIMEOUT_MS
-          ? undefined
-          : startTimer(
-              this.#timeoutMs,
-              () => reject(this.#error(operation, `did not answer within ${this.#timeoutMs} ms`)),
-              { keepAlive: true },
-            );
+        timeoutMs > LONGEST_TIMEOUT_MS ? undefined : startTimer(timeoutMs, timedOut, { keepAlive: true });
       asPromise(result).then(
         (value) => {
           stopTimer?.();
@@ -117,13 +152,13 @@ export class CheckedStore {
         },
         (cause: unknown) => {
           stopTimer?.();
-          reject(this.failed(operation, cause));
+          reject(this.#failed(operation, cause));
         },
       );
     });
   }
 
-  failed(operation: Operation, cause: unknown): StoreFailedError {
+  #failed(operation: Operation, cause: unknown): StoreFailedError {
     return this.#error(operation, "failed", cause);
   }
 
@@ -132,23 +167,29 @@ export class CheckedStore {
   }
 
   /**
-   * Whether what was got may be another process's, for another type of one name: which of two had it first differs from process to process. Only what
-   * takes time may be. `faults$` is told once, for it is a mistake in the program.
+   * Returns whether the store may be used for a message: always within the process, otherwise only if its type has a stable name, and its key
+   * holds no number that was counted in this process. Reports each other type once.
+   *
+   * @param key - the key that {@link messageKey} made, if it did
    */
-  confuses(found: unknown, delivery: LiveDelivery, consequence: string): boolean {
-    if (!isThenable(found)) return false;
+  isSafeFor(delivery: LiveDelivery, key?: unknown): boolean {
+    if (!this.#needsNames) return true;
     const type = typeOf(delivery.message);
-    if (!isSecondOfItsName(type)) return false;
-    if (!this.#toldOfNames) {
-      this.#toldOfNames = true;
-      const name = nameOf(type);
-      const text = `Two message types are called ${name}; give the second one a static messageName: ${consequence}.`;
-      reportFault(this.#middleware, new InvalidMiddlewareError(text, { messageType: name }), delivery);
+    const problem = unstable(type, key);
+    if (problem === undefined) return true;
+    if (type !== undefined && !this.#unnamed.has(type)) {
+      this.#unnamed.add(type);
+      const text = `${this.#middleware}() does not use its store for ${nameOf(type)}: the store may outlive this process, and ${problem}, or pass scope: "process".`;
+      reportFault(
+        this.#middleware,
+        new InvalidMiddlewareError(text, { messageType: nameOf(type) }),
+        delivery,
+      );
     }
-    return true;
+    return false;
   }
 
-  /** On `faults$`, once until the operation works again: a store that is down fails for each message. */
+  /** Reports a failure on `faults$`, once until the operation works again, because a store that is down fails for each message. */
   report(error: unknown, delivery: LiveDelivery): void {
     const operation = (error as StoreFailedError).operation as Operation;
     if (this.#failing.has(operation)) return;
@@ -157,7 +198,45 @@ export class CheckedStore {
   }
 }
 
-/** Tells `faults$` of what no promise carries. */
+/** Returns what makes a name or a key mean something else in another process, with the cure; `undefined` if nothing does. */
+function unstable(type: MessageType | undefined, key: unknown): string | undefined {
+  // By nameOf(), because it knows which names are the class's own and which are inherited.
+  if (type?.messageName === undefined || nameOf(type) !== type.messageName)
+    return "class names are unique within a process only; give the class a static messageName of its own";
+  if (isSecondOfItsName(type))
+    return "another type has its messageName; give the class a static messageName of its own";
+  // messageKey() writes "#" outside of texts only before numbers that it counts per process.
+  if (typeof key === "string" && /#\d/.test(key.replace(/"(?:[^"\\]|\\.)*"/g, "")))
+    return "it holds an object that is equal only to itself; give the class of that object a toJSON()";
+  return undefined;
+}
+
+/** Deletes expired entries of a Map as it grows, at an amortised constant cost per entry that is set. */
+class Sweeper {
+  readonly #map: Map<unknown, unknown>;
+  #entries: Iterator<[unknown, unknown]> | undefined;
+
+  constructor(map: Map<unknown, unknown>) {
+    this.#map = map;
+  }
+
+  /** Moves on by two entries that are still good, so that a pass ends before the Map has grown by half. */
+  sweep(nowMs: number): void {
+    this.#entries ??= this.#map.entries();
+    for (let good = 0; good < 2;) {
+      const next = this.#entries.next();
+      if (next.done === true) {
+        this.#entries = undefined;
+        return;
+      }
+      const [key, value] = next.value;
+      if ((value as { readonly expiresMs?: number } | null)?.expiresMs! <= nowMs) this.#map.delete(key);
+      else good++;
+    }
+  }
+}
+
+/** Reports an error on `faults$` that no promise carries. */
 export function reportFault(source: string, error: unknown, delivery: LiveDelivery): void {
   delivery.host.report({ kind: "middleware", source, error, envelope: delivery.origin.envelope });
 }
