@@ -1,3 +1,4 @@
+const process = require("node:process");
 const { writeFileSync } = require("node:fs");
 const { join, relative } = require("node:path");
 const { TestEnvironment } = require("jest-environment-node");

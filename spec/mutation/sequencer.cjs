@@ -1,3 +1,4 @@
+const process = require("node:process");
 const { default: Sequencer } = require("@jest/test-sequencer");
 
 /** Runs the specs in the order in which they were named, the likeliest to fail first. */
