@@ -1,2 +1,0 @@
-// Bundled and compressed to see what the whole core costs.
-export * from "cqrx";
