@@ -186,10 +186,10 @@ describe("the two sides", () => {
 
   it("S16 S67 when not to use it is said where people read", () => {
     const readme = readFileSync(join(__dirname, "../../README.md"), "utf8");
-    const [, section] = /## When not to use it\n([^#]+)/.exec(readme)!;
+    const [opening] = readme.split("\n## ");
 
     for (const word of ["CRUD", "thin endpoints", "trivial logic", "function call"])
-      expect(section).toContain(word);
+      expect(opening).toContain(word);
   });
 });
 

@@ -123,7 +123,7 @@ describe("caching", () => {
 
   it("86 a refresh in the background that fails is a fault, not an unhandled rejection, and the old result stays", () =>
     withTraps(async () => {
-      const s = setUp(cached({ store: new Map(), ttlMs: 100, staleWhileRevalidate: 900 }));
+      const s = setUp(cached({ store: new Map(), ttlMs: 100, staleWhileRevalidateMs: 900 }));
       const faults = faultsOf(s.bus);
       const boom = new Error("boom");
       expect(await ask(s)).toBe("u1 1");
@@ -329,7 +329,7 @@ describe("caching", () => {
     withTraps(async () => {
       const store = new LRUCache<string, CacheEntry>({ max: 10 });
       const set = jest.spyOn(store, "set");
-      const s = setUp(cached({ store, ttlMs: 100, staleWhileRevalidate: 900 }));
+      const s = setUp(cached({ store, ttlMs: 100, staleWhileRevalidateMs: 900 }));
       expect(await ask(s)).toBe("u1 1");
       expect(set.mock.calls[0]![2]).toEqual({ ttl: 1_000 });
       s.clock.advance(100);
@@ -352,7 +352,7 @@ describe("caching", () => {
 
   it("a refresh in the background ends with the bus, without a fault", () =>
     withTraps(async () => {
-      const s = setUp(cached({ store: new Map(), ttlMs: 100, staleWhileRevalidate: 900 }));
+      const s = setUp(cached({ store: new Map(), ttlMs: 100, staleWhileRevalidateMs: 900 }));
       const faults = faultsOf(s.bus);
       await ask(s);
       s.clock.advance(100);
@@ -406,7 +406,7 @@ describe("caching", () => {
       withTraps(async () => {
         const changes = new Subject<void>();
         const s = setUp(
-          cached({ store: new Map(), ttlMs: 100, staleWhileRevalidate: 900, refreshOn: changes }),
+          cached({ store: new Map(), ttlMs: 100, staleWhileRevalidateMs: 900, refreshOn: changes }),
         );
         expect(await ask(s)).toBe("u1 1");
         s.clock.advance(100);
@@ -609,8 +609,8 @@ describe("caching", () => {
     [{ store: new Map(), ttlMs: 0 }, "ttlMs is a number of milliseconds above 0"],
     [{ store: new Map(), ttlMs: NaN }, "ttlMs"],
     [{ store: new Map(), storeTimeoutMs: -1 }, "storeTimeoutMs"],
-    [{ store: new Map(), staleWhileRevalidate: 5 }, "staleWhileRevalidate needs a ttlMs"],
-    [{ store: new Map(), staleWhileRevalidate: -5, ttlMs: 1 }, "staleWhileRevalidate"],
+    [{ store: new Map(), staleWhileRevalidateMs: 5 }, "staleWhileRevalidateMs needs a ttlMs"],
+    [{ store: new Map(), staleWhileRevalidateMs: -5, ttlMs: 1 }, "staleWhileRevalidateMs"],
     [{ store: new Map(), refreshOn: 5 }, "refreshOn is an Observable"],
     [{ store: new Map(), key: "id" }, "key is a function"],
   ])("refuses %p", (options, problem) => {

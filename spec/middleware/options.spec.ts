@@ -68,7 +68,7 @@ it.each([
   () => batching({ windowMs: "5" as never, load: () => Promise.resolve([]) }),
   () => batching({ maxSize: "5" as never, load: () => Promise.resolve([]) }),
   () => caching({ store: new Map(), ttlMs: "5" as never }),
-  () => caching({ store: new Map(), ttlMs: 5, staleWhileRevalidate: NaN }),
+  () => caching({ store: new Map(), ttlMs: 5, staleWhileRevalidateMs: NaN }),
   () => caching({ store: new Map(), storeTimeoutMs: null as never }),
   () => idempotency({ store: new Map(), key: () => "key", ttlMs: 0 }),
   () => overlap({ strategy: "concat", maxQueued: "5" as never }),

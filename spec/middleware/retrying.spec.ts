@@ -11,7 +11,7 @@ import {
   type HandlerContext,
 } from "cqrx";
 import {
-  mayGetBetter,
+  isRetryable,
   overlap,
   retrying,
   SupersededError,
@@ -445,12 +445,12 @@ describe("retrying", () => {
       await canaries(bus);
     }));
 
-  it("mayGetBetter knows cancellations", () => {
-    expect(mayGetBetter(error)).toBe(true);
-    expect(mayGetBetter(undefined)).toBe(true);
-    expect(mayGetBetter(new TimeLimitError("Work", 1))).toBe(true);
-    expect(mayGetBetter(new DOMException("gone", "AbortError"))).toBe(false);
-    expect(mayGetBetter(new SupersededError("Work"))).toBe(false);
+  it("isRetryable knows cancellations", () => {
+    expect(isRetryable(error)).toBe(true);
+    expect(isRetryable(undefined)).toBe(true);
+    expect(isRetryable(new TimeLimitError("Work", 1))).toBe(true);
+    expect(isRetryable(new DOMException("gone", "AbortError"))).toBe(false);
+    expect(isRetryable(new SupersededError("Work"))).toBe(false);
   });
 
   it.each([
