@@ -1,6 +1,6 @@
-// A command is any class; its one handler is a function of it.
+// A command is an instance of any class, and its one handler is a function.
 // Run: npm run example 01
-// Look at: the store has changed before the promise is awaited, and what the handler throws arrives as it was thrown.
+// Look at: the store has changed before the promise is awaited, and the handler's error arrives as it was thrown.
 import { CommandBus } from "cqrx";
 import { runWhenStarted, type Print } from "./support/run.js";
 

@@ -1,6 +1,6 @@
 // A query carries the type of its result, so ask() needs no annotation.
 // Run: npm run example 02
-// Look at: the three ways to answer, and what happens to a query that nobody handles.
+// Look at: three ways to answer, and the error for a query without a handler.
 import { HandlerNotFoundError, Query, QueryBus } from "cqrx";
 import { runWhenStarted, type Print } from "./support/run.js";
 

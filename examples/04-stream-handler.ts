@@ -1,6 +1,6 @@
 // A handler that is a stream: deliveries(Type) hands it the commands, and it settles each of them.
 // Run: npm run example 04
-// Look at: five readings are saved in two batches, and each sender learns of its own.
+// Look at: five readings are saved in two batches, and each sender gets the result of its own reading.
 import { bufferTime, concatMap, filter } from "rxjs";
 import { CommandBus, type Delivery } from "cqrx";
 import { runWhenStarted, type Print } from "./support/run.js";

@@ -1,6 +1,6 @@
-// switchMap over ask$: the search that nobody waits for any more is cancelled.
+// switchMap over ask$ cancels the previous search, because it unsubscribes from it.
 // Run: npm run example 05
-// Look at: only the last text gets an answer; the handlers of the earlier ones are told to stop.
+// Look at: only the last text gets an answer; the signals of the earlier handlers are aborted.
 import { from, lastValueFrom, switchMap } from "rxjs";
 import { Query, QueryBus } from "cqrx";
 import { runWhenStarted, type Print } from "./support/run.js";

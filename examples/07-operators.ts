@@ -1,6 +1,6 @@
 // A middleware is an RxJS operator over deliveries, so RxJS's own are middleware.
 // Run: npm run example 07
-// Look at: tap sees, filter refuses, mergeMap checks, map changes; what one message meets does not touch the next.
+// Look at: tap sees, filter refuses, mergeMap checks, map changes; an error of one message does not affect the next.
 import { filter, map, mergeMap, tap } from "rxjs";
 import { CommandBus, type Delivery } from "cqrx";
 import { runWhenStarted, type Print } from "./support/run.js";

@@ -42,7 +42,7 @@ export async function main(print: Print): Promise<void> {
   createUser(new CreateUser("u2", "grace@example.com"));
   print(`users: ${await defaultQueryBus.ask(new CountUsers())}, counted by a ${UserCounter.name}`);
 
-  // On methods, on a bus of one's own: better in larger systems, where a bus that everybody imports couples everybody.
+  // On methods, and on an explicit bus, because a default bus couples all modules that import it.
   const commandBus = new CommandBus({ name: "userCommands" });
   class Users {
     readonly #deleted: string[] = [];

@@ -31,7 +31,7 @@ export async function main(print: Print): Promise<void> {
     });
   }
 
-  // Nobody awaits one command before sending the next.
+  // Each command is sent before the previous one has settled.
   const controller = new AbortController();
   const sent = [
     commandBus.dispatch(new AddItem("A")),

@@ -1,6 +1,6 @@
 // overlap() with "switch": a newer search takes the place of the one that runs, which is aborted.
 // Run: npm run example 15
-// Look at: whoever asked for the older result is told at once; with "exhaust" it is the newer one that is refused.
+// Look at: the sender of the older search is rejected at once; with "exhaust" the newer search is refused.
 import { CommandBus, Query, QueryBus, when } from "cqrx";
 import { overlap } from "cqrx/middleware";
 import { runWhenStarted, type Print } from "./support/run.js";
@@ -27,7 +27,7 @@ export async function main(print: Print): Promise<void> {
     return cities.filter((city) => city.startsWith(text));
   });
 
-  // The handler above does not stop when told to; what it comes to later is dropped, and reported here.
+  // The handler above ignores its signal, so that its late result is dropped and reported here.
   queryBus.faults$.subscribe(({ kind, source }) => print(`${kind}: ${source}`));
 
   const search = (text: string): Promise<void> =>

@@ -1,6 +1,6 @@
 // retrying() and timeLimit(): a time for each attempt inside, a time for all of them outside.
 // Run: npm run example 16
-// Look at: the second attempt has a signal of its own; what cannot get better is not tried again.
+// Look at: the second attempt has a signal of its own; a permanent error is not retried.
 import { CommandBus, InvalidMessageError } from "cqrx";
 import { isRetryable, retrying, timeLimit } from "cqrx/middleware";
 import { runWhenStarted, type Print } from "./support/run.js";

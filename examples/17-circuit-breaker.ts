@@ -1,6 +1,6 @@
 // A circuit breaker from a library that has one, cockatiel, through around(): its policies run a function, and next() is one.
 // Run: npm run example 17
-// Look at: after two failures in a row the shop is left in peace; after the pause one call tries whether it is back.
+// Look at: after two failures in a row the circuit opens; after the pause one call tests whether the shop is back.
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from "cockatiel";
 import { around, Query, QueryBus, when } from "cqrx";
 import { runWhenStarted, type Print } from "./support/run.js";
@@ -9,7 +9,7 @@ class GetPrice extends Query<number> {}
 
 export async function main(print: Print): Promise<void> {
   const pauseMs = 20;
-  // That a caller leaves says nothing about the shop.
+  // An abort is not a failure of the shop, because the caller caused it.
   const breaker = circuitBreaker(
     handleWhen((error) => error.name !== "AbortError"),
     { halfOpenAfter: pauseMs, breaker: new ConsecutiveBreaker(2) },

@@ -1,6 +1,6 @@
 // Queries that are asked one by one are loaded together: the answer to "N+1" queries.
 // Run: npm run example 19
-// Look at: four asks make one load; each gets its own result, and the one that fails hurts no other.
+// Look at: four asks make one load; each gets its own result, and the failed one does not affect the others.
 import { Query, QueryBus, when } from "cqrx";
 import { batching, coalescing } from "cqrx/middleware";
 import { runWhenStarted, type Print } from "./support/run.js";
@@ -47,7 +47,7 @@ export async function main(print: Print): Promise<void> {
   queryBus.register(GetUser, () => {
     throw new Error("not called");
   });
-  // Knows nothing of batches.
+  // A caller asks one query at a time, because the bus makes the batches.
   queryBus.register(GetTeam, (_, context) =>
     Promise.all(["u1", "u2", "u3"].map((id) => queryBus.ask(new GetUser(id), { causedBy: context }))),
   );

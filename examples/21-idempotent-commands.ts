@@ -1,4 +1,4 @@
-// A client that got no answer sends its command again. Under the same key it is done once.
+// A client without an answer sends its command again. Commands with one key run once.
 // Run: npm run example 21
 // Look at: the card is charged once for three dispatches; another amount under the same key is refused; a failure can be retried.
 import { CommandBus } from "cqrx";

@@ -38,7 +38,7 @@ export async function main(print: Print): Promise<void> {
       runs++;
       return { orders: orders.length, euros: orders.reduce((sum, euros) => sum + euros, 0) };
     },
-    // Said once, for everybody who watches.
+    // Declared once, for all watchers.
     { refreshOn: commandBus.outcomes$.pipe(ofType(PlaceOrder), fulfilled()) },
   );
 

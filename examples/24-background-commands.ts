@@ -36,7 +36,7 @@ export async function main(print: Print): Promise<void> {
     print(`mail sent: ${text} (attempt ${attempt})`);
   });
 
-  // Nobody awaits background commands: how they ended is told here, with the id of the envelope that enqueue() returned.
+  // Background commands have no promise: their outcomes carry the id of the envelope that enqueue() returned.
   const names = new Map<string, string>();
   commandBus.outcomes$.subscribe((outcome) => {
     const name = names.get(outcome.envelope.meta.id) ?? outcome.envelope.meta.name;

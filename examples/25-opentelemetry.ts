@@ -61,7 +61,7 @@ export async function main(print: Print): Promise<void> {
 
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   await commandBus.dispatch(new SignUp("ada@example.com"), { headers: { traceparent } });
-  await commandBus.dispatch(new SignUp("nobody")).catch(() => print("nobody cannot be welcomed"));
+  await commandBus.dispatch(new SignUp("ada")).catch(() => print("ada has no address"));
 
   await provider.shutdown();
   trace.disable();
