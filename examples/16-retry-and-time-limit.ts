@@ -2,7 +2,7 @@
 // Run: npm run example 16
 // Look at: the second attempt has a signal of its own; what cannot get better is not tried again.
 import { CommandBus, InvalidMessageError } from "cqrx";
-import { mayGetBetter, retrying, timeLimit } from "cqrx/middleware";
+import { isRetryable, retrying, timeLimit } from "cqrx/middleware";
 import { runWhenStarted, type Print } from "./support/run.js";
 
 class SendMail {
@@ -22,7 +22,7 @@ export async function main(print: Print): Promise<void> {
         delayMs: 5,
         retryIf: (error, { to }) => {
           print(`  ${to}: ${(error as Error).name}`);
-          return mayGetBetter(error);
+          return isRetryable(error);
         },
       }),
       timeLimit(20),

@@ -142,7 +142,10 @@ describe("overlap, against its model", () => {
                   );
                   expect(running.length).toBeLessThan(concurrency);
                   contexts[n] = context as Delivery;
-                  return (ends[n] = deferred()).promise;
+                  const end = (ends[n] = deferred());
+                  // Heeds its signal, because a turn lasts until the work has ended.
+                  context.signal.addEventListener("abort", () => end.resolve());
+                  return end.promise;
                 }
                 if (ending === "throws") throw new Error(`no ${n}`);
                 return undefined;

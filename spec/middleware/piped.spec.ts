@@ -9,6 +9,7 @@ import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, faultsOf } from "./support.js";
 
 class Find extends Query<number> {
+  static readonly messageName = "Find";
   readonly id: number;
 
   constructor(id = 1) {
@@ -112,7 +113,7 @@ describe.each<[string, (middleware: Middleware<Find>) => Middleware<Find>]>([
 
   it("caching: fetches a new result behind an old one", () =>
     withTraps(async () => {
-      const stale = caching<Find>({ store: new Map(), ttlMs: 5, staleWhileRevalidate: 1_000 });
+      const stale = caching<Find>({ store: new Map(), ttlMs: 5, staleWhileRevalidateMs: 1_000 });
       const { bus, runs, ask } = setUp(piped(stale));
       const faults = faultsOf(bus);
       const first = ask();

@@ -11,7 +11,7 @@ import {
   type HandlerContext,
 } from "cqrx";
 import {
-  mayGetBetter,
+  isRetryable,
   overlap,
   retrying,
   SupersededError,
@@ -229,7 +229,7 @@ describe.each([
         const { bus, contexts } = rig({ count: 4, retryIf: () => verdict as never }, () =>
           Promise.reject(error),
         );
-        expect(await reasonOf(bus.ask(new Work()))).toMatchObject({ code: "INVALID_MIDDLEWARE" });
+        expect(await reasonOf(bus.ask(new Work()))).toMatchObject({ code: "INVALID_OPTIONS" });
         expect(contexts).toHaveLength(1);
         await canaries(bus);
       }
@@ -445,20 +445,20 @@ describe("retrying", () => {
       await canaries(bus);
     }));
 
-  it("mayGetBetter knows cancellations", () => {
-    expect(mayGetBetter(error)).toBe(true);
-    expect(mayGetBetter(undefined)).toBe(true);
-    expect(mayGetBetter(new TimeLimitError("Work", 1))).toBe(true);
-    expect(mayGetBetter(new DOMException("gone", "AbortError"))).toBe(false);
-    expect(mayGetBetter(new SupersededError("Work"))).toBe(false);
+  it("isRetryable knows cancellations", () => {
+    expect(isRetryable(error)).toBe(true);
+    expect(isRetryable(undefined)).toBe(true);
+    expect(isRetryable(new TimeLimitError("Work", 1))).toBe(true);
+    expect(isRetryable(new DOMException("gone", "AbortError"))).toBe(false);
+    expect(isRetryable(new SupersededError("Work"))).toBe(false);
   });
 
   it.each([
-    [{ count: -1 }, "count is the number of retries, 0 or more; received -1"],
+    [{ count: -1 }, "count must be a whole number from 0; received -1"],
     [{ count: 1.5 }, "received 1.5"],
     [{ count: NaN }, "received NaN"],
     [{}, "received undefined"],
-    [{ count: Infinity }, "retrying for ever needs a delayMs"],
+    [{ count: Infinity }, "delayMs must be above 0 with an infinite count"],
     [{ count: 1, delayMs: -1 }, "delayMs"],
     [{ count: 1, delayMs: Infinity }, "delayMs"],
     [{ count: 1, maxDelayMs: 0 }, "maxDelayMs"],
