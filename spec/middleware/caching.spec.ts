@@ -579,10 +579,7 @@ describe("caching", () => {
     it("does not keep the result of a run that it joined through coalescing and that began before a refresh", () =>
       withTraps(async () => {
         const changes = new Subject<void>();
-        const s = setUp(
-          cached({ store: new Map(), refreshOn: changes }),
-          coalescing() as Middleware<GetUser>,
-        );
+        const s = setUp(cached({ store: new Map(), refreshOn: changes }), coalescing());
         const old = deferred<string>();
         s.results = [old.promise];
         const first = ask(s);

@@ -21,7 +21,7 @@ afterEach(() => void jest.useRealTimers());
 
 it.each<[string, () => Middleware]>([
   ["authorization", () => authorization(async () => true)],
-  ["batching", () => batching({ load: async (queries) => queries.map(() => 1) }) as Middleware],
+  ["batching", () => batching({ load: async (queries) => queries.map(() => 1) })],
   ["caching", () => caching({ store: new Map() })],
   ["coalescing", () => coalescing()],
   ["idempotency", () => idempotency({ key: () => "key", store: new Map() })],
