@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { CommandBus, CqrsError, InvalidMiddlewareError, QueryBus, when, type HandlerContext } from "cqrx";
+import { CommandBus, CqrsError, InvalidOptionsError, QueryBus, when, type HandlerContext } from "cqrx";
 import { authorization, UnauthorizedError } from "cqrx/middleware";
 import { delivery, marbles } from "cqrx/testing";
 import { deferred, microtasks, reasonOf } from "../conformance/support.js";
@@ -35,7 +35,7 @@ describe("authorization", () => {
         messageType: "DeleteUser",
       });
       expect((error as Error).message).toBe(
-        "DeleteUser was not allowed; send it as somebody who may, or change the check.",
+        "DeleteUser was not allowed; send it as a user who is allowed to, or change the check.",
       );
       expect(deleted).toEqual(["mine"]);
       const check = authorization<DeleteUser>(({ userId }) => userId !== "Canary");
@@ -148,6 +148,6 @@ describe("authorization", () => {
   });
 
   it("refuses what is no function", () => {
-    expect(() => authorization(true as never)).toThrow(InvalidMiddlewareError);
+    expect(() => authorization(true as never)).toThrow(InvalidOptionsError);
   });
 });

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { around, InvalidMiddlewareError, Query, QueryBus, when, type Middleware } from "cqrx";
+import { around, InvalidOptionsError, Query, QueryBus, when, type Middleware } from "cqrx";
 import { BatchResultError, batching, caching, coalescing, type BatchingOptions } from "cqrx/middleware";
 import { delivery, marbles } from "cqrx/testing";
 import { asyncScheduler, lastValueFrom, map, merge, toArray } from "rxjs";
@@ -345,13 +345,13 @@ describe("batching", () => {
     }));
 
   it.each([
-    [{}, "load is a function"],
-    [{ load: () => [], maxSize: 0 }, "maxSize is a whole number from 1"],
+    [{}, "load must be a function"],
+    [{ load: () => [], maxSize: 0 }, "maxSize must be a whole number from 1"],
     [{ load: () => [], maxSize: 1.5 }, "maxSize"],
     [{ load: () => [], windowMs: -1 }, "windowMs"],
     [{ load: () => [], windowMs: Infinity }, "windowMs"],
   ])("refuses %p", (options, problem) => {
-    expect(() => batching(options as never)).toThrow(InvalidMiddlewareError);
+    expect(() => batching(options as never)).toThrow(InvalidOptionsError);
     expect(() => batching(options as never)).toThrow(problem);
   });
 });

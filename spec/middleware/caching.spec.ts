@@ -4,6 +4,7 @@ import {
   CommandBus,
   fulfilled,
   InvalidMiddlewareError,
+  InvalidOptionsError,
   ofType,
   Query,
   QueryBus,
@@ -19,6 +20,7 @@ import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, brokenStore, faultsOf } from "./support.js";
 
 class GetUser extends Query<unknown> {
+  static readonly messageName: string = "GetUser";
   readonly userId: string;
 
   constructor(userId: string) {
@@ -26,7 +28,9 @@ class GetUser extends Query<unknown> {
     this.userId = userId;
   }
 }
-class GetOrder extends GetUser {}
+class GetOrder extends GetUser {
+  static override readonly messageName: string = "GetOrder";
+}
 class RenameUser {}
 
 interface SetUp {
@@ -218,7 +222,7 @@ describe("caching", () => {
           code: "STORE_FAILED",
           operation: "get",
           cause: boom,
-          message: "get of the store of caching failed; see to the store.",
+          message: "get of the store of caching failed; check the store.",
         });
 
         const healthy = brokenStore({});
@@ -261,7 +265,7 @@ describe("caching", () => {
         await jest.advanceTimersByTimeAsync(1);
         expect(asked.map(({ value }) => value)).toEqual(["u1 1", "u1 2"]);
         expect(faults.map(({ error }) => (error as Error).message)).toEqual([
-          "get of the store of caching did not answer within 50 ms; see to the store.",
+          "get of the store of caching did not answer within 50 ms; check the store.",
         ]);
         expect(jest.getTimerCount()).toBe(0);
         jest.useRealTimers();
@@ -491,54 +495,127 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
-  it("passes an asynchronous store by for a type that is not the first of its name, says so once, and takes its messageName for a name", () =>
+  describe("in a store that may outlive the process", () => {
+    const elsewhere = (): AsyncStore & { readonly scope?: never } => new AsyncStore();
+    class Unnamed extends GetUser {}
+    class Holder extends GetUser {
+      static override readonly messageName: string = "Holder";
+      readonly value: unknown = () => undefined;
+    }
+
+    it.each<[string, new (id: string) => GetUser, object, string]>([
+      [
+        "a class without a messageName of its own",
+        Unnamed,
+        {},
+        "give the class a static messageName of its own, or pass scope",
+      ],
+      ["a class without a name, and a key function", Unnamed, { key: () => "key" }, "static messageName"],
+      ["an object that is known by identity", Holder, {}, "give the class of that object a toJSON()"],
+    ])("does not use the store for %s, with one report", (_, Type, options, cure) =>
+      withTraps(async () => {
+        const store = elsewhere();
+        const bus = new QueryBus({ middleware: [caching<GetUser>({ store, ...options })] });
+        const faults = faultsOf(bus);
+        let runs = 0;
+        bus.register(Type, () => ++runs);
+        expect([await bus.ask(new Type("1")), await bus.ask(new Type("1"))]).toEqual([1, 2]);
+        expect(store.calls).toEqual([]);
+        expect(faults).toMatchObject([{ source: "caching", error: expect.any(InvalidMiddlewareError) }]);
+        expect(String(faults[0]!.error)).toContain(cure);
+      }),
+    );
+
+    it.each<[string, object]>([
+      ["scope", { store: new AsyncStore(), scope: "process" }],
+      ["a Map", { store: new Map() }],
+      ["an LRUCache", { store: new LRUCache<string, CacheEntry>({ max: 10 }) }],
+    ])("is trusted within the process: %s", (_, options) =>
+      withTraps(async () => {
+        const bus = new QueryBus({ middleware: [caching<GetUser>(options as never)] });
+        const faults = faultsOf(bus);
+        let runs = 0;
+        bus.register(Unnamed, () => ++runs);
+        expect(await bus.ask(new Unnamed("1"))).toBe(1);
+        await microtasks();
+        expect(await bus.ask(new Unnamed("1"))).toBe(1);
+        expect(faults).toEqual([]);
+      }),
+    );
+  });
+
+  describe("runs that overlap", () => {
+    it("keeps the result of the run that began last, whichever ends last", () =>
+      withTraps(async () => {
+        const s = setUp(cached({ store: new Map() }));
+        const [old, young] = [deferred<string>(), deferred<string>()];
+        s.results = [old.promise, young.promise];
+        const asked = [ask(s), ask(s)];
+        young.resolve("young");
+        await asked[1];
+        old.resolve("old");
+        expect(await asked[0]).toBe("old");
+        expect(await ask(s)).toBe("young");
+      }));
+
+    it("keeps the result of a query that was asked after a background refresh began", () =>
+      withTraps(async () => {
+        const s = setUp(cached({ store: new Map(), ttlMs: 100, staleWhileRevalidateMs: 100 }));
+        await ask(s);
+        s.clock.advance(150);
+        const [old, young] = [deferred<string>(), deferred<string>()];
+        s.results = [old.promise, young.promise];
+        expect(await ask(s)).toBe("u1 1");
+        await microtasks();
+        s.clock.advance(100);
+        const asked = ask(s);
+        young.resolve("young");
+        await asked;
+        old.resolve("old");
+        await microtasks();
+        expect(await ask(s)).toBe("young");
+      }));
+
+    it("does not keep the result of a run that it joined through coalescing and that began before a refresh", () =>
+      withTraps(async () => {
+        const changes = new Subject<void>();
+        const s = setUp(cached({ store: new Map(), refreshOn: changes }), coalescing());
+        const old = deferred<string>();
+        s.results = [old.promise];
+        const first = ask(s);
+        changes.next();
+        const second = ask(s);
+        old.resolve("old");
+        expect(await Promise.all([first, second])).toEqual(["old", "old"]);
+        expect(await ask(s)).toBe("u1 2");
+      }));
+  });
+
+  it("deletes expired entries of a Map as it grows, and no others", () =>
+    withTraps(async () => {
+      const store = new Map<unknown, unknown>([["foreign", 1]]);
+      const s = setUp(cached({ store, ttlMs: 10 }));
+      for (let n = 0; n < 1_000; n++) await ask(s, `old ${n}`);
+      expect(store.size).toBe(1_001);
+      s.clock.advance(10);
+      await ask(s, "new");
+      await ask(s, "newer");
+      expect([...store.keys()].map((key) => String(key).slice(0, 18))).toEqual([
+        "foreign",
+        'GetUser{"userId":"',
+        'GetUser{"userId":"',
+      ]);
+    }));
+
+  it("deletes an entry that it finds expired, also if the run fails", () =>
     withTraps(async () => {
       const store = new Map<unknown, unknown>();
-      const elsewhere = {
-        get: async (key: unknown) => store.get(key),
-        set: async (key: unknown, value: unknown) => store.set(key, value),
-        delete: async (key: unknown) => store.delete(key),
-      };
-      const cache = caching<GetUser>({ store: elsewhere, key: ({ userId }) => userId });
-      const types = [
-        class Twin extends GetUser {},
-        { Twin: class Twin extends GetUser {} }.Twin,
-        class Twin extends GetUser {
-          static readonly messageName = "Twin2";
-        },
-      ];
-      const bus = new QueryBus({ middleware: [cache] });
-      const faults = faultsOf(bus);
-      const seen: unknown[][] = [];
-      for (const [index, Twin] of types.entries()) {
-        let runs = 0;
-        bus.register(Twin, () => ++runs);
-        const id = String(index);
-        seen.push([await bus.ask(new Twin(id)), await bus.ask(new Twin(id))]);
-      }
-      expect(seen).toEqual([
-        [1, 1],
-        [1, 2],
-        [1, 1],
-      ]);
-      expect([...store.keys()]).toEqual(["0", "2"]);
-      expect(faults).toMatchObject([
-        { kind: "middleware", source: "caching", error: expect.any(InvalidMiddlewareError) },
-      ]);
-      expect(String(faults[0]!.error)).toContain("give the second one a static messageName");
-      // What another process kept, for which another type is the second one.
-      const entry = { ...(store.get("0") as CacheEntry), type: "Twin#2", epoch: "elsewhere" };
-      store.set("1", entry);
-      expect(await bus.ask(new types[1]!("1"))).toBe(3);
-
-      // No other process has a Map.
-      const local = new QueryBus({ middleware: [caching<GetUser>({ store: new Map() })] });
-      for (const Twin of types) {
-        let runs = 0;
-        local.register(Twin, () => ++runs);
-        expect([await local.ask(new Twin("1")), await local.ask(new Twin("1"))]).toEqual([1, 1]);
-      }
-      await canaries(bus, local);
+      const s = setUp(cached({ store, ttlMs: 10 }));
+      await ask(s);
+      s.clock.advance(10);
+      s.results = [new Error("boom")];
+      await reasonOf(ask(s));
+      expect(store.size).toBe(0);
     }));
 
   it("ask$ passes by", () =>
@@ -604,17 +681,17 @@ describe("caching", () => {
   });
 
   it.each([
-    [{}, "store is an object with get, set and delete"],
-    [{ store: { get: () => 1 } }, "store is an object"],
-    [{ store: new Map(), ttlMs: 0 }, "ttlMs is a number of milliseconds above 0"],
+    [{}, "store must be an object with get, set and delete"],
+    [{ store: { get: () => 1 } }, "store must be an object"],
+    [{ store: new Map(), ttlMs: 0 }, "ttlMs must be a number of milliseconds above 0"],
     [{ store: new Map(), ttlMs: NaN }, "ttlMs"],
     [{ store: new Map(), storeTimeoutMs: -1 }, "storeTimeoutMs"],
-    [{ store: new Map(), staleWhileRevalidateMs: 5 }, "staleWhileRevalidateMs needs a ttlMs"],
+    [{ store: new Map(), staleWhileRevalidateMs: 5 }, "ttlMs must be given with staleWhileRevalidateMs"],
     [{ store: new Map(), staleWhileRevalidateMs: -5, ttlMs: 1 }, "staleWhileRevalidateMs"],
-    [{ store: new Map(), refreshOn: 5 }, "refreshOn is an Observable"],
-    [{ store: new Map(), key: "id" }, "key is a function"],
+    [{ store: new Map(), refreshOn: 5 }, "refreshOn must be an Observable"],
+    [{ store: new Map(), key: "id" }, "key must be a function"],
   ])("refuses %p", (options, problem) => {
-    expect(() => caching(options as never)).toThrow(InvalidMiddlewareError);
+    expect(() => caching(options as never)).toThrow(InvalidOptionsError);
     expect(() => caching(options as never)).toThrow(problem);
   });
 });

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, it } from "@jest/globals";
-import { around, InvalidMiddlewareError, Query, QueryBus, when, type Delivery } from "cqrx";
+import { around, InvalidOptionsError, Query, QueryBus, when, type Delivery } from "cqrx";
 import { caching, coalescing, SelfDeadlockError } from "cqrx/middleware";
 import { delivery, marbles } from "cqrx/testing";
 import { interval, lastValueFrom, map, merge, take, tap, timer, toArray, type Observable } from "rxjs";
@@ -144,14 +144,16 @@ describe("coalescing", () => {
         await microtasks();
         expect(asked[1]!.reason).toBe(last);
 
-        // Nobody joins a run that was aborted.
+        // The next query neither joins the aborted run nor runs beside its work.
         const again = bus.ask(new GetUser("u1"));
+        await microtasks();
+        expect(runs).toHaveLength(1);
+        runs[0]!.reply.reject(last);
+        await microtasks();
         expect(runs).toHaveLength(2);
         runs[1]!.reply.resolve("Ada");
         expect(await again).toBe("Ada");
         expect(bus.inFlight).toBe(0);
-        runs[0]!.reply.reject(last);
-        await microtasks();
         expect(faults).toEqual([]);
         await canaries(bus);
       }),
@@ -254,8 +256,10 @@ describe("coalescing", () => {
         ),
       );
       expect(await reasonOf(bus.ask(new GetUser("bad")))).toBe(boom);
-      await expect(bus.ask(new GetUser("good"))).rejects.toThrow("The key of coalescing() is a promise");
-      expect(() => coalescing({ key: "userId" as never })).toThrow(InvalidMiddlewareError);
+      await expect(bus.ask(new GetUser("good"))).rejects.toThrow(
+        "coalescing(): key must be a function that returns the key itself; received a promise",
+      );
+      expect(() => coalescing({ key: "userId" as never })).toThrow(InvalidOptionsError);
       await canaries(bus);
     }));
 

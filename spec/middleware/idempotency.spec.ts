@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { around, CommandBus, InvalidMiddlewareError, QueryBus, type Middleware } from "cqrx";
+import { around, CommandBus, InvalidOptionsError, QueryBus, type Middleware } from "cqrx";
 import {
   idempotency,
   IdempotencyConflictError,
+  retrying,
   SelfDeadlockError,
   StoreFailedError,
+  timeLimit,
   type IdempotencyOptions,
 } from "cqrx/middleware";
 import { delivery, manualClock, marbles } from "cqrx/testing";
@@ -15,6 +17,7 @@ import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, brokenStore, faultsOf } from "./support.js";
 
 class Pay {
+  static readonly messageName: string = "Pay";
   readonly requestId: string | undefined;
   readonly amount: number;
 
@@ -23,7 +26,9 @@ class Pay {
     this.amount = amount;
   }
 }
-class Refund extends Pay {}
+class Refund extends Pay {
+  static override readonly messageName: string = "Refund";
+}
 
 const key = (message: object): string | undefined => (message as Partial<Pay>).requestId;
 
@@ -265,26 +270,57 @@ describe("idempotency", () => {
       await canaries(queryBus);
     }));
 
-  it("118 says once that a type is not the first of its name, whose default fingerprint another process would not know", () =>
+  it("118 does not use a store that may outlive the process for a class without a stable name, with one report", () =>
     withTraps(async () => {
-      const types = [class Twin {}, { Twin: class Twin {} }.Twin, class Twin { static readonly messageName = "Twin2" }]; // prettier-ignore
-      for (const fingerprint of [undefined, () => "same"]) {
-        const bus = new CommandBus({
-          middleware: [idempotency({ key: (message) => (types as unknown[]).includes(message.constructor) ? "key" : undefined, store: new AsyncStore(), ...(fingerprint && { fingerprint }) })],
-        }); // prettier-ignore
+      class Unnamed extends Pay {}
+      for (const [options, used] of [
+        [{}, false],
+        [{ scope: "process" }, true],
+        [{ fingerprint: () => "same" }, true],
+      ] as const) {
+        const store = new AsyncStore();
+        const bus = new CommandBus({ middleware: [idempotency({ key, store, ...options })] });
         const faults = faultsOf(bus);
-        for (const Twin of types) {
-          bus.register(Twin, () => undefined);
-          for (let time = 0; time < 2; time++) await bus.dispatch(new Twin()).catch(() => undefined);
-        }
-        expect(faults.map(({ source, error }) => [source, String(error)])).toEqual(
-          fingerprint
-            ? []
-            : [["idempotency", expect.stringContaining("give the second one a static messageName")]],
-        );
-        await canaries(bus);
+        let runs = 0;
+        bus.register(Unnamed, () => void runs++);
+        for (let time = 0; time < 2; time++) await bus.dispatch(new Unnamed("r1"));
+        expect(runs).toBe(used ? 1 : 2);
+        expect(store.calls.length > 0).toBe(used);
+        expect(faults.map(({ source }) => source)).toEqual(used ? [] : ["idempotency"]);
+        if (!used)
+          expect(String(faults[0]!.error)).toContain("give the class a static messageName of its own");
       }
     }));
+
+  it.each<[string, () => Middleware[]]>([
+    ["timeLimit", () => [timeLimit(5)]],
+    ["retrying and timeLimit", () => [retrying({ count: 1 }), timeLimit(5)]],
+  ])("holds the key until the work that %s gave up has ended", (_, inner) =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      const bus = new CommandBus({ middleware: [idempotency({ key, store: new Map() }), ...inner()] });
+      bus.faults$.subscribe();
+      const ends: Deferred<void>[] = [];
+      bus.register(Pay, () => {
+        const end = deferred();
+        ends.push(end);
+        return end.promise;
+      });
+      const first = reasonOf(bus.dispatch(new Pay("r1")));
+      await jest.advanceTimersByTimeAsync(20);
+      expect(await first).toMatchObject({ code: "TIME_LIMIT" });
+      const before = ends.length;
+      const second = bus.dispatch(new Pay("r1"));
+      await microtasks();
+      expect(ends).toHaveLength(before);
+      for (const end of ends) end.resolve();
+      await microtasks();
+      expect(ends).toHaveLength(before + 1);
+      ends.at(-1)!.resolve();
+      await second;
+      jest.useRealTimers();
+    }),
+  );
 
   it("remembers for ttlMs of the bus's clock, and tells the store", () =>
     withTraps(async () => {
@@ -468,12 +504,12 @@ describe("idempotency", () => {
   });
 
   it.each([
-    [{ store: new Map() }, "key is a function"],
-    [{ key, store: undefined }, "store is an object with get, set and delete"],
+    [{ store: new Map() }, "key must be a function"],
+    [{ key, store: undefined }, "store must be an object with get, set and delete"],
     [{ key, store: new Map(), ttlMs: -1 }, "ttlMs"],
-    [{ key, store: new Map(), fingerprint: 5 }, "fingerprint is a function"],
+    [{ key, store: new Map(), fingerprint: 5 }, "fingerprint must be a function"],
   ])("refuses %p", (options, problem) => {
-    expect(() => idempotency(options as never)).toThrow(InvalidMiddlewareError);
+    expect(() => idempotency(options as never)).toThrow(InvalidOptionsError);
     expect(() => idempotency(options as never)).toThrow(problem);
   });
 
@@ -488,7 +524,9 @@ describe("idempotency", () => {
         ],
       });
       bus.register(Pay, () => undefined);
-      await expect(bus.dispatch(new Pay("r1"))).rejects.toThrow("is a string, or undefined for none");
+      await expect(bus.dispatch(new Pay("r1"))).rejects.toThrow(
+        "must be a function that returns a string or undefined",
+      );
       await canaries(bus);
     }));
 });

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
-import { around, CommandBus, EventBus, InvalidMiddlewareError, QueryBus, when, type Middleware } from "cqrx";
+import {
+  around,
+  CommandBus,
+  EventBus,
+  InvalidMiddlewareError,
+  InvalidOptionsError,
+  QueryBus,
+  when,
+  type Middleware,
+} from "cqrx";
 import { pipe, tap } from "rxjs";
 import {
   batching,
@@ -31,11 +40,14 @@ const factories: Record<string, [make: (options: never) => Middleware, right?: o
 
 const waiting = ["retrying", "batching", "timeLimit"];
 
-function refusal(make: () => unknown): string {
+function refusal(
+  make: () => unknown,
+  kind: typeof InvalidOptionsError | typeof InvalidMiddlewareError = InvalidOptionsError,
+): string {
   try {
     make();
   } catch (error) {
-    expect(error).toBeInstanceOf(InvalidMiddlewareError);
+    expect(error).toBeInstanceOf(kind);
     return (error as Error).message;
   }
   throw new Error("nothing was refused");
@@ -43,12 +55,16 @@ function refusal(make: () => unknown): string {
 
 describe.each(Object.entries(factories))("%s", (name, [make, right = {}]) => {
   it.each([null, 42, "options", true])("refuses %p for options", (options) => {
-    expect(refusal(() => make(options as never))).toContain(
-      `${name}(): takes an object of options; received`,
+    expect(refusal(() => make(options as never))).toContain(`${name}(): options must be an object; received`);
+  });
+
+  it("refuses an unknown option by its name", () => {
+    expect(refusal(() => make({ ...right, colour: "red" } as never))).toContain(
+      `${name}(): unknown option colour; pass one of`,
     );
   });
 
-  it("takes what is right", () => {
+  it("accepts valid options", () => {
     expect(typeof make(right as never)).toBe("function");
   });
 });
@@ -56,7 +72,7 @@ describe.each(Object.entries(factories))("%s", (name, [make, right = {}]) => {
 describe.each(waiting)("%s", (name) => {
   it.each([null, 42, {}, "asap", () => 0])("refuses %p for a scheduler", (scheduler) => {
     const [make, right] = factories[name]!;
-    expect(refusal(() => make({ ...right, scheduler } as never))).toContain(`${name}(): scheduler is`);
+    expect(refusal(() => make({ ...right, scheduler } as never))).toContain(`${name}(): scheduler must be`);
   });
 });
 
@@ -81,7 +97,7 @@ it.each([
 it.each([timeLimit, overlap, retrying, caching, idempotency, batching, coalescing, validation, around])(
   "a bus is told which of its middleware was not called: %p",
   (factory) => {
-    expect(refusal(() => new CommandBus({ middleware: [factory as never] }))).toBe(
+    expect(refusal(() => new CommandBus({ middleware: [factory as never] }), InvalidMiddlewareError)).toBe(
       `middleware[0] (${factory.name}) is what makes a middleware; call it.`,
     );
   },
@@ -107,7 +123,7 @@ it.each([undefined, null, 5, "ok", Promise.resolve(undefined)])(
     const bus = new QueryBus({ middleware: [validation({ schemas: new Map([[Find, broken]]) })] });
     bus.register(Find, () => 1);
     expect(String(await reasonOf(bus.ask(new Find())))).toContain(
-      "The schema of Find returned no result; its validate returns { value } or { issues }.",
+      "The schema of Find did not return a result; its validate() must return { value } or { issues }.",
     );
   },
 );
@@ -120,8 +136,8 @@ it.each([5, -1, NaN, "0.5", null])("retrying: a random that returns %p is refuse
     throw new Error("boom");
   });
   const reason = await reasonOf(bus.ask(new Find()));
-  expect(reason).toBeInstanceOf(InvalidMiddlewareError);
-  expect(String(reason)).toContain("random of retrying() is a number from 0 to 1");
+  expect(reason).toBeInstanceOf(InvalidOptionsError);
+  expect(String(reason)).toContain("retrying(): random must be a function that returns a number from 0 to 1");
 });
 
 it.each([{ storedMs: 0 }, { storedMs: 0, fingerprint: 5 }, { fingerprint: "Find{}" }, [], "text"])(
@@ -139,16 +155,36 @@ const broken = (async () => {
 }) as never;
 
 it.each<[string, Middleware, string]>([
-  ["caching", caching({ store: new Map(), key: broken }), "The key of caching() is a promise"],
-  ["coalescing", coalescing({ key: broken }), "The key of coalescing() is a promise"],
-  ["overlap", overlap({ strategy: "concat", key: broken }), "The key of overlap() is a promise"],
-  ["idempotency", idempotency({ store: new Map(), key: broken }), "The key of idempotency() is a string"],
+  [
+    "caching",
+    caching({ store: new Map(), key: broken }),
+    "caching(): key must be a function that returns the key itself; received a promise",
+  ],
+  [
+    "coalescing",
+    coalescing({ key: broken }),
+    "coalescing(): key must be a function that returns the key itself; received a promise",
+  ],
+  [
+    "overlap",
+    overlap({ strategy: "concat", key: broken }),
+    "overlap(): key must be a function that returns the key itself; received a promise",
+  ],
+  [
+    "idempotency",
+    idempotency({ store: new Map(), key: broken }),
+    "idempotency(): key must be a function that returns a string or undefined",
+  ],
   [
     "idempotency",
     idempotency({ store: new Map(), key: () => "key", fingerprint: broken }),
-    "The fingerprint of idempotency() is a string",
+    "idempotency(): fingerprint must be a function that returns a string",
   ],
-  ["timeLimit", timeLimit(broken), "timeLimit() takes milliseconds above 0"],
+  [
+    "timeLimit",
+    timeLimit(broken),
+    "timeLimit(): limitMs must be a function that returns a number of milliseconds above 0",
+  ],
 ])(
   "%s: a callback that is asynchronous by mistake rejects its message, and nothing else",
   (_, made, problem) =>
@@ -157,7 +193,7 @@ it.each<[string, Middleware, string]>([
       const faults = faultsOf(bus);
       bus.register(Find, () => 1);
       const reason = await reasonOf(bus.ask(new Find()));
-      expect(reason).toBeInstanceOf(InvalidMiddlewareError);
+      expect(reason).toBeInstanceOf(InvalidOptionsError);
       expect(String(reason)).toContain(problem);
       expect(faults).toEqual([]);
     }),
@@ -171,7 +207,7 @@ describe.each<[string, () => Middleware]>([
   it("is refused by a bus whose messages do something, where it would swallow them", async () => {
     for (const Bus of [CommandBus, EventBus]) {
       for (const middleware of [make(), when(Find, make())])
-        expect(refusal(() => new Bus({ middleware: [middleware] }))).toBe(
+        expect(refusal(() => new Bus({ middleware: [middleware] }), InvalidMiddlewareError)).toBe(
           `${name}() is for queries: on ${Bus.name}, it would keep messages from their handlers.`,
         );
       const bus = new Bus({ middleware: [pipe(tap(), make())] });

@@ -232,13 +232,13 @@ describe.each([
       for (const n of [1, 2, 3]) send(n, "", { signal: controller.signal });
       send(4);
       controller.abort();
-      await microtasks();
+      await end(1);
       expect(started).toEqual([1, 4]);
       await end(4);
       await canaries(bus);
     }));
 
-  it("48 a handler that ignores its signal gives its turn back when its message is aborted", () =>
+  it("48 a handler that ignores its signal keeps its turn until its work has ended, and its caller is free at once", () =>
     withTraps(async () => {
       const { bus, started, send, end } = rig(...outer, concat());
       const controller = new AbortController();
@@ -246,7 +246,9 @@ describe.each([
       const next = send(2);
       controller.abort();
       await microtasks();
-      expect([stuck.status, started]).toEqual(["rejected", [1, 2]]);
+      expect([stuck.status, started]).toEqual(["rejected", [1]]);
+      await end(1);
+      expect(started).toEqual([1, 2]);
       await end(2);
       expect(next.status).toBe("fulfilled");
       await canaries(bus);
@@ -278,22 +280,6 @@ describe.each([
       expect(third.reason).toBeInstanceOf(QueueFullError);
       for (const n of [1, 2]) await end(n);
       expect(started).toEqual([1, 2]);
-      await canaries(bus);
-    }));
-
-  it("75 a queue whose first is about to run takes one more, as it will a moment later", () =>
-    withTraps(async () => {
-      const { bus, started, send, end } = rig(...outer, concat({ maxQueued: 1 }));
-      const controller = new AbortController();
-      send(1, "", { signal: controller.signal });
-      send(2);
-      controller.abort();
-      send(3);
-      const fourth = send(4);
-      await microtasks();
-      expect(fourth.reason).toBeInstanceOf(QueueFullError);
-      for (const n of [2, 3]) await end(n);
-      expect(started).toEqual([1, 2, 3]);
       await canaries(bus);
     }));
 
@@ -356,7 +342,6 @@ describe.each([
         empty: () => EMPTY,
         fails: () => new Observable((subscriber) => subscriber.error(new Error("no"))),
         never: () => NEVER,
-        hangs: () => new Promise(() => {}),
         resolves: (context) => (context as Delivery).resolve(),
         refuses: (context) => (context as Delivery).reject(new Error("no")),
         settlesTwice: (context) => {
@@ -375,6 +360,8 @@ describe.each([
             bus.faults$.subscribe();
             bus.register(Work, ({ n }, context) => endings[names[n]!]!(context) as never);
             await Promise.allSettled(names.map((_, n) => bus.dispatch(new Work(n))));
+            // The work that the limit gave up ends.
+            for (let turn = 0; turn < 5; turn++) await macrotask();
             // As many as before may run now, and not one more.
             const gate = deferred();
             let running = 0;
@@ -619,7 +606,7 @@ describe("overlap", () => {
       });
       bus.register(Work, () => undefined);
       expect(await reasonOf(bus.dispatch(new Work(1)))).toBe(error);
-      expect(await reasonOf(bus.dispatch(new Work(2)))).toMatchObject({ code: "INVALID_MIDDLEWARE" });
+      expect(await reasonOf(bus.dispatch(new Work(2)))).toMatchObject({ code: "INVALID_OPTIONS" });
       await bus.dispatch(new Work(3));
       await canaries(bus);
     }));
@@ -670,17 +657,20 @@ describe("overlap", () => {
   });
 
   it.each([
-    [{ strategy: "queue" }, 'strategy is "concat", "merge", "switch" or "exhaust"; received "queue"'],
-    [{ strategy: "merge" }, "merge needs a concurrency"],
-    [{ strategy: "merge", concurrency: 0 }, "concurrency is a whole number from 1; received 0"],
+    [
+      { strategy: "queue" },
+      'strategy must be "concat" or "merge" or "switch" or "exhaust"; received "queue"',
+    ],
+    [{ strategy: "merge" }, 'concurrency must be given with strategy "merge"'],
+    [{ strategy: "merge", concurrency: 0 }, "concurrency must be a whole number from 1; received 0"],
     [{ strategy: "merge", concurrency: 1.5 }, "received 1.5"],
     [{ strategy: "merge", concurrency: NaN }, "received NaN"],
     [{ strategy: "exhaust", concurrency: -1 }, "received -1"],
-    [{ strategy: "concat", concurrency: 2 }, "concat runs one at a time"],
-    [{ strategy: "switch", concurrency: 2 }, "switch runs one at a time"],
-    [{ strategy: "concat", maxQueued: -1 }, "maxQueued is a whole number from 0"],
-    [{ strategy: "switch", maxQueued: 1 }, "switch has no queue"],
-    [{ strategy: "concat", key: "id" }, "key is a function"],
+    [{ strategy: "concat", concurrency: 2 }, 'concurrency must be 1 with strategy "concat"'],
+    [{ strategy: "switch", concurrency: 2 }, 'concurrency must be 1 with strategy "switch"'],
+    [{ strategy: "concat", maxQueued: -1 }, "maxQueued must be a whole number from 0"],
+    [{ strategy: "switch", maxQueued: 1 }, 'maxQueued must be left out with strategy "switch"'],
+    [{ strategy: "concat", key: "id" }, "key must be a function"],
   ])("refuses %j", (options, text) => {
     expect(() => overlap(options as never)).toThrow(text);
   });

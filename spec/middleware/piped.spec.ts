@@ -9,6 +9,7 @@ import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, faultsOf } from "./support.js";
 
 class Find extends Query<number> {
+  static readonly messageName = "Find";
   readonly id: number;
 
   constructor(id = 1) {

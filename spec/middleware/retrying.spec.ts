@@ -229,7 +229,7 @@ describe.each([
         const { bus, contexts } = rig({ count: 4, retryIf: () => verdict as never }, () =>
           Promise.reject(error),
         );
-        expect(await reasonOf(bus.ask(new Work()))).toMatchObject({ code: "INVALID_MIDDLEWARE" });
+        expect(await reasonOf(bus.ask(new Work()))).toMatchObject({ code: "INVALID_OPTIONS" });
         expect(contexts).toHaveLength(1);
         await canaries(bus);
       }
@@ -454,11 +454,11 @@ describe("retrying", () => {
   });
 
   it.each([
-    [{ count: -1 }, "count is the number of retries, 0 or more; received -1"],
+    [{ count: -1 }, "count must be a whole number from 0; received -1"],
     [{ count: 1.5 }, "received 1.5"],
     [{ count: NaN }, "received NaN"],
     [{}, "received undefined"],
-    [{ count: Infinity }, "retrying for ever needs a delayMs"],
+    [{ count: Infinity }, "delayMs must be above 0 with an infinite count"],
     [{ count: 1, delayMs: -1 }, "delayMs"],
     [{ count: 1, delayMs: Infinity }, "delayMs"],
     [{ count: 1, maxDelayMs: 0 }, "maxDelayMs"],

@@ -111,14 +111,17 @@ describe.each([
       await canaries(commandBus, queryBus);
     }));
 
-  it("48 a handler that ignores its signal keeps neither its caller nor its turn", () =>
+  it("48 a handler that ignores its signal does not keep its caller, but its turn until its work has ended", () =>
     withTraps(async () => {
       const limited = { middleware: [...outer, overlap({ strategy: "concat" }), timeLimit(100)] as never };
       const bus = new CommandBus(limited);
       const started: number[] = [];
-      bus.register(Work, ({ n }) => (started.push(n), n === 0 ? never() : undefined));
+      bus.register(Work, ({ n }) => (started.push(n), n === 0 ? sleep(150) : undefined) as never);
+      bus.faults$.subscribe();
       const sent = [0, 1].map((n) => watch(bus.dispatch(new Work(n))));
       await jest.advanceTimersByTimeAsync(100);
+      expect(sent.map(({ status }) => status)).toEqual(["rejected", "pending"]);
+      await jest.advanceTimersByTimeAsync(50);
       expect(sent.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
       expect(started).toEqual([0, 1]);
       await canaries(bus);
@@ -155,11 +158,13 @@ describe("timeLimit", () => {
     }));
 
   it.each([0, -1, NaN, "100", undefined])("refuses %p", async (limit) => {
-    expect(() => timeLimit(limit as never)).toThrow("takes milliseconds above 0");
+    expect(() => timeLimit(limit as never)).toThrow(
+      "timeLimit(): limitMs must be a number of milliseconds above 0 or a function",
+    );
     const bus = new CommandBus({ middleware: [timeLimit(() => limit as never)] });
     const handler = jest.fn();
     bus.register(Work, handler);
-    expect(await reasonOf(bus.dispatch(new Work()))).toMatchObject({ code: "INVALID_MIDDLEWARE" });
+    expect(await reasonOf(bus.dispatch(new Work()))).toMatchObject({ code: "INVALID_OPTIONS" });
     expect(handler).not.toHaveBeenCalled();
   });
 

@@ -230,7 +230,8 @@ class Sweeper {
         return;
       }
       const [key, value] = next.value;
-      if ((value as { readonly expiresMs?: number } | null)?.expiresMs! <= nowMs) this.#map.delete(key);
+      const expiresMs = (value as { readonly expiresMs?: number } | null)?.expiresMs;
+      if (expiresMs !== undefined && expiresMs <= nowMs) this.#map.delete(key);
       else good++;
     }
   }
