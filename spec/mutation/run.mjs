@@ -89,10 +89,20 @@ async function main() {
   try {
     const { specs, hits } = await firstRun(folder, workers);
     const all = mutants.map((mutant) => ({ mutant, specs: specsFor(mutant, specs, hits) }));
-    await runAll(all.map(likeliest(specs)), folder, workers, specs);
+    await runAll(
+      all.map((job) => likeliest(job, specs)),
+      folder,
+      workers,
+      specs,
+    );
     // Survivors of the likeliest specs meet all others that execute them.
     const others = all.filter(({ mutant }) => mutant.killed === undefined);
-    await runAll(others.map(remaining(specs)), folder, workers, specs);
+    await runAll(
+      others.map((job) => remaining(job, specs)),
+      folder,
+      workers,
+      specs,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -225,13 +235,13 @@ function fitting(own, specs) {
   return end < 0 ? own.length : Math.max(1, end);
 }
 
-const likeliest =
-  (specs) =>
-  ({ mutant, specs: own }) => ({ mutant, specs: own.slice(0, fitting(own, specs)) });
+function likeliest({ mutant, specs: own }, specs) {
+  return { mutant, specs: own.slice(0, fitting(own, specs)) };
+}
 
-const remaining =
-  (specs) =>
-  ({ mutant, specs: own }) => ({ mutant, specs: own.slice(fitting(own, specs)) });
+function remaining({ mutant, specs: own }, specs) {
+  return { mutant, specs: own.slice(fitting(own, specs)) };
+}
 
 async function runAll(jobs, folder, workers, specs) {
   const secondsOf = new Map(specs.map(({ spec, seconds }) => [spec, seconds]));
