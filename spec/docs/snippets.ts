@@ -10,8 +10,9 @@ export interface Snippet {
 }
 
 const root = join(__dirname, "../..");
-// The reports in spec/api are declarations, which do not run.
-const NOT_OURS = /(^|\/)(node_modules|dist)\/|^spec\/api\//;
+/** Reports that tools write, such as those of the public API, are not meant to run. */
+const DOCUMENT = /\/README\.md$|^(examples|\.github)\/.*\.md$/;
+const NOT_OURS = /(^|\/)(node_modules|dist)\//;
 
 /** Lists every Markdown document of the repository whose snippets must compile and run, relative to the root. */
 export function documents(): readonly string[] {
@@ -22,7 +23,7 @@ export function documents(): readonly string[] {
         )
       : [],
   );
-  return ["README.md", ...below.filter((path) => path.endsWith(".md") && !NOT_OURS.test(path)).sort()];
+  return ["README.md", ...below.filter((path) => DOCUMENT.test(path) && !NOT_OURS.test(path)).sort()];
 }
 
 /** Returns the TypeScript blocks of a document as modules that can be compiled and run. */

@@ -30,8 +30,8 @@ const FOLDERS = ["src/core", "src/middleware", "src/reactive", "src/saga"];
 /** Specs that read the sources, start processes or run for long. */
 const LEFT_OUT =
   /^spec\/(structure|docs|types|examples|bench|consumers|mutation|reference|support)\/|cases-(leaks|process-exit|warnings)|model\.spec/;
-/** Seconds of specs that one mutant may take, by the first run. */
-const BUDGET_S = 15;
+/** Seconds of specs that a mutant meets in the first round. */
+const BUDGET_S = 10;
 
 if (process.send !== undefined) work();
 else await main();
@@ -88,8 +88,21 @@ async function main() {
   const folder = copyWith(mutants);
   try {
     const { specs, hits } = await firstRun(folder, workers);
-    const jobs = mutants.map((mutant) => ({ mutant, specs: specsFor(mutant, specs, hits) }));
-    await runAll(jobs, folder, workers, specs);
+    const all = mutants.map((mutant) => ({ mutant, specs: specsFor(mutant, specs, hits) }));
+    await runAll(
+      all.map((job) => likeliest(job, specs)),
+      folder,
+      workers,
+      specs,
+    );
+    // Survivors of the likeliest specs meet all others that execute them.
+    const others = all.filter(({ mutant }) => mutant.killed === undefined);
+    await runAll(
+      others.map((job) => remaining(job, specs)),
+      folder,
+      workers,
+      specs,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -104,9 +117,14 @@ function draw(count, seed, only) {
       .map((name) => `${folder}/${name}`)
       .filter((file) => file.endsWith(".ts") && (only === undefined || file.startsWith(only)))
       .sort()
-      .flatMap((file) =>
-        mutantsOf(file, readFileSync(join(root, file), "utf8")).map((mutant) => ({ ...mutant, file })),
-      ),
+      .flatMap((file) => {
+        const code = readFileSync(join(root, file), "utf8");
+        return mutantsOf(file, code).map((mutant) => ({
+          ...mutant,
+          file,
+          before: code.slice(mutant.start, mutant.end),
+        }));
+      }),
   );
   for (let last = all.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));
@@ -191,25 +209,38 @@ async function firstRun(folder, maxWorkers) {
   return { specs, hits };
 }
 
-/** Returns the specs that execute a mutant: its own first, then the quick ones, up to the budget. */
+/** Returns the specs that execute a mutant, the likeliest to fail first: its own, its neighbours, then the quick ones. */
 function specsFor({ id, file }, specs, hits) {
   const name = basename(file, ".ts");
   const folder = dirname(file).replace("src/", "spec/");
-  const rank = (spec) =>
-    basename(spec).startsWith(`${name}.`)
-      ? 0
-      : dirname(spec) === folder
-        ? 1
-        : spec.startsWith("spec/conformance/")
-          ? 2
-          : 3;
+  const wing = folder.split("/").slice(0, 2).join("/");
+  const ranks = [
+    (spec) => basename(spec).startsWith(`${name}.`),
+    (spec) => dirname(spec) === folder,
+    (spec) => spec.startsWith(`${wing}/`),
+    (spec) => spec.startsWith("spec/conformance/"),
+    () => true,
+  ];
+  const rank = (spec) => ranks.findIndex((matches) => matches(spec));
   const covering = specs
     .filter(({ spec }) => hits.get(spec).has(id))
     .sort((a, b) => rank(a.spec) - rank(b.spec) || a.seconds - b.seconds);
+  return covering.map(({ spec }) => spec);
+}
+
+/** Returns how many of the specs fit into the budget, at least one. */
+function fitting(own, specs) {
   let seconds = 0;
-  return covering
-    .filter((one, index) => index === 0 || (seconds += one.seconds) < BUDGET_S)
-    .map(({ spec }) => spec);
+  const end = own.findIndex((spec) => (seconds += specs.find((one) => one.spec === spec).seconds) > BUDGET_S);
+  return end < 0 ? own.length : Math.max(1, end);
+}
+
+function likeliest({ mutant, specs: own }, specs) {
+  return { mutant, specs: own.slice(0, fitting(own, specs)) };
+}
+
+function remaining({ mutant, specs: own }, specs) {
+  return { mutant, specs: own.slice(fitting(own, specs)) };
 }
 
 async function runAll(jobs, folder, workers, specs) {
@@ -235,8 +266,7 @@ async function runAll(jobs, folder, workers, specs) {
           worker = undefined;
         } else mutant.killed = suites.find(({ failed }) => failed)?.spec;
         done++;
-        if (mutant.killed === undefined) console.log(`[${done}/${total}] survived ${nameOf(mutant)}`);
-        else if (done % 25 === 0) console.log(`[${done}/${total}]`);
+        if (done % 25 === 0) console.log(`[${done}/${total}]`);
       }
       worker?.kill("SIGKILL");
     }),
@@ -290,8 +320,7 @@ function report(mutants, survivors) {
   const equivalent = JSON.parse(readFileSync(join(root, "spec/mutation/equivalent.json"), "utf8"));
   const known = (mutant) =>
     equivalent.some(
-      ({ file, before, after }) =>
-        file === mutant.file && before === before_(mutant) && after === mutant.text,
+      ({ file, before, after }) => file === mutant.file && before === mutant.before && after === mutant.text,
     );
   const excused = survivors.filter(known);
   const left = survivors.filter((mutant) => !known(mutant));
@@ -308,11 +337,7 @@ function report(mutants, survivors) {
   if (left.length > mutants.length / 20) process.exitCode = 1;
 }
 
-function before_({ file, start, end }) {
-  return readFileSync(join(root, file), "utf8").slice(start, end);
-}
-
 function nameOf(mutant) {
   const short = (text) => text.replace(/\s+/g, " ").slice(0, 160);
-  return `${mutant.file}:${mutant.line}  ${short(before_(mutant))}  →  ${short(mutant.text) || "(removed)"}`;
+  return `${mutant.file}:${mutant.line}  ${short(mutant.before)}  →  ${short(mutant.text) || "(removed)"}`;
 }

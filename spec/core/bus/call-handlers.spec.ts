@@ -1,0 +1,42 @@
+import { describe, expect, it } from "@jest/globals";
+import { CommandBus, EventBus, EventHandlersFailedError } from "cqrx";
+import { reasonOf } from "../../conformance/support.js";
+
+class Saved {}
+
+/** A thenable by the letter of the standard: its `then` returns nothing, and each call of it runs the work again. */
+function thenable(error?: Error) {
+  const work = {
+    runs: 0,
+    then(resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+      work.runs++;
+      if (error === undefined) resolve(undefined);
+      else reject(error);
+    },
+  };
+  return work;
+}
+
+describe("a handler that returns a thenable which is not a Promise", () => {
+  it.each(["parallel", "sequential"] as const)("is awaited, and run once: %s", async (strategy) => {
+    const bus = new EventBus({ strategy });
+    const [first, second] = [thenable(), thenable(new Error("second"))];
+    const called: string[] = [];
+    bus.register(Saved, () => first as unknown as Promise<void>);
+    bus.register(Saved, () => second as unknown as Promise<void>);
+    bus.register(Saved, () => void called.push("third"));
+    const reason = (await reasonOf(bus.publish(new Saved()))) as EventHandlersFailedError;
+    expect(reason).toBeInstanceOf(EventHandlersFailedError);
+    expect(reason.errors).toEqual([new Error("second")]);
+    expect([first.runs, second.runs]).toEqual([1, 1]);
+    expect(called).toEqual(["third"]);
+  });
+
+  it("settles a command once", async () => {
+    const bus = new CommandBus();
+    const work = thenable();
+    bus.register(Saved, () => work as unknown as Promise<void>);
+    await bus.dispatch(new Saved());
+    expect(work.runs).toBe(1);
+  });
+});
