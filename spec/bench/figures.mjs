@@ -2,7 +2,7 @@
 const TOLERANCE = 1.02;
 
 /** The table of what was counted, and what its bars say. */
-export function figuresText({ node, scenarios }) {
+export function figuresText({ countedWith, scenarios }) {
   const rows = [];
   const bars = [];
   for (const scenario of scenarios) {
@@ -20,7 +20,7 @@ export function figuresText({ node, scenarios }) {
   }
   const failed = bars.filter(({ met }) => !met);
   const text = [
-    `Instructions per message, Node ${node}; the ratio is that of the marked contender to the one in the line.`,
+    `Instructions per message, ${countedWith}. The ratio is that of the marked contender to the one in the line.`,
     "",
     ...table(["scenario", "contender", "per message", "ratio"], rows),
     "",
@@ -50,6 +50,11 @@ function barsOf({ title, subject, unit, bars = {}, figures }) {
 
 /** The ratio of each figure to that of an earlier run. */
 export function compareText(before, now) {
+  if (before.countedWith !== now.countedWith)
+    return {
+      text: `Not compared: the earlier figures were counted with ${before.countedWith}.`,
+      failed: true,
+    };
   const failed = [];
   const rows = now.scenarios.flatMap(({ file, title, figures }) => {
     const earlier = before.scenarios.find((scenario) => scenario.file === file)?.figures ?? {};
@@ -69,9 +74,6 @@ export function compareText(before, now) {
     });
   });
   const text = [
-    ...(before.node === now.node
-      ? []
-      : [`The earlier figures are of Node ${before.node}: no ratio below means anything.`, ""]),
     ...table(["scenario", "contender", "before", "now", "ratio", ""], rows),
     "",
     failed.length === 0

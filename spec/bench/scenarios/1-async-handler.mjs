@@ -9,7 +9,7 @@ export default {
   title: "async handler, no middleware",
   subject: "cqrx",
   bars: { direct: { atMost: 3 }, "@nestjs/cqrs": { atMost: 1, aim: 0.7 } },
-  counted: { bars: { floor: 1.25, "@nestjs/cqrs": 0.95 }, beside: ["direct"] },
+  counted: { bars: { floor: 1.3, "@nestjs/cqrs": 0.9 }, beside: ["direct"] },
   contenders: {
     async cqrx() {
       const { asyncHandler, handled } = handlers();
