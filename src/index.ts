@@ -79,6 +79,7 @@ export {
   MiddlewareCrashedError,
   NonErrorThrownError,
   NoResultError,
+  QueueFullError,
   SagaFailedError,
 } from "./core/errors.js";
 export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";

@@ -8,6 +8,7 @@ import {
   EventBus,
   HandlerNotFoundError,
   MessageDroppedError,
+  QueueFullError,
   type Fault,
   type HandlerContext,
   type Outcome,
@@ -321,6 +322,52 @@ describe("enqueue", () => {
 });
 
 describe("background options", () => {
+  it("maxQueued: beyond it enqueue throws QueueFullError; commands that run, and settled ones, do not count", () =>
+    withTraps(async () => {
+      start({ background: { concurrency: 1, maxQueued: 2 } });
+      const gate = deferred();
+      bus.register(PlaceOrder, async () => void (await gate.promise));
+      bus.register(SendMail, ({ to }) => log.push(to));
+      const accepted: Envelope[] = [];
+      bus.messages$.subscribe((envelope) => accepted.push(envelope));
+      bus.enqueue(new PlaceOrder());
+      await microtasks();
+      bus.enqueue(new SendMail("a"));
+      const controller = new AbortController();
+      bus.enqueue(new SendMail("b"), { signal: controller.signal });
+      for (const command of [new SendMail("c"), Envelope.of(new SendMail("d"))])
+        expect(() => bus.enqueue(command)).toThrow(
+          expect.objectContaining({
+            code: "QUEUE_FULL",
+            messageType: "SendMail",
+            message: "SendMail was refused: 2 messages are waiting already; send less, or raise maxQueued.",
+          }),
+        );
+      expect([accepted.length, bus.inFlight]).toEqual([3, 3]);
+      // A command that leaves the queue makes room.
+      controller.abort();
+      bus.enqueue(new SendMail("e"));
+      gate.resolve();
+      await bus.drain();
+      expect(log).toEqual(["a", "e"]);
+      await canaries(bus);
+    }));
+
+  it("maxQueued is 10,000 unless the bus is told otherwise", () =>
+    withTraps(async () => {
+      bus.register(SendMail, () => undefined);
+      for (let n = 0; n < 10_000; n++) bus.enqueue(new SendMail());
+      expect(() => bus.enqueue(new SendMail())).toThrow(QueueFullError);
+      await bus.drain();
+      bus.enqueue(new SendMail());
+      await bus.drain();
+      start({ background: { maxQueued: Infinity } });
+      bus.register(SendMail, () => undefined);
+      for (let n = 0; n < 10_100; n++) bus.enqueue(new SendMail());
+      await bus.drain();
+      expect(outcomes).toHaveLength(10_100);
+    }));
+
   let gates: Deferred<void>[];
   let most: number;
 
@@ -432,6 +479,8 @@ describe("background options", () => {
     ["background.concurrency", { concurrency: NaN }],
     ["background.concurrency", { concurrency: 1.5 }],
     ["background.concurrency", { concurrency: "5" }],
+    ["background.maxQueued", { maxQueued: -1 }],
+    ["background.maxQueued", { maxQueued: "5" }],
     ["background.retries", { retries: 1 }],
     ["background.retry", { retry: 3 }],
     ["background.retry.count", { retry: {} }],

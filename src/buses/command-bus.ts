@@ -74,6 +74,7 @@ export class CommandBus extends Bus {
    * Guarantees: the command is on `messages$` when this returns, in flight until it has ended, and exactly once on `outcomes$`, with the id
    * of the envelope returned. No failure becomes an unhandled rejection; a failure without an observer of `outcomes$` is on `faults$`.
    *
+   * @throws QueueFullError when `background.maxQueued` commands wait already.
    * @throws HandlerNotFoundError, BusClosedError and every other error that `dispatch` would reject with at the door.
    * @example
    * commandBus.register(PlaceOrder, async (order, context) => {
@@ -83,6 +84,7 @@ export class CommandBus extends Bus {
    */
   enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: DispatchOptions): Envelope<C> {
     const { engine } = this;
+    this.#background.checkRoom(command);
     const delivery = engine.send(command, options, {
       defer: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),
     });

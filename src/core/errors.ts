@@ -19,6 +19,7 @@ export type CqrsErrorCode =
   | "LOOP_DETECTED"
   | "NO_RESULT"
   | "NON_ERROR_THROWN"
+  | "QUEUE_FULL"
   | "SAGA_FAILED"
   | (string & {});
 
@@ -244,6 +245,18 @@ export class LoopDetectedError extends CqrsError {
       { messageType },
     );
     this.cycle = cycle;
+  }
+}
+
+/** The message arrived while `maxQueued` others waited: `enqueue`, and `overlap` of `cqrx/middleware`. */
+export class QueueFullError extends CqrsError {
+  static override readonly code = "QUEUE_FULL";
+
+  constructor(messageType: string, maxQueued: number) {
+    super(
+      `${messageType} was refused: ${maxQueued} messages are waiting already; send less, or raise maxQueued.`,
+      { messageType },
+    );
   }
 }
 

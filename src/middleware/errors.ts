@@ -26,20 +26,6 @@ export class BusyError extends CqrsError {
   }
 }
 
-/** The message arrived while `maxQueued` others waited: `overlap`. */
-export class QueueFullError extends CqrsError {
-  static override readonly code = "QUEUE_FULL";
-
-  constructor(messageType: string, maxQueued: number) {
-    super(
-      `${messageType} was refused: ${maxQueued} messages are waiting already; send less, or raise maxQueued.`,
-      {
-        messageType,
-      },
-    );
-  }
-}
-
 /** The message would wait for a message that it was caused by, and that one waits for it: `overlap`, `coalescing`, `idempotency`. */
 export class SelfDeadlockError extends CqrsError {
   static override readonly code = "SELF_DEADLOCK";

@@ -24,11 +24,11 @@ export type { KeyFunction } from "./internal/key.js";
 export type { Store, StoreOptions, StoreSetOptions } from "./internal/store.js";
 
 // Errors
+export { QueueFullError } from "../core/errors.js";
 export {
   BatchResultError,
   BusyError,
   IdempotencyConflictError,
-  QueueFullError,
   SelfDeadlockError,
   StoreFailedError,
   SupersededError,

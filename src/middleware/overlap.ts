@@ -1,4 +1,5 @@
 import { aFunction, checkOptions, invalidOption, oneOf, required, wholeNumber } from "../core/checks.js";
+import { QueueFullError } from "../core/errors.js";
 import { isStream } from "../core/delivery/consume-stream.js";
 import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
@@ -7,7 +8,7 @@ import { afterWork } from "../core/delivery/unfinished-work.js";
 import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
-import { BusyError, QueueFullError, selfDeadlock, SupersededError } from "./errors.js";
+import { BusyError, selfDeadlock, SupersededError } from "./errors.js";
 import { syncKey } from "./internal/key.js";
 import { LinkedList, type Linked } from "./internal/linked-list.js";
 

@@ -14,7 +14,9 @@ import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
-import { MessageDroppedError } from "../core/errors.js";
+import { MessageDroppedError, QueueFullError } from "../core/errors.js";
+import { typeNameOf } from "../core/delivery/metadata.js";
+import { isEnvelope } from "../core/messages/envelope.js";
 import { backoffMs } from "../core/util/backoff.js";
 import { CoalescedTask } from "./coalesced-task.js";
 
@@ -23,6 +25,12 @@ const SOURCE = "new CommandBus()";
 export interface BackgroundOptions {
   /** How many enqueued commands run at the same time. @defaultValue 10 */
   readonly concurrency?: number;
+  /**
+   * How many enqueued commands may wait for their cause, a free place, or a retry; `Infinity` for no limit.
+   * `enqueue` throws `QueueFullError` beyond it, so that a producer that is too fast does not fill the memory.
+   * @defaultValue 10_000
+   */
+  readonly maxQueued?: number;
   /** How commands that fail are run again. @defaultValue they are not */
   readonly retry?: BackgroundRetryOptions;
 }
@@ -38,7 +46,11 @@ export interface BackgroundRetryOptions {
   readonly retryIf?: (error: unknown, command: object) => boolean;
 }
 
-const OPTIONS: Checks<BackgroundOptions> = { concurrency: wholeNumber(1), retry: anObject };
+const OPTIONS: Checks<BackgroundOptions> = {
+  concurrency: wholeNumber(1),
+  maxQueued: wholeNumber(0),
+  retry: anObject,
+};
 const RETRY_OPTIONS: Checks<BackgroundRetryOptions> = {
   count: required(wholeNumber(0)),
   delayMs: milliseconds,
@@ -69,6 +81,7 @@ interface Job {
  */
 export class Background {
   readonly #concurrency: number;
+  readonly #maxQueued: number;
   readonly #retry: Required<BackgroundRetryOptions>;
   /** Jobs that wait for a free place, oldest first. */
   readonly #ready = new Set<Job>();
@@ -79,9 +92,16 @@ export class Background {
 
   constructor(options: BackgroundOptions = {}) {
     checkOptions(SOURCE, options, OPTIONS, "background.");
-    const { concurrency = 10, retry = { count: 0 } } = options;
+    const { concurrency = 10, maxQueued = 10_000, retry = { count: 0 } } = options;
     this.#concurrency = concurrency;
+    this.#maxQueued = maxQueued;
     this.#retry = checkedRetry(retry);
+  }
+
+  /** @throws QueueFullError, before the command is accepted, so that it has neither an envelope nor an outcome */
+  checkRoom(command: unknown): void {
+    if (this.#unsettled - this.#running < this.#maxQueued) return;
+    throw new QueueFullError(typeNameOf(isEnvelope(command) ? command.payload : command), this.#maxQueued);
   }
 
   /** Takes an accepted delivery and the pipeline that will run it. */
