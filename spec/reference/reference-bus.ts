@@ -2,7 +2,7 @@
 import {
   filter,
   mergeMap,
-  Observable,
+  type Observable,
   of,
   Subject,
   type MonoTypeOperatorFunction,

@@ -61,7 +61,7 @@ const buses: Record<"engine" | "reference", (kind: Kind, middleware: readonly Re
             ? new QueryBus(options)
             : new EventBus(options);
       return {
-        register: (type, handler) => (bus as CommandBus).register(type, handler as () => void),
+        register: (type, handler) => (bus as CommandBus).register(type, handler),
         dispatch: (message) =>
           bus instanceof CommandBus
             ? bus.dispatch(message)

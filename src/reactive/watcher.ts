@@ -54,8 +54,8 @@ const OPTIONS: Checks<WatchOptions> = {
 /** @throws InvalidOptionsError, or InvalidMessageError for headers that no envelope may have */
 export function checkedOptions(options: WatchOptions<never>): WatchOptions {
   checkOptions<WatchOptions>("watch()", options, OPTIONS);
-  const { headers } = options as WatchOptions;
-  return { ...(options as WatchOptions), headers: headers && checkedHeaders(headers) };
+  const { headers } = options;
+  return { ...(options), headers: headers && checkedHeaders(headers) };
 }
 
 /** Checks the options of a registration. @throws InvalidOptionsError */

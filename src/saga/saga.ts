@@ -1,4 +1,4 @@
-import { Subscription, type Observable } from "rxjs";
+import { type Subscription, type Observable } from "rxjs";
 import type { Bus } from "../buses/bus.js";
 import type { CommandBus } from "../buses/command-bus.js";
 import type { EventBus } from "../buses/event-bus.js";

@@ -100,6 +100,7 @@ export class Engine implements DeliveryHost {
       outermost: true,
       attach: (closeable) => this.attach(closeable),
     });
+    // eslint-disable-next-line rxjs-x/no-ignored-error -- the entrance never errors
     this.#entrance.subscribe(pipeline);
     this.#pipeline = pipeline;
   }
@@ -192,7 +193,12 @@ export class Engine implements DeliveryHost {
   #emitOutcome(delivery: LiveDelivery): void {
     const { envelope, status, result, attempts } = delivery;
     let durationMs = NaN;
-    this.#reportingErrors(`clock of ${this.name}`, () => (durationMs = delivery.elapsedMs()));
+    try {
+      durationMs = delivery.elapsedMs();
+    } catch (error) {
+      // An injected clock failed; not reportingErrors(), whose closure every outcome would pay for.
+      this.report({ kind: "observer", source: `clock of ${this.name}`, error });
+    }
     const depth = dispatchDepth.current;
     // A message that an observer dispatches is one deeper than the observed one, however long that took.
     dispatchDepth.current = Math.max(depth, delivery.depth);

@@ -9,7 +9,7 @@ import { operatorStep } from "./operator-step.js";
 export function compose(middleware: readonly Middleware[], rest: Step, context: BuildContext): Step {
   return neighbours(middleware).reduceRight<Step>((below, group, index) => {
     const here = { ...context, outermost: context.outermost && index === 0 };
-    const factory = stepFactoryOf(group[0]!);
+    const factory = stepFactoryOf(group[0]);
     return factory === undefined ? operatorStep(group, below, here.outermost) : factory(below, here);
   }, rest);
 }
