@@ -68,8 +68,8 @@ const waits: readonly [string, Wait][] = [
   ["timeLimit", through((ms) => timeLimit(ms), never)],
   ["retrying", through((ms) => retrying({ count: 1, delayMs: ms, maxDelayMs: ms, jitter: false }), fail)],
   ["shared", through((ms) => shared(() => NEVER, { holdTimeoutMs: ms }), never)],
-  ["the store of idempotency", (ms) => slow((store) => idempotency({ key: () => "key", store, ttlMs: ms, storeTimeoutMs: ms }))], // prettier-ignore
-  ["the store of caching", (ms) => slow((store) => caching({ store, ttlMs: ms, staleWhileRevalidateMs: ms, storeTimeoutMs: ms }))], // prettier-ignore
+  ["the store of idempotency", (ms) => slow((store) => idempotency({ key: () => "key", store, scope: "process", ttlMs: ms, storeTimeoutMs: ms }))], // prettier-ignore
+  ["the store of caching", (ms) => slow((store) => caching({ store, scope: "process", ttlMs: ms, staleWhileRevalidateMs: ms, storeTimeoutMs: ms }))], // prettier-ignore
   ["batching", asking((ms) => batching({ windowMs: ms, load: never }), never)],
   [
     "close",

@@ -37,6 +37,7 @@ interface MetaSource {
 }
 
 const BRAND = Symbol.for("cqrx.envelope");
+const PAYLOAD = Symbol.for("cqrx.envelope.payload");
 /** @internal */
 export const NO_HEADERS: Headers = Object.freeze({});
 
@@ -52,17 +53,21 @@ export class Envelope<M = object> {
   /** Exists in types only, so that an envelope is not taken for an unmarked message. */
   declare readonly "~kind": "envelope";
 
-  /** The message. */
-  readonly payload: M;
+  /** An own field, because matchers of tests compare own fields only. Not `payload` itself, which would be writable unless frozen at a cost. */
+  readonly [PAYLOAD]: M;
   #meta: MessageMeta | undefined;
   #source: MetaSource | undefined;
 
   /** The buses call this constructor; applications call {@link Envelope.of}. */
   constructor(payload: M, source: MetaSource | undefined, meta?: MessageMeta) {
-    this.payload = payload;
+    this[PAYLOAD] = payload;
     this.#source = source;
     this.#meta = meta;
-    Object.freeze(this);
+  }
+
+  /** The message. */
+  get payload(): M {
+    return this[PAYLOAD];
   }
 
   /** The metadata, created on first use. */
