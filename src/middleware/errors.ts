@@ -122,10 +122,11 @@ export class BatchResultError extends CqrsError {
 
   constructor(messageType: string, queries: number, results: unknown) {
     const count = Array.isArray(results) ? results.length : undefined;
+    const returned = count === undefined ? "something that is not an array" : `${count} results`;
     super(
       count === queries
         ? "load returned promises among its results; await them in load: Promise.all(results)."
-        : `load returned ${count === undefined ? "something that is not an array" : `${count} results`} for ${queries} queries; ` +
+        : `load returned ${returned} for ${queries} queries; ` +
             "return one result, or one Error, for each query, in the same order.",
       { messageType },
     );
