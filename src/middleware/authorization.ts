@@ -8,8 +8,8 @@ import { asPromise, isThenable } from "../core/util/thenable.js";
 import { UnauthorizedError } from "./errors.js";
 
 /**
- * Returns `true`, or a promise of it, if the message may be handled; any other value refuses it. The sender is known from the context: from
- * its headers, or from an `AsyncLocalStorage`.
+ * Returns `true`, or a promise of it, if the message may be handled; any other value refuses it. The sender
+ * is known from the context: from its headers, or from an `AsyncLocalStorage`.
  */
 export type AuthorizationCheck<M = object> = (
   message: M,
@@ -24,7 +24,8 @@ export type AuthorizationCheck<M = object> = (
  * - An error of the check rejects the message as it was thrown.
  * - The message stays synchronous if the check is.
  *
- * Put it outside of middleware that shares results, such as `caching`, because a shared result is not checked again.
+ * Put it outside of middleware that shares results, such as `caching`, because a shared result is not checked
+ * again.
  *
  * @throws InvalidOptionsError if `check` is not a function
  * @example

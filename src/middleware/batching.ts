@@ -23,11 +23,15 @@ import { checkForQueries } from "./internal/for-queries.js";
 export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptions {
   /** Number of queries at which a batch is loaded at once. @defaultValue Infinity */
   readonly maxSize?: number;
-  /** Time in which a batch gathers queries, from its first query on, in milliseconds; 0 gathers those of one microtask. @defaultValue 0 */
+  /**
+   * Time in which a batch gathers queries, from its first query on, in milliseconds; 0 gathers those of one
+   * microtask. @defaultValue 0
+   */
   readonly windowMs?: number;
   /**
-   * Loads the results of a batch: returns one result for each query, in the same order, and not a promise among them; an `Error` rejects its query only.
-   * The signal is aborted when every caller of the batch has left.
+   * Loads the results of a batch: returns one result for each query, in the same order, and not a promise
+   * among them; an `Error` rejects its query only. The signal is aborted when every caller of the batch has
+   * left.
    */
   readonly load: (
     queries: readonly Q[],
@@ -36,21 +40,24 @@ export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptio
 }
 
 /**
- * Calls `load` once for many queries, instead of their handler; usually inside `when(Type, ...)`, innermost. Register a handler all the same, because
- * the bus refuses a type without one; it is not called. Refused by command and event buses.
+ * Calls `load` once for many queries, instead of their handler; usually inside `when(Type, ...)`, innermost.
+ * Register a handler all the same, because the bus refuses a type without one; it is not called. Refused by
+ * command and event buses.
  *
  * Guarantees:
- * - Each query gets its own result or error. An error of `load` rejects all queries of the batch, and so does `BatchResultError` if `load` does not return
- *   one result for each.
+ * - Each query gets its own result or error. An error of `load` rejects all queries of the batch, and so does
+ *   `BatchResultError` if `load` does not return one result for each.
  * - An aborted query leaves its batch, and is not loaded if it left in time.
  * - When the bus closes, the queries gathered so far are loaded at once.
  *
- * `load` runs in the async context of the first query of the batch. Put `coalescing` before it to load equal queries once.
+ * `load` runs in the async context of the first query of the batch. Put `coalescing` before it to load equal
+ * queries once.
  *
  * @throws InvalidOptionsError
  * @example
  * new QueryBus({
- *   middleware: [when(GetUser, batching({ load: (queries) => users.findMany(queries.map(({ userId }) => userId)) }))],
+ *   middleware: [when(GetUser, batching({ load: (queries) => users.findMany(queries.map(({ userId }) =>
+ *   userId)) }))],
  * });
  */
 export function batching<Q extends object = object, R = ResultOf<Q>>(

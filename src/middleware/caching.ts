@@ -28,19 +28,28 @@ import {
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**
-   * Returns the key of a query in the store. Include every header by which the handler decides, such as a tenant, because tenants would share
-   * results otherwise. @defaultValue {@link messageKey}
+   * Returns the key of a query in the store. Include every header by which the handler decides, such as a
+   * tenant, because tenants would share results otherwise. @defaultValue {@link messageKey}
    */
   readonly key?: KeyFunction<Q>;
   /** Time that a result is fresh, in milliseconds of the bus's clock. @defaultValue Infinity */
   readonly ttlMs?: number;
-  /** Makes all results stale whose run began before it emitted. The bus stays subscribed until it is closed. @defaultValue none */
+  /**
+   * Makes all results stale whose run began before it emitted. The bus stays subscribed until it is closed.
+   * @defaultValue none
+   */
   readonly refreshOn?: Observable<E>;
-  /** Time after `ttlMs` in which the stale result is still returned, in milliseconds, while a new one is fetched. @defaultValue 0 */
+  /**
+   * Time after `ttlMs` in which the stale result is still returned, in milliseconds, while a new one is fetched.
+   * @defaultValue 0
+   */
   readonly staleWhileRevalidateMs?: number;
 }
 
-/** An entry in the store: a result, `undefined` and `null` included, and what tells whether it is fresh. Plain data if the result is. */
+/**
+ * An entry in the store: a result, `undefined` and `null` included, and what tells whether it is fresh. Plain
+ * data if the result is.
+ */
 export interface CacheEntry {
   readonly value: unknown;
   /** Name of the query's type, so that two types with the same `key` do not get each other's results. */
@@ -57,22 +66,27 @@ export interface CacheEntry {
  * Keeps results of queries in a store, and answers from there. Refused by command and event buses.
  *
  * Guarantees:
- * - A failed run stores nothing. A run stores its result only if no run of the key that began later has stored one, also if it was shared by
- *   `coalescing`.
+ * - A failed run stores nothing. A run stores its result only if no run of the key that began later has
+ *   stored one, also if it was shared by `coalescing`.
  * - A hit is synchronous if the store is.
- * - A store that throws, rejects, or does not answer within `storeTimeoutMs` is passed by, with one report on `faults$` until it works again.
- * - After `refreshOn` has emitted, the result of a run that began before is neither returned from the store nor kept. If `refreshOn` fails, the
- *   cache is passed by from then on, because no result is known to be fresh.
- * - A background refresh that fails is reported on `faults$`, and the bus aborts it when it closes. One per key, until its work has ended.
+ * - A store that throws, rejects, or does not answer within `storeTimeoutMs` is passed by, with one report on
+ *   `faults$` until it works again.
+ * - After `refreshOn` has emitted, the result of a run that began before is neither returned from the store
+ *   nor kept. If `refreshOn` fails, the cache is passed by from then on, because no result is known to be
+ *   fresh.
+ * - A background refresh that fails is reported on `faults$`, and the bus aborts it when it closes. One per
+ *   key, until its work has ended.
  *
- * Callers share the result in the store, so do not change it. Equal queries that miss at the same time each run; put `coalescing` around it. `ask$`
- * is not cached. A store that may outlive the process needs stable names, see {@link StoreOptions.scope}.
+ * Callers share the result in the store, so do not change it. Equal queries that miss at the same time each
+ * run; put `coalescing` around it. `ask$` is not cached. A store that may outlive the process needs stable
+ * names, see {@link StoreOptions.scope}.
  *
  * @throws InvalidOptionsError
  * @example
  * const userChanged$ = commandBus.outcomes$.pipe(ofType(RenameUser), fulfilled());
  * new QueryBus({
- *   middleware: [when(GetUser, caching({ store: new LRUCache({ max: 1_000 }), ttlMs: 60_000, refreshOn: userChanged$ }))],
+ *   middleware: [when(GetUser, caching({ store: new LRUCache({ max: 1_000 }), ttlMs: 60_000, refreshOn:
+ *   userChanged$ }))],
  * });
  */
 export function caching<Q extends object = object, R = unknown>(

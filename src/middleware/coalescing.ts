@@ -9,8 +9,9 @@ import { KeyedRuns } from "./internal/shared-run.js";
 
 export interface CoalescingOptions<Q = object> {
   /**
-   * Returns the key of a query; queries of one type with the same key share a run. Compared as `Map` does. Include every header by which the
-   * handler decides, such as a tenant, because tenants would share results otherwise. @defaultValue {@link messageKey}
+   * Returns the key of a query; queries of one type with the same key share a run. Compared as `Map` does.
+   * Include every header by which the handler decides, such as a tenant, because tenants would share results
+   * otherwise. @defaultValue {@link messageKey}
    */
   readonly key?: KeyFunction<Q>;
 }
@@ -21,13 +22,14 @@ export interface CoalescingOptions<Q = object> {
  * Guarantees:
  * - An aborted caller does not affect the others; the last one to leave aborts the run.
  * - An error rejects every caller that waits for the run. The next query runs again.
- * - No second run of equal queries works beside one that an abort or a `timeLimit` gave up: the next query waits until that work has ended. So pass
- *   the `signal` on to what the handler waits for.
+ * - No second run of equal queries works beside one that an abort or a `timeLimit` gave up: the next query
+ *   waits until that work has ended. So pass the `signal` on to what the handler waits for.
  * - A query stays synchronous if everything further in is.
  * - A query that would wait for a run that it was `causedBy` is rejected with `SelfDeadlockError`.
  *
- * A query that joins a run gets a result that was read from the start of that run on, which may be before the query was sent; leave a type out by
- * `when` if that is too old. The run has the envelope and the async context of the query that started it. `ask$` is not coalesced.
+ * A query that joins a run gets a result that was read from the start of that run on, which may be before the
+ * query was sent; leave a type out by `when` if that is too old. The run has the envelope and the async
+ * context of the query that started it. `ask$` is not coalesced.
  *
  * @throws InvalidOptionsError
  * @example

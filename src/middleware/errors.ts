@@ -1,7 +1,10 @@
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError } from "../core/errors.js";
 
-/** A newer message took the turn of this one: `overlap` with `strategy: "switch"`. The `signal` of the older one is aborted. */
+/**
+ * A newer message took the turn of this one: `overlap` with `strategy: "switch"`. The `signal` of the older one
+ * is aborted.
+ */
 export class SupersededError extends CqrsError {
   static override readonly code = "SUPERSEDED";
 
@@ -26,7 +29,10 @@ export class BusyError extends CqrsError {
   }
 }
 
-/** The message would wait for a message that it was caused by, and that one waits for it: `overlap`, `coalescing`, `idempotency`. */
+/**
+ * The message would wait for a message that it was caused by, and that one waits for it: `overlap`,
+ * `coalescing`, `idempotency`.
+ */
 export class SelfDeadlockError extends CqrsError {
   static override readonly code = "SELF_DEADLOCK";
 
@@ -44,7 +50,10 @@ export class SelfDeadlockError extends CqrsError {
   }
 }
 
-/** Returns the error for a message that would wait for the first of `causes`, which cause each other and then the message. */
+/**
+ * Returns the error for a message that would wait for the first of `causes`, which cause each other and then the
+ * message.
+ */
 export function selfDeadlock(causes: readonly LiveDelivery[], message: LiveDelivery): SelfDeadlockError {
   const chain = [...causes, message].map(({ typeName, id }) => ({ messageType: typeName, id }));
   return new SelfDeadlockError(message.typeName, chain);
@@ -59,7 +68,8 @@ export class TimeLimitError extends CqrsError {
 
   constructor(messageType: string, limitMs: number) {
     super(
-      `${messageType} did not settle within ${limitMs} ms; stop its work when its signal is aborted, or raise the limit.`,
+      `${messageType} did not settle within ${limitMs} ms; ` +
+        "stop its work when its signal is aborted, or raise the limit.",
       { messageType },
     );
     this.limitMs = limitMs;
@@ -83,7 +93,8 @@ export class IdempotencyConflictError extends CqrsError {
 
   constructor(messageType: string) {
     super(
-      `${messageType} was sent under the idempotency key of a different message; use a new key for a new message, and the same message for a retry.`,
+      `${messageType} was sent under the idempotency key of a different message; ` +
+        "use a new key for a new message, and the same message for a retry.",
       { messageType },
     );
   }
@@ -111,10 +122,12 @@ export class BatchResultError extends CqrsError {
 
   constructor(messageType: string, queries: number, results: unknown) {
     const count = Array.isArray(results) ? results.length : undefined;
+    const returned = count === undefined ? "something that is not an array" : `${count} results`;
     super(
       count === queries
         ? "load returned promises among its results; await them in load: Promise.all(results)."
-        : `load returned ${count === undefined ? "something that is not an array" : `${count} results`} for ${queries} queries; return one result, or one Error, for each query, in the same order.`,
+        : `load returned ${returned} for ${queries} queries; ` +
+            "return one result, or one Error, for each query, in the same order.",
       { messageType },
     );
   }

@@ -12,18 +12,25 @@ import { KeyedRuns } from "./internal/shared-run.js";
 import { STORE_RULES, StoreClient, expiry, isExpired, isTtl, type StoreOptions } from "./internal/store.js";
 
 export interface IdempotencyOptions<M = object> extends StoreOptions {
-  /** Returns the name of the work that is to be done once, such as a header that the client chose; `undefined` lets a message pass. */
+  /**
+   * Returns the name of the work that is to be done once, such as a header that the client chose; `undefined`
+   * lets a message pass.
+   */
   readonly key: (message: M, context: HandlerContext<M>) => string | undefined;
   /** Time that an outcome is remembered, in milliseconds of the bus's clock. @defaultValue Infinity */
   readonly ttlMs?: number;
   /**
-   * Returns a text that is equal for equal messages; it is kept in the store. Return a hash if the store must not hold payloads.
+   * Returns a text that is equal for equal messages; it is kept in the store. Return a hash if the store must
+   * not hold payloads.
    * @defaultValue {@link messageKey}
    */
   readonly fingerprint?: (message: M) => string;
 }
 
-/** A record in the store of a message that was fulfilled. Plain data if the result is; the result of a command is `undefined`. */
+/**
+ * A record in the store of a message that was fulfilled. Plain data if the result is; the result of a command is
+ * `undefined`.
+ */
 export interface IdempotencyRecord {
   readonly fingerprint: string;
   readonly value: unknown;
@@ -37,21 +44,27 @@ export interface IdempotencyRecord {
  * Does the work of a key once: messages with the same key get the outcome of the first.
  *
  * Guarantees:
- * - Duplicates at the same time share one run. An aborted caller does not affect the others; the last one to leave aborts the run.
- * - A key is held until the handler's own work has ended, even if an abort or a `timeLimit` gave it up, so that a retry never runs beside it.
- * - A message with another payload or of another type under a key in use is rejected with `IdempotencyConflictError`.
+ * - Duplicates at the same time share one run. An aborted caller does not affect the others; the last one to
+ *   leave aborts the run.
+ * - A key is held until the handler's own work has ended, even if an abort or a `timeLimit` gave it up, so
+ *   that a retry never runs beside it.
+ * - A message with another payload or of another type under a key in use is rejected with
+ *   `IdempotencyConflictError`.
  * - A failure rejects every caller that waits for it and is not remembered, so that a retry can succeed.
- * - The message settles after its outcome is stored. If the store cannot be read, it is rejected with `StoreFailedError` and nothing runs. If the
- *   store cannot be written, the true outcome arrives, and `faults$` reports that a retry would run again.
+ * - The message settles after its outcome is stored. If the store cannot be read, it is rejected with
+ *   `StoreFailedError` and nothing runs. If the store cannot be written, the true outcome arrives, and
+ *   `faults$` reports that a retry would run again.
  * - The message stays synchronous if the store and everything further in are.
  *
- * Two processes that share a store see each other's outcomes, not each other's runs. A store that may outlive the process needs stable names, see
- * {@link StoreOptions.scope}; for a type without one, only messages in flight share a run.
+ * Two processes that share a store see each other's outcomes, not each other's runs. A store that may outlive
+ * the process needs stable names, see {@link StoreOptions.scope}; for a type without one, only messages in
+ * flight share a run.
  *
  * @throws InvalidOptionsError
  * @example
  * new CommandBus({
- *   middleware: [idempotency({ key: (_, { envelope }) => envelope.meta.headers["idempotency-key"], store: new Map() })],
+ *   middleware: [idempotency({ key: (_, { envelope }) => envelope.meta.headers["idempotency-key"], store: new
+ *   Map() })],
  * });
  */
 export function idempotency<M extends object = object, R = unknown>(
@@ -135,7 +148,10 @@ function isRecord(found: unknown): found is IdempotencyRecord {
   return typeof fingerprint === "string" && typeof storedMs === "number";
 }
 
-/** Returns the error for an option that returned something else; a promise is caught, because its rejection would end the process. */
+/**
+ * Returns the error for an option that returned something else; a promise is caught, because its rejection would
+ * end the process.
+ */
 function wrongResult(option: string, expected: string, made: unknown): Error {
   ignored(made);
   return invalidOption("idempotency()", option, `a function that returns ${expected}`, made);

@@ -14,15 +14,25 @@ import { LinkedList, type Linked } from "./internal/linked-list.js";
 
 export interface OverlapOptions<M = object> {
   /**
-   * Fate of a message that arrives while others run, in RxJS's words: `"concat"` queues it and runs one at a time; `"merge"` runs
-   * `concurrency` at a time and queues the rest; `"switch"` aborts the running one, so that the latest wins; `"exhaust"` rejects it.
+   * Fate of a message that arrives while others run, in RxJS's words: `"concat"` queues it and runs one at a
+   * time; `"merge"` runs `concurrency` at a time and queues the rest; `"switch"` aborts the running one, so
+   * that the latest wins; `"exhaust"` rejects it.
    */
   readonly strategy: "concat" | "merge" | "switch" | "exhaust";
-  /** Returns the key of a message; messages with different keys do not affect each other. Compared as `Map` does. @defaultValue one key for the bus */
+  /**
+   * Returns the key of a message; messages with different keys do not affect each other. Compared as `Map` does.
+   * @defaultValue one key for the bus
+   */
   readonly key?: (message: M) => unknown;
-  /** Number of messages that run at a time: required for `"merge"`, 1 by default for `"exhaust"`, always 1 for the other two. */
+  /**
+   * Number of messages that run at a time: required for `"merge"`, 1 by default for `"exhaust"`, always 1 for
+   * the other two.
+   */
   readonly concurrency?: number;
-  /** For `"concat"` and `"merge"`: number of messages that may wait per key; further ones are rejected. @defaultValue Infinity */
+  /**
+   * For `"concat"` and `"merge"`: number of messages that may wait per key; further ones are rejected.
+   * @defaultValue Infinity
+   */
   readonly maxQueued?: number;
 }
 
@@ -30,24 +40,28 @@ export interface OverlapOptions<M = object> {
  * Decides what happens to messages that overlap: on the whole bus, or per key.
  *
  * Guarantees:
- * - Never more run at a time than the strategy allows. The queue of a key keeps its order, and an aborted message leaves it.
- * - A message that loses its turn is rejected at once: with `SupersededError` (and its `signal` aborted), `BusyError` or `QueueFullError`; with
- *   `SelfDeadlockError` if it would wait for a message that it was `causedBy`.
- * - A message that may run at once runs synchronously. One that waited runs in the async context of its own dispatch.
+ * - Never more run at a time than the strategy allows. The queue of a key keeps its order, and an aborted
+ *   message leaves it.
+ * - A message that loses its turn is rejected at once: with `SupersededError` (and its `signal` aborted),
+ *   `BusyError` or `QueueFullError`; with `SelfDeadlockError` if it would wait for a message that it was
+ *   `causedBy`.
+ * - A message that may run at once runs synchronously. One that waited runs in the async context of its own
+ *   dispatch.
  * - Idle keys take no memory.
  *
- * A turn ends when the message has settled and its handler's own work has ended, even if an abort or a `timeLimit` gave the work up before; with
- * `"switch"`, the next message does not wait for that. So pass the `signal` on to what the handler waits for: a handler that never ends keeps its
- * turn. Under `ask$` the turn ends with the stream.
+ * A turn ends when the message has settled and its handler's own work has ended, even if an abort or a
+ * `timeLimit` gave the work up before; with `"switch"`, the next message does not wait for that. So pass the
+ * `signal` on to what the handler waits for: a handler that never ends keeps its turn. Under `ask$` the turn
+ * ends with the stream.
  *
- * Deadlocks across keys are not found: where handlers wait for messages of other keys, put a `timeLimit` around it. One `overlap(...)` is one limit
- * per bus, also if it is listed in several places.
+ * Deadlocks across keys are not found: where handlers wait for messages of other keys, put a `timeLimit`
+ * around it. One `overlap(...)` is one limit per bus, also if it is listed in several places.
  *
  * @throws InvalidOptionsError
  * @example
  * // One command at a time per order; of searches, the latest wins.
- * new CommandBus({ middleware: [overlap<OrderCommand>({ strategy: "concat", key: ({ orderId }) => orderId })] });
- * new QueryBus({ middleware: [when(Search, overlap({ strategy: "switch" }))] });
+ * new CommandBus({ middleware: [overlap<OrderCommand>({ strategy: "concat", key: ({ orderId }) => orderId })]
+ * }); new QueryBus({ middleware: [when(Search, overlap({ strategy: "switch" }))] });
  */
 export function overlap<M extends object = object, R = unknown>(
   options: OverlapOptions<M>,
@@ -75,7 +89,8 @@ class Turn implements Linked<Turn> {
   /** The async context of the dispatch, for a message that waits. */
   declare scope: AsyncScope | undefined;
 
-  // Declared above and assigned here, because there is one turn per message, and fields that are defined first cost more.
+  // Declared above and assigned here, because there is one turn per message, and fields that are defined
+  // first cost more.
   constructor(delivery: LiveDelivery, rest: Step) {
     this.delivery = delivery;
     this.rest = rest;
@@ -85,7 +100,10 @@ class Turn implements Linked<Turn> {
     this.scope = undefined;
   }
 
-  /** The delivery whose settlement ends this turn: under `ask$` the origin, because its subscriber consumes the stream. */
+  /**
+   * The delivery whose settlement ends this turn: under `ask$` the origin, because its subscriber consumes the
+   * stream.
+   */
   get holder(): LiveDelivery {
     const { reply, origin } = this.delivery;
     return reply.status === FULFILLED && isStream(reply.result) ? origin : reply;
@@ -178,11 +196,15 @@ class Lanes {
     lane.running.remove(turn);
     if (lane.waiting.length === 0) this.#forgetIfIdle(lane);
     else if (status === FULFILLED || status === REJECTED) this.#drain(lane);
-    // Wait a microtask after an abort: a signal that several messages share, or the end of the bus, aborts the waiting ones next.
+    // Wait a microtask after an abort: a signal that several messages share, or the end of the bus, aborts
+    // the waiting ones next.
     else void Promise.resolve().then(() => this.#drain(lane));
   }
 
-  /** Runs waiting messages as long as there is room. A loop, because messages that end synchronously would nest otherwise. */
+  /**
+   * Runs waiting messages as long as there is room. A loop, because messages that end synchronously would nest
+   * otherwise.
+   */
   #drain(lane: Lane): void {
     if (lane.draining) return;
     lane.draining = true;
@@ -190,9 +212,11 @@ class Lanes {
     for (let next; lane.running.length < this.#policy.limit && (next = lane.waiting.first) !== undefined;) {
       lane.waiting.remove(next);
       lane.running.add(next);
-      // Restore the depth of the dispatch, because messages that cause each other through the queue must reach maxDepth, too.
+      // Restore the depth of the dispatch, because messages that cause each other through the queue must
+      // reach maxDepth, too.
       dispatchDepth.current = Math.max(depth, next.delivery.origin.depth);
-      // Without a hook: the one that would have taken the turn out of the queue takes it out of the running ones.
+      // Without a hook: the one that would have taken the turn out of the queue takes it out of the running
+      // ones.
       next.delivery.runIn(next.scope, next.rest);
     }
     dispatchDepth.current = depth;
@@ -231,7 +255,8 @@ function supersede(lanes: Lanes, lane: Lane, turn: Turn): void {
   for (const running of [...lane.running]) if (!running.holder.pending) lane.running.remove(running);
   refuseSelfDeadlock(lane, turn, lanes.policy.limit);
   const older = [...lane.running];
-  // Take the turn before aborting the older message, so that a message that is sent while it is aborted wins over this one.
+  // Take the turn before aborting the older message, so that a message that is sent while it is aborted wins
+  // over this one.
   lane.running.add(turn);
   for (const { holder } of older) holder.abort(new SupersededError(holder.typeName));
   lanes.run(lane, turn);
@@ -239,7 +264,8 @@ function supersede(lanes: Lanes, lane: Lane, turn: Turn): void {
 
 function refuse(lanes: Lanes, lane: Lane, turn: Turn): void {
   const { limit } = lanes.policy;
-  // Outcome observers run before turns are released, and may have sent this message: drop turns that are over first.
+  // Outcome observers run before turns are released, and may have sent this message: drop turns that are over
+  // first.
   for (const running of [...lane.running]) if (running.isOver) lane.running.remove(running);
   if (lane.running.length >= limit) throw new BusyError(turn.delivery.typeName, limit);
   lanes.run(lane, turn);

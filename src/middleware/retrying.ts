@@ -30,13 +30,13 @@ export interface RetryingOptions<M = object> extends TimerOptions {
   /** Upper bound of every wait, in milliseconds. @defaultValue 30_000 */
   readonly maxDelayMs?: number;
   /**
-   * Waits a random part of the time, so that messages that failed together do not return together: "full jitter" of
-   * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/. @defaultValue true
+   * Waits a random part of the time, so that messages that failed together do not return together: "full
+   * jitter" of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/. @defaultValue true
    */
   readonly jitter?: boolean;
   /**
-   * Returns true for an error that may be gone at the next attempt. For an event it is called with the error of each handler that failed, and
-   * one retryable error is enough. @defaultValue {@link isRetryable}
+   * Returns true for an error that may be gone at the next attempt. For an event it is called with the error
+   * of each handler that failed, and one retryable error is enough. @defaultValue {@link isRetryable}
    */
   readonly retryIf?: (error: unknown, message: M) => boolean;
   /** Source of the jitter: returns a number from 0 to 1. @defaultValue `Math.random` */
@@ -52,8 +52,8 @@ export interface RetryingOptions<M = object> extends TimerOptions {
  * - An aborted message is rejected at once, also between two attempts, and is not retried.
  * - Without a `delayMs` the message stays synchronous as long as its attempts are.
  *
- * A retry of an event calls all of its handlers again, also those that succeeded. Under `ask$` an attempt succeeds when the handler returns its
- * stream; use RxJS's `retry` for a stream that fails later.
+ * A retry of an event calls all of its handlers again, also those that succeeded. Under `ask$` an attempt
+ * succeeds when the handler returns its stream; use RxJS's `retry` for a stream that fails later.
  *
  * @throws InvalidOptionsError
  * @example
@@ -87,8 +87,9 @@ const PERMANENT_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Returns true unless the next attempt would fail with the same error, as after `InvalidMessageError` or `UnauthorizedError`, or the work was
- * cancelled (`AbortError`). An `EventHandlersFailedError` is retryable if one of its `errors` is.
+ * Returns true unless the next attempt would fail with the same error, as after `InvalidMessageError` or
+ * `UnauthorizedError`, or the work was cancelled (`AbortError`). An `EventHandlersFailedError` is retryable
+ * if one of its `errors` is.
  */
 export function isRetryable(error: unknown): boolean {
   if (error instanceof EventHandlersFailedError) return error.errors.some(isRetryable);
@@ -110,7 +111,10 @@ class Retry {
     this.#policy = policy;
   }
 
-  /** Attempts until one succeeds, has to be waited for, or was the last. A loop, because synchronous failures would nest otherwise. */
+  /**
+   * Attempts until one succeeds, has to be waited for, or was the last. A loop, because synchronous failures
+   * would nest otherwise.
+   */
   run(): void {
     while (this.#delivery.pending) {
       const attempt = this.#delivery.forkForAttempt(++this.#attempts);
@@ -121,7 +125,10 @@ class Retry {
     }
   }
 
-  /** Decides once a pending attempt has settled, in the async context of the message, because another context may settle it. */
+  /**
+   * Decides once a pending attempt has settled, in the async context of the message, because another context may
+   * settle it.
+   */
   #continueAfter(attempt: LiveDelivery): void {
     const scope = (this.#scope ??= captureContext());
     attempt.whenSettled(() =>

@@ -18,19 +18,24 @@ import { TimeLimitError } from "./errors.js";
 export type TimeLimitOptions = TimerOptions;
 
 /**
- * Rejects a message with `TimeLimitError` if it has not settled `limitMs` after it first had to wait, and aborts its handler's `signal`.
+ * Rejects a message with `TimeLimitError` if it has not settled `limitMs` after it first had to wait, and
+ * aborts its handler's `signal`.
  *
  * Guarantees:
- * - The sender is free at the limit, even if the handler ignores its signal. How that handler ends later is reported on `faults$`, and a key
- *   or slot that another middleware holds for it (`overlap`, `idempotency`, `coalescing`) is released only then.
- * - Messages that the handler sent with its context as `causedBy` are aborted, too, on any bus: nested work inherits the rest of the limit.
+ * - The sender is free at the limit, even if the handler ignores its signal. How that handler ends later is
+ *   reported on `faults$`, and a key or slot that another middleware holds for it (`overlap`, `idempotency`,
+ *   `coalescing`) is released only then.
+ * - Messages that the handler sent with its context as `causedBy` are aborted, too, on any bus: nested work
+ *   inherits the rest of the limit.
  * - The message stays synchronous if everything further in is. No timer outlives its message.
  *
- * Outside of `retrying` it limits all attempts together, inside of it each attempt. Outside of `overlap` it includes the time in the queue.
- * Under `ask$` it limits how long the handler takes to return its stream; use RxJS's `timeout` for the stream itself.
+ * Outside of `retrying` it limits all attempts together, inside of it each attempt. Outside of `overlap` it
+ * includes the time in the queue. Under `ask$` it limits how long the handler takes to return its stream; use
+ * RxJS's `timeout` for the stream itself.
  *
  * @param limitMs - milliseconds above 0, or a function that returns them for a message; `Infinity` for no limit
- * @throws InvalidOptionsError for a limit that is not a number above 0, also from the dispatch if the function returned it
+ * @throws InvalidOptionsError for a limit that is not a number above 0, also from the dispatch if the
+ * function returned it
  * @example
  * new CommandBus({ middleware: [timeLimit(5_000)] });
  * new QueryBus({ middleware: [timeLimit((query) => (query instanceof Report ? 60_000 : 1_000))] });

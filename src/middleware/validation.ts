@@ -20,15 +20,17 @@ const aSchemaMap = check("a Map from message classes to schemas", (value) => {
 });
 
 /**
- * Checks messages by schemas of any Standard Schema library (zod, valibot, arktype, …), and passes on the output of the schema: trimmed,
- * coerced, with defaults. Messages without a schema pass.
+ * Checks messages by schemas of any Standard Schema library (zod, valibot, arktype, …), and passes on the
+ * output of the schema: trimmed, coerced, with defaults. Messages without a schema pass.
  *
- * The schema of the nearest class counts: of the message's own class first, then of its base classes. For one class, `schemas` comes before
- * `static schema`.
+ * The schema of the nearest class counts: of the message's own class first, then of its base classes. For one
+ * class, `schemas` comes before `static schema`.
  *
  * Guarantees:
- * - A message that does not fit is rejected with `InvalidMessageError`, with the `issues` of the schema and the `path` of the first one.
- * - The handler gets an instance of the message's class, made without calling its constructor. The envelope keeps the message as it was sent.
+ * - A message that does not fit is rejected with `InvalidMessageError`, with the `issues` of the schema and
+ *   the `path` of the first one.
+ * - The handler gets an instance of the message's class, made without calling its constructor. The envelope
+ *   keeps the message as it was sent.
  * - The message stays synchronous if the schema is.
  *
  * @throws InvalidOptionsError, InvalidMiddlewareError for a value in `schemas` that is not a Standard Schema
@@ -76,7 +78,8 @@ function forward(delivery: LiveDelivery, rest: Step, data: unknown, type: Messag
   if (data === delivery.message) return resume(delivery, rest);
   if (typeof data !== "object" || data === null)
     throw new InvalidMessageError(
-      `The schema of ${delivery.typeName} returned ${data === null ? "null" : `a value of type ${typeof data}`}; return an object.`,
+      `The schema of ${delivery.typeName} returned ${data === null ? "null" : `a value of type ${typeof data}`}; ` +
+        "return an object.",
       { messageType: delivery.typeName, path: "payload" },
     );
   return resume(delivery.with(asInstance(data, type)), rest);

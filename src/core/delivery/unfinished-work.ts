@@ -1,5 +1,8 @@
 export interface WorkLinks {
-  /** Promises of work that goes on although the delivery that ran it was aborted; on the origin, for all of its forks. */
+  /**
+   * Promises of work that goes on although the delivery that ran it was aborted; on the origin, for all of its
+   * forks.
+   */
   unfinished: Set<Promise<unknown>> | undefined;
 }
 
@@ -21,8 +24,8 @@ export function rememberWork({ links }: Pick<Origin, "links">, work: Promise<unk
 }
 
 /**
- * Runs `done` once all work for a settled delivery has ended: synchronously, unless an abort or a time limit gave the work up.
- * For keys, slots and locks, because a second run must not start beside work that goes on.
+ * Runs `done` once all work for a settled delivery has ended: synchronously, unless an abort or a time limit
+ * gave the work up. For keys, slots and locks, because a second run must not start beside work that goes on.
  */
 export function afterWork(delivery: { readonly origin: Origin }, done: () => void): void {
   const [work] = delivery.origin.madeLinks?.unfinished ?? [];

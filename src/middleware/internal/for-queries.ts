@@ -1,7 +1,10 @@
 import type { DeliveryHost } from "../../core/delivery/delivery-host.js";
 import { InvalidMiddlewareError } from "../../core/errors.js";
 
-/** Refuses buses of commands and events, because a message that is answered without its handler does nothing there. @throws InvalidMiddlewareError */
+/**
+ * Refuses buses of commands and events, because a message that is answered without its handler does nothing
+ * there. @throws InvalidMiddlewareError
+ */
 export function checkForQueries(middleware: string, { kind = "query", name }: DeliveryHost): void {
   if (kind !== "query")
     throw new InvalidMiddlewareError(

@@ -11,7 +11,10 @@ export function keyFunction(middleware: string, key: KeyFunction = messageKey): 
   return (message, context) => syncKey(middleware, key(message, context));
 }
 
-/** Returns the key that a `key` option made. Rejects a promise, because a promise is never equal to another. @throws InvalidOptionsError */
+/**
+ * Returns the key that a `key` option made. Rejects a promise, because a promise is never equal to another.
+ * @throws InvalidOptionsError
+ */
 export function syncKey(middleware: string, key: unknown): unknown {
   if (!isThenable(key)) return key;
   ignored(key);

@@ -5,8 +5,8 @@ export interface Linked<T extends Linked<T>> {
 }
 
 /**
- * Members in order, each in at most one list. Not an array, because aborted members leave from the middle; not a Set, because a Set is slow to
- * find its first entry after many have left.
+ * Members in order, each in at most one list. Not an array, because aborted members leave from the middle;
+ * not a Set, because a Set is slow to find its first entry after many have left.
  */
 export class LinkedList<T extends Linked<T>> implements Iterable<T> {
   declare length: number;

@@ -19,7 +19,10 @@ export function ownRun({ settlingRun }: LiveDelivery): void {
   joined.delete(settlingRun);
 }
 
-/** Returns the number of the run whose result a delivery got: its own, or that of a run that it joined, which may have begun earlier. */
+/**
+ * Returns the number of the run whose result a delivery got: its own, or that of a run that it joined, which may
+ * have begun earlier.
+ */
 export function numberOfResult({ settlingRun }: LiveDelivery, ownNumber: number): number {
   return Math.min(ownNumber, joined.get(settlingRun) ?? ownNumber);
 }

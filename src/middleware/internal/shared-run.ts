@@ -8,8 +8,8 @@ import { selfDeadlock } from "../errors.js";
 import { joinedRun, nextRunNumber, ownRun } from "./run-order.js";
 
 /**
- * Shared runs by key. A key belongs to one run until the work of that run has ended, even if an abort or a time limit gave the work up, so that
- * a second run never works beside it.
+ * Shared runs by key. A key belongs to one run until the work of that run has ended, even if an abort or a
+ * time limit gave the work up, so that a second run never works beside it.
  */
 export class KeyedRuns {
   readonly #place: BuildContext;
@@ -23,7 +23,8 @@ export class KeyedRuns {
   }
 
   /**
-   * Joins the run of the key, or starts one. A message that finds a run that is over but works on waits, and is admitted again by `again`.
+   * Joins the run of the key, or starts one. A message that finds a run that is over but works on waits, and
+   * is admitted again by `again`.
    *
    * @throws SelfDeadlockError if the run waits for the delivery
    */
@@ -42,7 +43,8 @@ export class KeyedRuns {
   #start(key: unknown, first: LiveDelivery, rest: Step): void {
     const run = new SharedRun(first, this.#place);
     this.#runs.set(key, run);
-    // Release the key before the waiting messages settle. Otherwise a caller that sends again at once would join a run that is over.
+    // Release the key before the waiting messages settle. Otherwise a caller that sends again at once would
+    // join a run that is over.
     run.whenReleased(() => {
       this.#runs.delete(key);
       this.#released?.(key);
@@ -52,8 +54,8 @@ export class KeyedRuns {
 }
 
 /**
- * One run that several deliveries wait for and settle with. An aborted delivery leaves it, and the last to leave aborts it. It runs in the async
- * context of the first, and with its envelope.
+ * One run that several deliveries wait for and settle with. An aborted delivery leaves it, and the last to
+ * leave aborts it. It runs in the async context of the first, and with its envelope.
  */
 export class SharedRun {
   /** A detached fork: reaches the handler, and is not cancelled with any of the deliveries that wait for it. */

@@ -8,8 +8,9 @@ import { LONGEST_TIMEOUT_MS, startTimer } from "../../core/util/timers.js";
 import { StoreFailedError } from "../errors.js";
 
 /**
- * A place where middleware keeps results: a `Map`, an `LRUCache` of lru-cache, or an object around a database. Methods may be synchronous or return
- * promises. Entries are plain data if the results are, so that they can be written as JSON.
+ * A place where middleware keeps results: a `Map`, an `LRUCache` of lru-cache, or an object around a
+ * database. Methods may be synchronous or return promises. Entries are plain data if the results are, so that
+ * they can be written as JSON.
  */
 export interface Store {
   /** Returns what was set, or `undefined` or `null`. */
@@ -27,12 +28,17 @@ export interface StoreSetOptions {
 export interface StoreOptions {
   /** The store. Expired entries of a `Map` are deleted as it grows; bound the number of entries by an `LRUCache`. */
   readonly store: Store;
-  /** Time for an asynchronous store to answer before it counts as failed, in milliseconds; `Infinity` for no limit. @defaultValue 1_000 */
+  /**
+   * Time for an asynchronous store to answer before it counts as failed, in milliseconds; `Infinity` for no
+   * limit. @defaultValue 1_000
+   */
   readonly storeTimeoutMs?: number;
   /**
-   * `"process"` says that the store is emptied when the process ends, and is not shared with another process. Entries are kept by the names of message
-   * types. Class names are unique within a process only, because another build may give them to other classes. So a store that may outlive the
-   * process is used only for types with a `static messageName` of their own; for any other type it is not used, with one report on `faults$`.
+   * `"process"` says that the store is emptied when the process ends, and is not shared with another process.
+   * Entries are kept by the names of message types. Class names are unique within a process only, because
+   * another build may give them to other classes. So a store that may outlive the process is used only for
+   * types with a `static messageName` of their own; for any other type it is not used, with one report on
+   * `faults$`.
    *
    * @defaultValue "process" for a `Map` and for an `LRUCache` of lru-cache, undefined for any other store
    */
@@ -52,7 +58,10 @@ interface Expiring {
   readonly storedMs: number;
 }
 
-/** Returns the field of an entry that tells any middleware when it expires, so that one that shares the store can delete it. */
+/**
+ * Returns the field of an entry that tells any middleware when it expires, so that one that shares the store can
+ * delete it.
+ */
 export function expiry(storedMs: number, ttlMs: number): { readonly expiresMs?: number } {
   return ttlMs === Infinity ? {} : { expiresMs: storedMs + ttlMs };
 }
@@ -167,8 +176,9 @@ export class StoreClient {
   }
 
   /**
-   * Returns whether the store may be used for a message: always within the process, otherwise only if its type has a stable name, and its key
-   * holds no number that was counted in this process. Reports each other type once.
+   * Returns whether the store may be used for a message: always within the process, otherwise only if its
+   * type has a stable name, and its key holds no number that was counted in this process. Reports each other
+   * type once.
    *
    * @param key - the key that {@link messageKey} made, if it did
    */
@@ -179,7 +189,9 @@ export class StoreClient {
     if (problem === undefined) return true;
     if (type !== undefined && !this.#unnamed.has(type)) {
       this.#unnamed.add(type);
-      const text = `${this.#middleware}() does not use its store for ${nameOf(type)}: the store may outlive this process, and ${problem}, or pass scope: "process".`;
+      const text =
+        `${this.#middleware}() does not use its store for ${nameOf(type)}: the store may outlive this process, ` +
+        `and ${problem}, or pass scope: "process".`;
       reportFault(
         this.#middleware,
         new InvalidMiddlewareError(text, { messageType: nameOf(type) }),
@@ -189,7 +201,10 @@ export class StoreClient {
     return false;
   }
 
-  /** Reports a failure on `faults$`, once until the operation works again, because a store that is down fails for each message. */
+  /**
+   * Reports a failure on `faults$`, once until the operation works again, because a store that is down fails for
+   * each message.
+   */
   report(error: unknown, delivery: LiveDelivery): void {
     const operation = (error as StoreFailedError).operation as Operation;
     if (this.#failing.has(operation)) return;
@@ -198,7 +213,10 @@ export class StoreClient {
   }
 }
 
-/** Returns what makes a name or a key mean something else in another process, with the cure; `undefined` if nothing does. */
+/**
+ * Returns what makes a name or a key mean something else in another process, with the cure; `undefined` if
+ * nothing does.
+ */
 function unstable(type: MessageType | undefined, key: unknown): string | undefined {
   // By nameOf(), because it knows which names are the class's own and which are inherited.
   if (type?.messageName === undefined || nameOf(type) !== type.messageName)
