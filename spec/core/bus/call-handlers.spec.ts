@@ -40,3 +40,18 @@ describe("a handler that returns a thenable which is not a Promise", () => {
     expect(work.runs).toBe(1);
   });
 });
+
+it("handlers in turn are not called any more once the event is aborted", async () => {
+  const bus = new EventBus({ strategy: "sequential" });
+  const leaving = new AbortController();
+  const reason = new Error("left");
+  const called: string[] = [];
+  bus.register(Saved, async () => {
+    called.push("first");
+    leaving.abort(reason);
+  });
+  bus.register(Saved, () => void called.push("second"));
+  expect(await reasonOf(bus.publish(new Saved(), { signal: leaving.signal }))).toBe(reason);
+  await bus.close();
+  expect(called).toEqual(["first"]);
+});

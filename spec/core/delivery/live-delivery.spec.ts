@@ -12,7 +12,9 @@ describe("a step that returns a thenable which is not a Promise", () => {
         settle(resolve, reject);
       },
     };
-    const bus = new QueryBus({ middleware: [around(() => thenable as PromiseLike<unknown>)] });
+    const bus = new QueryBus({
+      middleware: [around((message, next) => next(message)), around(() => thenable as PromiseLike<unknown>)],
+    });
     bus.register(Load, () => undefined);
     const outcomes: Outcome[] = [];
     bus.outcomes$.subscribe((outcome) => outcomes.push(outcome));
