@@ -10,7 +10,7 @@ export type {
 } from "./core/messages/message.js";
 export { Envelope } from "./core/messages/envelope-reader.js";
 export { isEnvelope } from "./core/messages/envelope.js";
-export type { EnvelopeJson, Headers, MessageMeta } from "./core/messages/envelope.js";
+export type { EnvelopeJson, EnvelopeOptions, Headers, MessageMeta } from "./core/messages/envelope.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/standard-schema.js";
 
 // Buses

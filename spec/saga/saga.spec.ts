@@ -4,17 +4,19 @@ import {
   Command,
   CommandBus,
   DomainEvent,
+  Envelope,
   EventBus,
   LoopDetectedError,
   ofType,
   saga,
   SagaFailedError,
-  type Envelope,
   type Fault,
   type SagaFunction,
 } from "cqrx";
 import { retrying } from "cqrx/middleware";
 import {
+  bufferCount,
+  bufferTime,
   concat,
   concatMap,
   delay,
@@ -205,6 +207,23 @@ describe("saga", () => {
       expect(faults).toHaveLength(2);
       jest.useRealTimers();
       await canaries(eventBus, commandBus);
+    }));
+
+  it("an event that waited is handled at the depth of its own dispatch, so that a loop gets deeper", () =>
+    withTraps(async () => {
+      const shallow = new CommandBus({ maxDepth: 3 });
+      // Depth 1 is that of Also, 2 that of Compensate, 3 that of Happened, which waits until the saga has handled Also.
+      shallow.register(Compensate, () => void eventBus.publish(new Happened(1)));
+      shallow.register(Do, ({ n }) => log.push(`do ${n}`));
+      saga(eventBus, shallow, (events$) =>
+        events$.pipe(map(({ payload }) => (payload instanceof Also ? new Compensate() : new Do()))),
+      );
+      await eventBus.publish(new Also());
+      expect(log).toEqual([]);
+      expect(faults).toMatchObject([{ error: { code: "DISPATCH_DEPTH_EXCEEDED", messageType: "Do" } }]);
+      await eventBus.publish(new Happened());
+      expect(log).toEqual(["do 0"]);
+      await canaries(commandBus);
     }));
 
   it.each<[string, SagaFunction]>([
@@ -441,6 +460,143 @@ describe("causation", () => {
     }),
   );
 
+  /** Publishes events 1 to 3 at once, and returns the event that each command names as its cause. */
+  async function causesOfThree(
+    project: SagaFunction,
+  ): Promise<[command: number, event: number | undefined][]> {
+    const ns = new Map<string, number>();
+    eventBus.messages$.subscribe(({ meta, payload }) => ns.set(meta.id, (payload as Happened).n));
+    const caused: [number, number | undefined][] = [];
+    const all = deferred();
+    commandBus.messages$.subscribe(({ meta, payload }) => {
+      caused.push([(payload as Do).n, ns.get(meta.causationId ?? "")]);
+      if (caused.length === 3) all.resolve();
+    });
+    saga(eventBus, commandBus, project);
+    for (const n of [1, 2, 3]) void eventBus.publish(new Happened(n));
+    await all.promise;
+    return caused;
+  }
+  const later = async (n: number): Promise<Do> => {
+    await macrotask();
+    return new Do(n);
+  };
+
+  it.each<[string, SagaFunction]>([
+    [
+      "concatMap",
+      (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          concatMap(({ payload }) => later(payload.n)),
+        ),
+    ],
+    [
+      "mergeMap(f, 1)",
+      (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          mergeMap(({ payload }) => later(payload.n), 1),
+        ),
+    ],
+    [
+      "mergeMap",
+      (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          mergeMap(({ payload }) => later(payload.n)),
+        ),
+    ],
+    [
+      "bufferTime",
+      (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          bufferTime(1),
+          mergeMap(async (some) => {
+            await macrotask();
+            return some.map(({ payload }) => new Do(payload.n));
+          }),
+          mergeMap((commands) => commands),
+        ),
+    ],
+  ])("is never another event: %s", (_, project) =>
+    withTraps(async () => {
+      const caused = await causesOfThree(project);
+      expect(caused.map(([n]) => n).sort()).toEqual([1, 2, 3]);
+      for (const [n, event] of caused)
+        if (event !== undefined && n !== event) expect([n, event]).toEqual([n, n]);
+      await canaries(eventBus, commandBus);
+    }),
+  );
+
+  it("is what the saga says with Envelope.of(command, { causedBy: event })", () =>
+    withTraps(async () => {
+      const caused = await causesOfThree((events$) =>
+        events$.pipe(
+          ofType(Happened),
+          bufferCount(3),
+          concatMap(async (some) => {
+            await macrotask();
+            return some.map((event) => Envelope.of(new Do(event.payload.n), { causedBy: event }));
+          }),
+          concatMap((commands) => commands),
+        ),
+      );
+      expect(caused).toEqual([
+        [1, 1],
+        [2, 2],
+        [3, 3],
+      ]);
+      expect(faults).toEqual([]);
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("with asyncCauses: false is known synchronously only, and no AsyncLocalStorage is started", () =>
+    withTraps(async () => {
+      const run = jest.spyOn(AsyncLocalStorage.prototype, "run");
+      saga(eventBus, commandBus, (events$) => events$.pipe(ofType(Happened), mergeMap(({ payload: { n } }) => (n > 1 ? later(n) : of(new Do(n))))), { asyncCauses: false }); // prettier-ignore
+      const causations: (string | undefined)[] = [];
+      commandBus.messages$.subscribe(({ meta }) => causations.push(meta.causationId));
+      await eventBus.publish(Envelope.of(new Happened(1), { id: "one" }));
+      await eventBus.publish(Envelope.of(new Happened(2), { id: "two" }));
+      while (log.length < 2) await macrotask();
+      expect(causations).toEqual(["one", undefined]);
+      expect(run).not.toHaveBeenCalled();
+      run.mockRestore();
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("AsyncLocalStorage runs from a saga's first event until the last of these sagas has ended", () =>
+    withTraps(() =>
+      // Modules of their own, because sagas of other cases still run.
+      jest.isolateModulesAsync(async () => {
+        const cqrx = await import("cqrx");
+        const run = jest.spyOn(AsyncLocalStorage.prototype, "run");
+        const disable = jest.spyOn(AsyncLocalStorage.prototype, "disable");
+        const [events, commands] = [new cqrx.EventBus(), new cqrx.CommandBus()];
+        commands.register(Do, () => undefined);
+        const project: SagaFunction = (events$) =>
+          events$.pipe(mergeMap(({ payload }) => later((payload as Happened).n)));
+        const sagas = [events, events, new cqrx.EventBus()].map((bus) => cqrx.saga(bus, commands, project));
+        expect(run).not.toHaveBeenCalled();
+        await events.publish(new Happened());
+        expect(run).toHaveBeenCalled();
+        sagas[0]!.unsubscribe();
+        sagas[2]!.unsubscribe();
+        expect(disable).not.toHaveBeenCalled();
+        sagas[1]!.unsubscribe();
+        expect(disable).toHaveBeenCalledTimes(1);
+        // A later saga starts it again.
+        cqrx.saga(events, commands, project);
+        const command = firstValueFrom(commands.messages$);
+        await events.publish(cqrx.Envelope.of(new Happened(), { id: "again" }));
+        expect((await command).meta.causationId).toBe("again");
+        run.mockRestore();
+        disable.mockRestore();
+      }),
+    ));
+
   it("is none for what a saga does by itself", () =>
     withTraps(async () => {
       const caused = causes();
@@ -471,6 +627,58 @@ describe("causation", () => {
       gate.resolve();
       await macrotask();
       expect(log).toEqual(["aborted: false"]);
+      await canaries(eventBus, commandBus);
+    }));
+});
+
+describe("a loop that no chain of causes shows", () => {
+  it("72 is stopped by a rate bound, and reported once a second", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      let rounds = 0;
+      commandBus.register(Compensate, async () => {
+        rounds++;
+        await Promise.resolve();
+        void eventBus.publish(new Happened());
+      });
+      const react: SagaFunction = (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          mergeMap(async () => new Compensate()),
+        );
+      saga(eventBus, commandBus, react, { asyncCauses: false, name: "forgetful" });
+      eventBus.publish(new Happened());
+      // More microtasks than the bound needs.
+      await microtasks(20_000);
+      expect(rounds).toBe(1_000);
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toMatchObject({
+        kind: "saga",
+        source: "forgetful",
+        error: { code: "LOOP_DETECTED", cycle: ["Compensate"] },
+      });
+      expect((faults[0]!.error as Error).message).toBe(
+        "Saga forgetful would dispatch Compensate after 1000 commands within a second: Compensate. " +
+          "Break the cycle, or raise maxPerSecond.",
+      );
+      eventBus.publish(new Happened());
+      await microtasks(100);
+      expect([rounds, faults.length]).toEqual([1_000, 1]);
+      jest.advanceTimersByTime(1_000);
+      eventBus.publish(new Happened());
+      await microtasks(20_000);
+      expect([rounds, faults.length]).toEqual([2_000, 2]);
+      jest.useRealTimers();
+      await canaries(eventBus, commandBus);
+    }));
+
+  it("72 maxPerSecond is unlimited with asyncCauses, and theirs to choose", () =>
+    withTraps(async () => {
+      saga(eventBus, commandBus, doing());
+      saga(eventBus, commandBus, doing(undefined, 5_000), { maxPerSecond: 2 });
+      for (let n = 0; n < 1_100; n++) eventBus.publish(new Happened(n));
+      expect(log.filter((line) => Number(line.slice(3)) < 5_000)).toHaveLength(1_100);
+      expect(log.filter((line) => Number(line.slice(3)) >= 5_000).length).toBeLessThan(1_100);
       await canaries(eventBus, commandBus);
     }));
 });
@@ -647,6 +855,156 @@ describe("the end of a saga", () => {
       expect(faults).toEqual([]);
     }));
 
+  it("waits, when its bus closes, for what the saga has begun", () =>
+    withTraps(async () => {
+      const gate = deferred();
+      const process = saga(eventBus, commandBus, (events$) =>
+        events$.pipe(
+          ofType(Happened),
+          concatMap(async ({ payload: { n } }) => {
+            await gate.promise;
+            return new Do(n);
+          }),
+        ),
+      );
+      await eventBus.publish(new Happened(1));
+      await eventBus.publish(new Happened(2));
+      const closing = eventBus.close({ timeoutMs: Infinity });
+      await macrotask();
+      expect(process.state).toBe("running");
+      gate.resolve();
+      expect(await closing).toEqual({ finished: 0, aborted: [], abandoned: [] });
+      expect([process.state, log, faults]).toEqual(["stopped", ["do 1", "do 2"], []]);
+      await canaries(commandBus);
+    }));
+
+  it("at the deadline of close(): what is lost is in the report and on faults$", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      const process = saga(eventBus, commandBus, (events$) => events$.pipe(mergeMap(() => NEVER)), {
+        name: "endless",
+      });
+      saga(eventBus, commandBus, doing(), { name: "done" });
+      await eventBus.publish(new Happened());
+      const closing = eventBus.close({ timeoutMs: 1_000 });
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(await closing).toEqual({ finished: 0, aborted: [], abandoned: [], unfinished: ["endless"] });
+      expect(process.state).toBe("stopped");
+      expect(faults).toMatchObject([
+        {
+          kind: "saga",
+          source: "endless",
+          error: {
+            message:
+              "Saga endless had not completed when its bus was closed, and what it had begun is lost; " +
+              "give close() more time, or let the saga complete after its events do.",
+          },
+        },
+      ]);
+      jest.useRealTimers();
+      await canaries(commandBus);
+    }));
+
+  it("at a deadline that messages in flight miss, too, a saga without work completes, and others are reported", () =>
+    withTraps(async () => {
+      eventBus.register(Happened, () => new Promise(() => undefined));
+      saga(eventBus, commandBus, doing(), { name: "done" });
+      saga(eventBus, commandBus, (events$) => merge(events$.pipe(filter(() => false)), NEVER), {
+        name: "endless",
+      });
+      eventBus.publish(new Happened(1)).catch(() => undefined);
+      const { aborted, unfinished } = await eventBus.close({ timeoutMs: 0 });
+      expect([aborted.length, unfinished, log]).toEqual([1, ["endless"], ["do 1"]]);
+      expect(faults).toMatchObject([{ source: "endless" }]);
+      await canaries(commandBus);
+    }));
+
+  it("receives events of messages in flight until they have settled; a later one is missed, and reported", () =>
+    withTraps(async () => {
+      const [first, second] = [deferred(), deferred()];
+      eventBus.register(Also, async (_, context) => {
+        await first.promise;
+        void eventBus.publish(new Happened(1), { causedBy: context });
+      });
+      commandBus.register(Compensate, async (_, context) => {
+        await second.promise;
+        void eventBus.publish(new Happened(2), { causedBy: context });
+      });
+      saga(
+        eventBus,
+        commandBus,
+        (events$) =>
+          merge(
+            doing()(events$),
+            events$.pipe(
+              ofType(Also),
+              mergeMap(async () => {
+                await second.promise;
+                await macrotask();
+                return new Do(3);
+              }),
+            ),
+          ),
+        { name: "late" },
+      );
+      void commandBus.dispatch(new Compensate());
+      void eventBus.publish(new Also());
+      const closing = eventBus.close({ timeoutMs: Infinity });
+      first.resolve();
+      await macrotask();
+      expect(log).toEqual(["do 1"]);
+      second.resolve();
+      await closing;
+      expect(log).toEqual(["do 1", "do 3"]);
+      expect(faults).toMatchObject([
+        {
+          source: "late",
+          error: {
+            messageType: "Happened",
+            message: "Saga late misses Happened: its bus is closing, and it has received its last event.",
+          },
+          envelope: { payload: { n: 2 } },
+        },
+      ]);
+      await canaries(commandBus);
+    }));
+
+  it("handles the events that wait for its restart before its bus is closed", () =>
+    withTraps(async () => {
+      const process = saga(
+        eventBus,
+        commandBus,
+        doing((n) => n < 2),
+        { restart: { delayMs: 1 } },
+      );
+      for (let n = 0; n < 4; n++) eventBus.publish(new Happened(n));
+      expect(process.state).toBe("restarting");
+      await eventBus.close();
+      expect([process.state, log, faults.length]).toEqual(["stopped", ["do 2", "do 3"], 2]);
+      await canaries(commandBus);
+    }));
+
+  it("comes with the bus for a saga that fails after its last event, or has none to restart for", () =>
+    withTraps(async () => {
+      const failing = saga(eventBus, commandBus, (events$) =>
+        concat(
+          doing()(events$),
+          throwError(() => new Error("at the end")),
+        ),
+      );
+      await eventBus.close({ timeoutMs: Infinity });
+      expect([failing.state, faults.length]).toEqual(["stopped", 1]);
+      const bus = new EventBus();
+      bus.faults$.subscribe(() => undefined);
+      const waiting = saga(bus, commandBus, () => throwError(() => new Error("at once")), {
+        restart: { delayMs: 1_000_000 },
+      });
+      expect(waiting.state).toBe("restarting");
+      await bus.close({ timeoutMs: Infinity });
+      expect(waiting.state).toBe("stopped");
+      await canaries(commandBus);
+    }));
+
   it("may be caused by what it does, or by whoever hears of its failure", () =>
     withTraps(async () => {
       const one = saga(eventBus, commandBus, doing());
@@ -685,6 +1043,8 @@ describe("the end of a saga", () => {
     const wrong: [options: object, name: string][] = [
       [{ maxHops: 0 }, "maxHops"],
       [{ maxHops: "5" }, "maxHops"],
+      [{ asyncCauses: 1 }, "asyncCauses"],
+      [{ maxPerSecond: 0 }, "maxPerSecond"],
       [{ restart: { count: -1 } }, "restart.count"],
       [{ restart: { count: 1.5 } }, "restart.count"],
       [{ restart: { delayMs: NaN } }, "restart.delayMs"],

@@ -231,19 +231,18 @@ export class DispatchDepthExceededError extends CqrsError {
   }
 }
 
-/** Sagas reacted to each other, or to themselves, more often in a row than `maxHops` allows. */
+/**
+ * Sagas reacted to each other, or to themselves, more often than `maxHops` or `maxPerSecond` allows; or the runs of a
+ * live query kept triggering its refresh.
+ */
 export class LoopDetectedError extends CqrsError {
   static override readonly code = "LOOP_DETECTED";
 
   /** The names of the message types that cause each other; the first name is repeated at the end. */
   readonly cycle: readonly string[];
 
-  constructor(saga: string, messageType: string, maxHops: number, cycle: readonly string[]) {
-    super(
-      `Saga ${saga} would dispatch ${messageType} after ${maxHops} reactions in a row: ${cycle.join(" → ")}. ` +
-        "Break the cycle, or raise maxHops.",
-      { messageType },
-    );
+  constructor(text: string, messageType: string, cycle: readonly string[]) {
+    super(text, { messageType });
     this.cycle = cycle;
   }
 }

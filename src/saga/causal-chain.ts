@@ -2,8 +2,8 @@ import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Envelope } from "../core/messages/envelope.js";
 
 // The cause of a command that a saga emits is carried in three ways, and looked up in this order:
-// 1. the async context (`AsyncLocalStorage`), which also knows the event after a promise or a timer;
-// 2. without it, the link that runs synchronously right now;
+// 1. the link that runs synchronously right now, as long as the code is in the async context in which it began;
+// 2. the async context (`AsyncLocalStorage`), which also knows the event after a promise or a timer;
 // 3. for an event whose publisher passed `causedBy` but lost the context: the command in flight that it names as its cause.
 
 /** How many names of a chain are kept, enough to see a cycle. */
@@ -13,6 +13,8 @@ const NAMES_KEPT = 128;
 export interface ChainLink {
   /** Identifies the saga. */
   readonly saga: object;
+  /** The number of the event among those that the saga has received, from 1. */
+  readonly number: number;
   readonly event: Envelope;
   /** How many commands of sagas led to the event. */
   readonly hops: number;
@@ -20,18 +22,47 @@ export interface ChainLink {
   readonly names: readonly string[];
 }
 
+/** The link of a saga to an event. Its names are made when they are read, because most events concern no saga. */
+export class EventLink implements ChainLink {
+  readonly saga: object;
+  /** Set when the saga receives the event, which may have waited. */
+  number = 0;
+  readonly event: Envelope;
+  readonly hops: number;
+  readonly #before: ChainLink | undefined;
+
+  constructor(saga: object, event: Envelope, before: ChainLink | undefined) {
+    this.saga = saga;
+    this.event = event;
+    this.hops = before?.hops ?? 0;
+    this.#before = before;
+  }
+
+  get names(): readonly string[] {
+    return [...(this.#before?.names ?? []), this.event.meta.name].slice(-NAMES_KEPT);
+  }
+}
+
 interface Storage {
   getStore(): ChainLink | undefined;
   run(link: ChainLink, run: () => void): void;
+  disable(): void;
 }
 
+/** Made for the first saga that reacts, and `null` outside Node. */
 let storage: Storage | null | undefined;
-/** The link that runs synchronously, where `AsyncLocalStorage` does not exist. */
-let running: ChainLink | undefined;
+/** How many sagas use the storage. */
+let users = 0;
+/** The link that runs synchronously outside the storage, and the storage's own link at its beginning. */
+let running: { readonly link: ChainLink; readonly stored: ChainLink | undefined } | undefined;
 
-/** Makes the storage for the first saga, because it slows promises down. Not an import, because sagas also run outside Node. */
-function asyncStorage(): Storage | null {
+/**
+ * Starts the storage, which carries links through promises and timers. The returned function stops it with its last
+ * user, because before Node 24 every promise of a process takes three times as long while a storage is in use.
+ */
+export function useAsyncContext(): () => void {
   if (storage === undefined) {
+    // Not an import, because sagas also run outside Node.
     const hooks = (
       globalThis as {
         process?: { getBuiltinModule?(id: string): { AsyncLocalStorage: new () => Storage } | undefined };
@@ -39,15 +70,19 @@ function asyncStorage(): Storage | null {
     ).process?.getBuiltinModule?.("node:async_hooks");
     storage = hooks === undefined ? null : new hooks.AsyncLocalStorage();
   }
-  return storage;
+  users++;
+  return () => {
+    if (--users === 0) storage?.disable();
+  };
 }
 
-/** Runs a saga's reaction to an event. {@link currentLink} finds the link in it and, with `AsyncLocalStorage`, in all work begun there. */
-export function runInLink(link: ChainLink, run: () => void): void {
-  const storage = asyncStorage();
-  if (storage !== null) return storage.run(link, run);
+const storedLink = (): ChainLink | undefined => (users > 0 ? storage?.getStore() : undefined);
+
+/** Runs a saga's reaction to an event. {@link currentLink} finds the link in it and, with `inAsyncContext`, in all work begun there. */
+export function runInLink(link: ChainLink, inAsyncContext: boolean, run: () => void): void {
+  if (inAsyncContext && storage != null) return storage.run(link, run);
   const outer = running;
-  running = link;
+  running = { link, stored: storedLink() };
   try {
     run();
   } finally {
@@ -56,7 +91,9 @@ export function runInLink(link: ChainLink, run: () => void): void {
 }
 
 export function currentLink(): ChainLink | undefined {
-  return asyncStorage()?.getStore() ?? running;
+  const stored = storedLink();
+  // Another stored link means that the code has entered another async context since.
+  return running !== undefined && running.stored === stored ? running.link : stored;
 }
 
 /** The commands of sagas that are in flight, for the third way. */
@@ -67,19 +104,17 @@ export function remember(command: LiveDelivery, effect: ChainLink): void {
 }
 
 /** Returns the link of a command that a saga emits in reaction to an event. */
-export function effectOf(link: ChainLink, command: string): ChainLink {
-  return { ...link, hops: link.hops + 1, names: [...link.names, command].slice(-NAMES_KEPT) };
+export function effectOf({ saga, number, event, hops, names }: ChainLink, command: string): ChainLink {
+  return { saga, number, event, hops: hops + 1, names: [...names, command].slice(-NAMES_KEPT) };
 }
 
 /** Returns the link of a saga to an event, which may itself be an effect of sagas. */
-export function linkTo(event: LiveDelivery, saga: object): ChainLink {
-  const { envelope } = event;
-  const before = currentLink() ?? rememberedFor(event);
-  const names = [...(before?.names ?? []), envelope.meta.name].slice(-NAMES_KEPT);
-  return { saga, event: envelope, hops: before?.hops ?? 0, names };
+export function linkTo(event: LiveDelivery, saga: object): EventLink {
+  return new EventLink(saga, event.envelope, currentLink() ?? rememberedFor(event));
 }
 
 function rememberedFor(event: LiveDelivery): ChainLink | undefined {
+  if (event.cause === undefined) return undefined;
   for (const cause of event.causes()) {
     const effect = commands.get(cause);
     if (effect !== undefined) return effect;

@@ -1,49 +1,86 @@
 import type { Bus } from "../buses/bus.js";
 import { FULFILLED } from "../core/delivery/live-delivery.js";
 import { InvalidMessageError, LoopDetectedError } from "../core/errors.js";
-import type { Envelope } from "../core/messages/envelope.js";
+import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
 import { ignored, isThenable } from "../core/util/thenable.js";
 import { currentLink, cycleIn, effectOf, remember, runInLink, type ChainLink } from "./causal-chain.js";
+import type { SagaInbox } from "./saga-inbox.js";
+
+const SECOND_MS = 1_000;
 
 /** Dispatches the commands that a saga emits, under the event that they are a reaction to. */
 export class CommandSender {
   readonly #saga: string;
-  readonly #inbox: object;
+  readonly #inbox: SagaInbox;
   readonly #commandBus: Bus;
   readonly #maxHops: number;
+  readonly #maxPerSecond: number;
   readonly #report: (error: unknown, envelope?: Envelope) => void;
+  #secondStartMs = -Infinity;
+  #inSecond = 0;
 
   constructor(
     saga: string,
-    inbox: object,
+    inbox: SagaInbox,
     commandBus: Bus,
-    maxHops: number,
+    { maxHops, maxPerSecond }: { readonly maxHops: number; readonly maxPerSecond: number },
     report: (error: unknown, envelope?: Envelope) => void,
   ) {
     this.#saga = saga;
     this.#inbox = inbox;
     this.#commandBus = commandBus;
     this.#maxHops = maxHops;
+    this.#maxPerSecond = maxPerSecond;
     this.#report = report;
   }
 
   send(command: unknown): void {
     const link = currentLink();
-    const event = link?.saga === this.#inbox ? link.event : undefined;
+    const event = link?.saga === this.#inbox && this.#inbox.isCertain(link) ? link.event : undefined;
     let name: string;
     try {
       name = this.#nameOf(command);
     } catch (error) {
       return this.#report(error, event);
     }
+    if (this.#exceedsRate(name, link, event)) return;
     if (link === undefined) return this.#dispatch(command as object, event);
     if (link.hops < this.#maxHops) {
       const effect = effectOf(link, name);
-      return runInLink(effect, () => this.#dispatch(command as object, event, effect));
+      return runInLink(effect, this.#inbox.asyncCauses, () =>
+        this.#dispatch(command as object, event, effect),
+      );
     }
-    const cycle = cycleIn([...link.names, name]);
-    this.#report(new LoopDetectedError(this.#saga, name, this.#maxHops, cycle), event);
+    this.#reportLoop(name, `${this.#maxHops} reactions in a row`, "maxHops", link, event);
+  }
+
+  /** Stops loops that no chain of causes shows. Reports the first command of a second that is too many. */
+  #exceedsRate(name: string, link: ChainLink | undefined, event: Envelope | undefined): boolean {
+    if (this.#maxPerSecond === Infinity) return false;
+    const nowMs = performance.now();
+    if (nowMs - this.#secondStartMs >= SECOND_MS) {
+      this.#secondStartMs = nowMs;
+      this.#inSecond = 0;
+    }
+    if (++this.#inSecond <= this.#maxPerSecond) return false;
+    if (this.#inSecond === this.#maxPerSecond + 1)
+      this.#reportLoop(name, `${this.#maxPerSecond} commands within a second`, "maxPerSecond", link, event);
+    return true;
+  }
+
+  #reportLoop(
+    command: string,
+    after: string,
+    option: string,
+    link: ChainLink | undefined,
+    event: Envelope | undefined,
+  ): void {
+    const cycle = cycleIn([...(link?.names ?? []), command]);
+    const text =
+      `Saga ${this.#saga} would dispatch ${command} after ${after}: ${cycle.join(" → ")}. ` +
+      `Break the cycle, or raise ${option}.`;
+    this.#report(new LoopDetectedError(text, command, cycle), event);
   }
 
   /** @throws InvalidMessageError for a value that is not a command */
@@ -56,7 +93,8 @@ export class CommandSender {
       refuse(`a value of type ${typeof command}; filter out values that are not commands`);
     let name: string | undefined;
     try {
-      if (!isThenable(command)) name = nameOf(typeOf(command));
+      if (isEnvelope(command)) name = command.meta.name;
+      else if (!isThenable(command)) name = nameOf(typeOf(command));
       else ignored(command);
     } catch (cause) {
       refuse("a command whose type cannot be read (see cause)", cause);
@@ -65,7 +103,10 @@ export class CommandSender {
   }
 
   #dispatch(command: object, event: Envelope | undefined, effect?: ChainLink): void {
-    const delivery = this.#commandBus.engine.send(command, event && { causedBy: event });
+    // An envelope that says its cause keeps it.
+    const stated = isEnvelope(command) && command.meta.causationId !== undefined;
+    const options = event === undefined || stated ? undefined : { causedBy: event };
+    const delivery = this.#commandBus.engine.send(command, options);
     if (effect !== undefined && delivery.pending) remember(delivery, effect);
     delivery.whenSettled(() => {
       if (delivery.status !== FULFILLED) this.#report(delivery.result, delivery.envelope);

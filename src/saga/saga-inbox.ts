@@ -4,13 +4,13 @@ import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { captureContext, NO_SCOPE, type AsyncScope } from "../core/util/async-context.js";
-import { linkTo, runInLink, type ChainLink } from "./causal-chain.js";
+import { linkTo, runInLink, useAsyncContext, type ChainLink, type EventLink } from "./causal-chain.js";
 
 /** How many events wait for a saga that is being restarted; later ones are reported and lost. */
 const MOST_WAITING = 10_000;
 
 interface QueuedEvent {
-  readonly link: ChainLink;
+  readonly link: EventLink;
   readonly depth: number;
   readonly scope: AsyncScope;
 }
@@ -20,13 +20,18 @@ export class SagaInbox {
   /** How many events the saga has received. */
   delivered = 0;
   readonly #saga: string;
+  /** Whether links travel through promises and timers. */
+  readonly asyncCauses: boolean;
   readonly #report: (error: unknown, envelope: Envelope) => void;
   readonly #waiting: QueuedEvent[] = [];
   #events: Subject<Envelope> | undefined;
   #draining = false;
+  #completing = false;
+  #releaseContext: (() => void) | undefined;
 
-  constructor(saga: string, report: (error: unknown, envelope: Envelope) => void) {
+  constructor(saga: string, asyncCauses: boolean, report: (error: unknown, envelope: Envelope) => void) {
     this.#saga = saga;
+    this.asyncCauses = asyncCauses;
     this.#report = report;
   }
 
@@ -39,28 +44,52 @@ export class SagaInbox {
     this.#events = undefined;
   }
 
-  /** Completes the events of the present instance, on which its operators emit what they keep. */
+  /** Completes the events of the present instance, or of the next one if events wait for it; later events are reported and lost. */
   complete(): void {
-    this.#events?.complete();
+    this.#completing = true;
+    this.drain();
   }
 
-  clear(): void {
+  /** True when the saga has received its last event. */
+  get exhausted(): boolean {
+    return this.#completing && this.#waiting.length === 0;
+  }
+
+  /** Forgets the events that wait, and stops using the async context, because the saga has ended. */
+  end(): void {
     this.#waiting.length = 0;
+    this.#releaseContext?.();
+    this.#releaseContext = undefined;
+  }
+
+  /**
+   * Returns whether the event of a link surely caused an emission now. If the saga has received another event since,
+   * an operator such as `concatMap` may have kept that one and be handling it in the async context of this one.
+   */
+  isCertain(link: ChainLink): boolean {
+    return link.number === this.delivered;
   }
 
   push(event: LiveDelivery): void {
     const link = linkTo(event, this);
     const { current: depth } = dispatchDepth;
-    if (!this.#draining && this.#events !== undefined) {
+    if (this.#completing) {
+      this.#miss(event, "its bus is closing, and it has received its last event");
+    } else if (!this.#draining && this.#events !== undefined) {
       this.#waiting.push({ link, depth, scope: NO_SCOPE });
       this.drain();
     } else if (this.#waiting.length < MOST_WAITING) {
       this.#waiting.push({ link, depth, scope: captureContext() });
     } else {
-      const { typeName: messageType } = event;
-      const text = `${MOST_WAITING} events wait for saga ${this.#saga}; it misses ${messageType}.`;
-      this.#report(new CqrsError(text, { messageType }), link.event);
+      this.#miss(event, `${MOST_WAITING} events wait for it`);
     }
+  }
+
+  #miss({ typeName: messageType, envelope }: LiveDelivery, why: string): void {
+    this.#report(
+      new CqrsError(`Saga ${this.#saga} misses ${messageType}: ${why}.`, { messageType }),
+      envelope,
+    );
   }
 
   drain(): void {
@@ -69,16 +98,20 @@ export class SagaInbox {
     const { current: depth } = dispatchDepth;
     try {
       while (this.#events !== undefined && this.#waiting.length > 0) {
-        const events: Subject<Envelope> = this.#events;
-        const queued = this.#waiting.shift()!;
-        this.delivered++;
         // At the depth of its own dispatch, so that a saga that causes its own events gets deeper.
-        dispatchDepth.current = queued.depth;
-        queued.scope.runInAsyncScope(() => runInLink(queued.link, () => events.next(queued.link.event)));
+        this.#deliver(this.#waiting.shift()!, this.#events);
       }
     } finally {
       dispatchDepth.current = depth;
       this.#draining = false;
     }
+    if (this.exhausted) this.#events?.complete();
+  }
+
+  #deliver({ link, depth, scope }: QueuedEvent, events: Subject<Envelope>): void {
+    if (this.asyncCauses) this.#releaseContext ??= useAsyncContext();
+    link.number = ++this.delivered;
+    dispatchDepth.current = depth;
+    scope.runInAsyncScope(() => runInLink(link, this.asyncCauses, () => events.next(link.event)));
   }
 }

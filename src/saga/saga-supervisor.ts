@@ -1,6 +1,6 @@
 import { defer, isObservable, Observable, ReplaySubject, retry, Subscription, tap } from "rxjs";
 import type { Engine } from "../core/bus/engine.js";
-import { InvalidHandlerError, SagaFailedError } from "../core/errors.js";
+import { CqrsError, InvalidHandlerError, SagaFailedError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { captureContext } from "../core/util/async-context.js";
 import { backoffMs } from "../core/util/backoff.js";
@@ -50,6 +50,7 @@ export class SagaSupervisor {
   #state: SagaState | undefined;
   #instance: Instance | undefined;
   #failures = 0;
+  #completing = false;
 
   constructor(
     name: string,
@@ -135,6 +136,8 @@ export class SagaSupervisor {
     const failures = ++this.#failures;
     this.#report(error);
     return new Observable((subscriber) => {
+      // It has received its last event, for which alone it would be restarted.
+      if (this.#inbox.exhausted) return subscriber.complete();
       if (failures > count) return subscriber.error(new SagaFailedError(this.#name, failures, error));
       this.#enter("restarting");
       if (failures === 1 && this.#inbox.delivered > deliveredBefore) return subscriber.next();
@@ -148,10 +151,32 @@ export class SagaSupervisor {
     this.subscription.unsubscribe();
   }
 
+  /** Completes the events of the saga and calls `done` once it has ended. */
+  complete(done: () => void): void {
+    this.subscription.add(done);
+    this.#completing = true;
+    this.#inbox.complete();
+    if (this.#inbox.exhausted && this.#state === "restarting") this.subscription.unsubscribe();
+  }
+
+  /** Stops at once. */
+  stop(): void {
+    if (this.#completing && !this.#ended)
+      this.#report(
+        new CqrsError(
+          `Saga ${this.#name} had not completed when its bus was closed, and what it had begun is lost; ` +
+            "give close() more time, or let the saga complete after its events do.",
+        ),
+      );
+    // The operators of the saga may still emit what they keep.
+    this.#inbox.complete();
+    this.subscription.unsubscribe();
+  }
+
   #end(state: "failed" | "stopped"): void {
     if (this.#ended) return;
     this.#enter(state);
-    this.#inbox.clear();
+    this.#inbox.end();
     this.#states.complete();
   }
 

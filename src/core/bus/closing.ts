@@ -1,4 +1,5 @@
 import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
+import type { Closeable } from "../delivery/delivery-host.js";
 import type { InFlight } from "./in-flight.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { CloseReport } from "./options.js";
@@ -10,13 +11,22 @@ export class Closing {
   /** The deadline has passed, so that not even messages in flight may cause more. */
   over = false;
   readonly #inFlight: InFlight;
+  readonly #closeables: ReadonlySet<Closeable>;
+  /** Parts that were asked to complete, and have not. */
+  readonly #completing = new Set<Closeable>();
+  #asked = false;
   readonly #stop: (left: readonly LiveDelivery[]) => void;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #finished = 0;
   #tell!: (report: CloseReport) => void;
 
-  constructor(inFlight: InFlight, stop: (left: readonly LiveDelivery[]) => void) {
+  constructor(
+    inFlight: InFlight,
+    closeables: ReadonlySet<Closeable>,
+    stop: (left: readonly LiveDelivery[]) => void,
+  ) {
     this.#inFlight = inFlight;
+    this.#closeables = closeables;
     this.#stop = stop;
     this.report = new Promise((resolve) => (this.#tell = resolve));
   }
@@ -24,17 +34,42 @@ export class Closing {
   /** Counts a message that has settled. */
   ended(): void {
     this.#finished++;
-    if (this.#inFlight.count === 0) this.endSoon();
+    this.endWhenIdle();
   }
 
-  /** Ends in a microtask, after the callers and observers of the last message have been told. */
-  endSoon(): void {
-    void Promise.resolve().then(() => this.end());
+  /** Ends in a microtask, after the callers and observers of the last message have been told, unless sagas still work. */
+  endWhenIdle(): void {
+    if (this.#inFlight.count > 0) return;
+    void Promise.resolve().then(() => {
+      if (this.over || this.#inFlight.count > 0) return;
+      this.#complete();
+      if (this.#completing.size === 0 && this.#inFlight.count === 0) this.end();
+    });
+  }
+
+  /** Asks each part once to complete. */
+  #complete(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    const parts = [...this.#closeables].filter(({ complete }) => complete !== undefined);
+    // All before the first is asked, because one that completes synchronously would end the bus for the others.
+    for (const part of parts) this.#completing.add(part);
+    for (const part of parts)
+      part.complete!(() => {
+        this.#completing.delete(part);
+        if (this.#completing.size === 0) this.endWhenIdle();
+      });
   }
 
   endAfter(timeoutMs: number): void {
     if (!this.over && !(timeoutMs > LONGEST_TIMEOUT_MS))
-      this.#timers.push(setTimeout(() => this.end(), timeoutMs));
+      this.#timers.push(setTimeout(() => this.#endAtDeadline(), timeoutMs));
+  }
+
+  #endAtDeadline(): void {
+    if (this.over) return;
+    this.#complete();
+    this.end();
   }
 
   end(): void {
@@ -46,9 +81,15 @@ export class Closing {
     const left = this.#inFlight.toArray();
     const work = left.map(({ result }) => result);
     const aborted = left.map(({ id }) => id);
+    const unfinished = Array.from(this.#completing, ({ name }) => name!);
     this.#stop(left);
     void stillWorking(work).then((working) =>
-      this.#tell({ finished, aborted, abandoned: aborted.filter((_, index) => working[index]) }),
+      this.#tell({
+        finished,
+        aborted,
+        abandoned: aborted.filter((_, index) => working[index]),
+        ...(unfinished.length > 0 && { unfinished }),
+      }),
     );
   }
 }

@@ -231,7 +231,7 @@ export class Engine implements DeliveryHost {
       this.#closing = this.#beginToClose();
       for (const closeable of this.#closeables)
         this.#reportingErrors(`close() of ${this.name}`, () => closeable.flush?.());
-      if (this.#inFlight.count === 0) this.#closing.endSoon();
+      this.#closing.endWhenIdle();
     }
     this.#closing.endAfter(timeoutMs);
     return this.#closing.report;
@@ -243,7 +243,7 @@ export class Engine implements DeliveryHost {
   }
 
   #beginToClose(): Closing {
-    return new Closing(this.#inFlight, (left) => {
+    return new Closing(this.#inFlight, this.#closeables, (left) => {
       for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
       for (const closeable of this.#closeables)
         this.#reportingErrors(`close() of ${this.name}`, () => closeable.stop());

@@ -59,6 +59,8 @@ export interface CloseReport {
   readonly aborted: readonly string[];
   /** The ids of aborted messages whose handler did not stop when its signal was aborted. */
   readonly abandoned: readonly string[];
+  /** The names of the sagas that had not completed at the deadline; absent if all had. */
+  readonly unfinished?: readonly string[];
 }
 
 /** Plain data about a bus. */

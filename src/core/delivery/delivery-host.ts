@@ -7,6 +7,10 @@ import type { Fault } from "./outcome.js";
 export interface Closeable {
   /** Releases the messages that are held, because the bus is closing. */
   flush?(): void;
+  /** The name in the report of `close()`, for a part that completes. */
+  readonly name?: string;
+  /** Begins to complete, because the bus is closing and no message is in flight, and calls `done` when it has. */
+  complete?(done: () => void): void;
   /** Stops, because the bus is closed. */
   stop(): void;
 }

@@ -31,6 +31,12 @@ export interface EnvelopeJson {
   readonly payload: unknown;
 }
 
+/** Options of {@link Envelope.of}. */
+export interface EnvelopeOptions extends Partial<MessageMeta> {
+  /** The cause, a handler's context or an envelope: the envelope takes its causation and correlation ids from it. */
+  readonly causedBy?: Envelope | { readonly envelope: Envelope } | undefined;
+}
+
 /** Makes metadata on first use. */
 interface MetaSource {
   meta(): MessageMeta;
@@ -104,13 +110,17 @@ export class Envelope<M = object> {
    *
    * @throws InvalidMessageError if the payload is not an object of a class, or if a field of `meta` does not
    * fit {@link MessageMeta}
+   * @example
+   * const reserve = Envelope.of(new ReserveStock("o1"), { causedBy: orderPlaced });
+   * reserve.meta.causationId === orderPlaced.meta.id; // true
    */
-  static of<M extends object>(payload: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
+  static of<M extends object>(payload: M, meta: EnvelopeOptions = {}): Envelope<M> {
     const type = typeOf(payload);
     if (typeof payload !== "object" || type === undefined || isEnvelope(payload) || isThenable(payload))
       refuse("payload", "is not an object of a message class");
     checkObject(meta, "meta");
     const id = meta.id ?? uniqueId();
+    const cause = meta.causedBy === undefined ? undefined : envelopeOf(meta.causedBy, "causedBy").meta;
     return new Envelope(
       payload,
       undefined,
@@ -119,8 +129,8 @@ export class Envelope<M = object> {
         name: meta.name ?? nameOf(type),
         version: meta.version ?? versionOf(type),
         time: meta.time ?? systemClock.now(),
-        correlationId: meta.correlationId ?? id,
-        causationId: meta.causationId,
+        correlationId: meta.correlationId ?? cause?.correlationId ?? id,
+        causationId: meta.causationId ?? cause?.id,
         headers: meta.headers ?? NO_HEADERS,
       }),
     );
