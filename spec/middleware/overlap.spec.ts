@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import {
   around,
   CommandBus,
@@ -73,7 +73,7 @@ function rig(...middleware: NonNullable<BusOptions["middleware"]>) {
 const inner = around((_, next) => next());
 
 // Properties, and ten thousand messages, on a machine that may be busy.
-jest.setTimeout(30_000);
+
 
 describe.each([
   ["outermost", []],

@@ -41,7 +41,7 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 // Properties, and ten thousand messages, on a machine that may be busy.
-jest.setTimeout(30_000);
+
 
 describe.each([
   ["outermost", []],
