@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals
 import {
   BusClosedError,
   CommandBus,
+  DomainEvent,
+  EventBus,
   fulfilled,
   HandlerNotFoundError,
   ofType,
@@ -16,6 +18,7 @@ import fc from "fast-check";
 import {
   BehaviorSubject,
   concat,
+  filter,
   finalize,
   interval,
   map,
@@ -968,4 +971,189 @@ describe("runs of a live query", () => {
     unsubscribe();
     expect([log, released, jest.getTimerCount()]).toEqual([[1, 2, 3, 4], true, 0]);
   });
+});
+
+describe("a live query whose runs trigger their own refresh", () => {
+  const LIMIT = 101;
+
+  it.each<[string, (trigger: () => boolean) => Observable<unknown>]>([
+    [
+      "in the handler",
+      (trigger) => {
+        bus.register(Count, () => {
+          if (trigger()) refresh$.next(0);
+          return 1;
+        });
+        return refresh$;
+      },
+    ],
+    [
+      "in an asynchronous handler",
+      (trigger) => {
+        bus.register(Count, async () => {
+          await Promise.resolve();
+          if (trigger()) refresh$.next(0);
+          return 1;
+        });
+        return refresh$;
+      },
+    ],
+    [
+      "by an outcome of their own",
+      (trigger) => {
+        bus.register(Count, async () => 1);
+        return bus.outcomes$.pipe(filter(trigger));
+      },
+    ],
+    [
+      "by a message that they caused",
+      (trigger) => {
+        const eventBus = new EventBus();
+        class Counted extends DomainEvent {}
+        bus.register(Count, async (_, context) => {
+          void Promise.resolve().then(async () => {
+            await microtasks(5);
+            if (trigger()) void eventBus.publish(new Counted(), { causedBy: context.envelope });
+          });
+          return 1;
+        });
+        return eventBus.messages$;
+      },
+    ],
+  ])("%s is reported, and then asked once a second until a run triggers nothing", (_, begin) =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      let triggers = true;
+      const refreshOn = begin(() => triggers);
+      const watched = shownBy(bus.watch(new Count(), { refreshOn }));
+      await microtasks(5_000);
+      expect(outcomes).toHaveLength(LIMIT);
+      expect(faults).toMatchObject([
+        {
+          kind: "refresh",
+          source: "watch(Count)",
+          error: { code: "LOOP_DETECTED", cycle: ["Count", "Count"], messageType: "Count" },
+        },
+      ]);
+      for (let second = 1; second <= 3; second++) {
+        jest.advanceTimersByTime(999);
+        await microtasks(100);
+        expect(outcomes).toHaveLength(LIMIT + second - 1);
+        jest.advanceTimersByTime(1);
+        await microtasks(100);
+        expect(outcomes).toHaveLength(LIMIT + second);
+      }
+      // A new watcher does not hasten it.
+      const other = shownBy(bus.watch(new Count(), { coalesceMs: 0 }));
+      jest.advanceTimersByTime(10);
+      await microtasks(100);
+      expect([outcomes.length, other.log]).toEqual([LIMIT + 3, [1]]);
+      triggers = false;
+      jest.advanceTimersByTime(990);
+      await microtasks(100);
+      expect([outcomes.length, faults.length]).toEqual([LIMIT + 4, 1]);
+      // The loop has ended; a loop that begins now is found anew.
+      triggers = true;
+      watched.unsubscribe();
+      other.unsubscribe();
+      jest.useRealTimers();
+      await canaries(bus);
+    }),
+  );
+
+  it("by its subscriber is a loop, too; after it, refreshes are as fast as before", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      let count = 0;
+      let triggers = true;
+      bus.register(Count, () => ++count);
+      const subscription = bus.watch(new Count(), { refreshOn: refresh$ }).subscribe(() => {
+        if (triggers) refresh$.next(0);
+      });
+      await microtasks(5_000);
+      expect([count, faults.length]).toEqual([LIMIT, 1]);
+      triggers = false;
+      jest.advanceTimersByTime(1_000);
+      await microtasks(10);
+      expect(count).toBe(LIMIT + 1);
+      for (let n = 1; n <= 200; n++) {
+        refresh$.next(0);
+        // Every 256th run of a task is a timer.
+        jest.advanceTimersByTime(0);
+        await microtasks(3);
+        expect(count).toBe(LIMIT + 1 + n);
+      }
+      expect(faults).toHaveLength(1);
+      subscription.unsubscribe();
+      jest.useRealTimers();
+      await canaries(bus);
+    }));
+});
+
+describe("a failed run", () => {
+  it("ends a watcher with onError when the bus is closed already", () =>
+    withTraps(async () => {
+      gated();
+      await bus.close();
+      const errors: unknown[] = [];
+      const watched = shownBy(bus.watch(new Count(), { onError: (error) => errors.push(error) }));
+      expect(errors).toMatchObject([{ code: "BUS_CLOSED" }]);
+      expect(watched.log).toEqual(["complete"]);
+    }));
+
+  it("ends a watcher with onError while the bus closes, before other messages have settled", () =>
+    withTraps(async () => {
+      const { runs } = gated();
+      class Other extends Query<number> {}
+      const other = deferred<number>();
+      bus.register(Other, () => other.promise);
+      const asked = bus.ask(new Other());
+      const errors: unknown[] = [];
+      const watched = shownBy(
+        bus.watch(new Count(), { refreshOn: refresh$, onError: (error) => errors.push(error) }),
+      );
+      const closing = bus.close({ timeoutMs: Infinity });
+      expect(watched.log).toEqual([]);
+      const failure = new Error("last run");
+      runs[0]!.reject(failure);
+      await microtasks();
+      expect([errors, watched.log, bus.inFlight, refresh$.observed]).toEqual([
+        [failure],
+        ["complete"],
+        1,
+        false,
+      ]);
+      other.resolve(1);
+      await asked;
+      await closing;
+    }));
+
+  it("leaves no timer of a refresh that was pending when the bus closes", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      const { runs } = gated();
+      const watched = shownBy(bus.watch(new Count(), { refreshOn: refresh$, coalesceMs: 1_000 }));
+      runs[0]!.resolve(1);
+      await microtasks();
+      refresh$.next(0);
+      expect(jest.getTimerCount()).toBe(1);
+      await bus.close({ timeoutMs: Infinity });
+      expect([watched.log, jest.getTimerCount(), runs.length]).toEqual([[1, "complete"], 0, 1]);
+    }));
+});
+
+describe("an aborted run", () => {
+  it("is told why: its last watcher left", () =>
+    withTraps(async () => {
+      const { runs, signals } = gated();
+      const watched = shownBy(bus.watch(new Count()));
+      watched.unsubscribe();
+      expect(signals[0]!.reason).toMatchObject({
+        name: "AbortError",
+        message: "Count was asked again, or its last watcher left.",
+      });
+      expect(outcomes).toMatchObject([{ status: "rejected", reason: signals[0]!.reason }]);
+      runs[0]!.resolve(1);
+      await canaries(bus);
+    }));
 });

@@ -5,13 +5,18 @@ import { syncBoolean } from "../core/checks.js";
 import { captureContext } from "../core/util/async-context.js";
 import { abortError } from "../core/delivery/abort.js";
 import type { Engine } from "../core/bus/engine.js";
-import type { Headers } from "../core/messages/envelope.js";
-import { BusClosedError } from "../core/errors.js";
+import { isEnvelope, type Headers } from "../core/messages/envelope.js";
+import { BusClosedError, LoopDetectedError } from "../core/errors.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
 import { deepEqual } from "../core/messages/deep-equal.js";
 import { CoalescedTask } from "./coalesced-task.js";
 import type { Watcher } from "./watcher.js";
+
+/** How many runs in a row may each trigger the next before the query counts as a loop. */
+const MOST_TRIGGERED = 100;
+/** The wait between the runs of a loop. */
+const LOOP_PAUSE_MS = 1_000;
 
 /** One ask of the query. */
 interface Run {
@@ -47,9 +52,16 @@ export class SharedQuery implements Closeable {
   #declared:
     { readonly options: RefreshOptions; readonly subscription: Subscription | undefined } | undefined;
   #run: Run | undefined;
+  /** The delivery of the last run, which may have settled. */
+  #lastRun: LiveDelivery | undefined;
   #started = false;
+  #showing = false;
   /** A refresh came during the present run, which may have read stale data. */
   #outdated = false;
+  /** A refresh came during the last run, or told of it. */
+  #triggered = false;
+  /** How many runs in a row triggered the next. */
+  #triggeredRuns = 0;
   #latest: { readonly value: unknown } | undefined;
   /** Incremented by each value that differs from the last, so that values are compared once and not for each watcher. */
   #version = 0;
@@ -73,7 +85,7 @@ export class SharedQuery implements Closeable {
     // Listen before asking. If it were asked first, a change in between would be neither in the result nor a refresh.
     const { refreshOn } = watcher.options;
     if (refreshOn !== undefined) this.#listenTo(refreshOn);
-    this.#refreshTask.reschedule(watcher.options.coalesceMs ?? 0);
+    if (!this.#looping) this.#refreshTask.reschedule(watcher.options.coalesceMs ?? 0);
     if (this.#latest !== undefined) watcher.show(this.#latest.value, this.#version);
     else if (this.#run !== undefined || this.#refreshTask.pending || !this.#watchers.has(watcher)) return;
     else if (this.#failing) this.#refreshTask.schedule();
@@ -152,19 +164,52 @@ export class SharedQuery implements Closeable {
           // Ask once too often rather than show a stale result.
           this.#report(error);
         }
-        if (again) this.#refresh();
+        if (again) {
+          this.#triggered ||= this.#tellsOfRun(emission);
+          this.#refresh();
+        }
       },
       error: (error: unknown) => this.#report(error),
     });
   }
 
+  /** Returns whether an emission of a bus is the last run itself, or was caused by it. */
+  #tellsOfRun(emission: unknown): boolean {
+    const run = this.#lastRun;
+    const envelope = (emission as { readonly envelope?: unknown } | null | undefined)?.envelope ?? emission;
+    if (run === undefined || !isEnvelope(envelope)) return false;
+    const { id, causationId } = envelope.meta;
+    return id === run.id || causationId === run.id;
+  }
+
+  get #looping(): boolean {
+    return this.#triggeredRuns >= MOST_TRIGGERED;
+  }
+
+  /** Counts a run that begins. A run without a refresh during it ends a loop. */
+  #countTriggered(): void {
+    if (this.#triggered) this.#triggeredRuns++;
+    else this.#triggeredRuns = 0;
+    this.#triggered = false;
+    if (this.#triggeredRuns !== MOST_TRIGGERED) return;
+    const name = nameOf(typeOf(this.#query));
+    const text =
+      `watch(${name}) asked again after ${MOST_TRIGGERED} runs that each triggered the next, and asks at most ` +
+      `once a second now; let refreshOn, or affects, skip what the handler of ${name} causes.`;
+    this.#report(new LoopDetectedError(text, name, [name, name]));
+  }
+
   #refresh(): void {
     if (!this.#started || this.#closing) return;
+    // The emissions of streams are shown synchronously, so that a refresh meanwhile was triggered by the run.
+    if (this.#showing) this.#triggered = true;
     if (this.#run !== undefined && !this.#run.emitted) {
+      this.#triggered = true;
       this.#outdated = true;
     } else if (!this.#refreshTask.pending) {
       let coalesceMs = Infinity;
       for (const { options } of this.#watchers) coalesceMs = Math.min(coalesceMs, options.coalesceMs ?? 0);
+      if (this.#looping && this.#triggered) coalesceMs = Math.max(coalesceMs, LOOP_PAUSE_MS);
       this.#refreshTask.schedule(coalesceMs);
     }
   }
@@ -180,6 +225,7 @@ export class SharedQuery implements Closeable {
   #ask(): void {
     // Abort the previous run: the values of its stream are stale.
     this.#abortRun();
+    this.#countTriggered();
     this.#outdated = false;
     const run: Run = { emitted: false };
     this.#run = run;
@@ -193,7 +239,7 @@ export class SharedQuery implements Closeable {
     const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, {
       sink: { streamed: false, take },
     });
-    run.delivery = delivery;
+    this.#lastRun = run.delivery = delivery;
     if (this.#run !== run) abort(delivery);
     delivery.whenSettled(() => {
       if (this.#run !== run) return;
@@ -218,7 +264,9 @@ export class SharedQuery implements Closeable {
     this.#latest = { value };
     this.#refreshIfOutdated();
     // A watcher that left meanwhile is closed and shows nothing.
+    this.#showing = true;
     for (const watcher of watchers) watcher.show(value, this.#version);
+    this.#showing = false;
     if (this.#closing) this.stop();
   }
 
@@ -244,7 +292,6 @@ export class SharedQuery implements Closeable {
   /** Lets the present run end. */
   flush(): void {
     this.#closing = true;
-    this.#refreshTask.cancel();
     if (this.#run === undefined || this.#run.emitted) this.stop();
   }
 

@@ -45,7 +45,7 @@ export class EventLink implements ChainLink {
 
 interface Storage {
   getStore(): ChainLink | undefined;
-  run(link: ChainLink, run: () => void): void;
+  run<A>(link: ChainLink, run: (link: ChainLink, argument: A) => void, same: ChainLink, argument: A): void;
   disable(): void;
 }
 
@@ -53,8 +53,9 @@ interface Storage {
 let storage: Storage | null | undefined;
 /** How many sagas use the storage. */
 let users = 0;
-/** The link that runs synchronously outside the storage, and the storage's own link at its beginning. */
-let running: { readonly link: ChainLink; readonly stored: ChainLink | undefined } | undefined;
+/** The link that runs synchronously outside the storage, and below it the storage's own link when it began. */
+let running: ChainLink | undefined;
+let storedAtStart: ChainLink | undefined;
 
 /**
  * Starts the storage, which carries links through promises and timers. The returned function stops it with its last
@@ -78,22 +79,38 @@ export function useAsyncContext(): () => void {
 
 const storedLink = (): ChainLink | undefined => (users > 0 ? storage?.getStore() : undefined);
 
-/** Runs a saga's reaction to an event. {@link currentLink} finds the link in it and, with `inAsyncContext`, in all work begun there. */
-export function runInLink(link: ChainLink, inAsyncContext: boolean, run: () => void): void {
-  if (inAsyncContext && storage != null) return storage.run(link, run);
+/** Runs a saga's reaction to an event. {@link currentLink} finds the link in it while it runs. */
+export function runInLink<A>(
+  link: ChainLink,
+  run: (link: ChainLink, argument: A) => void,
+  argument: A,
+): void {
   const outer = running;
-  running = { link, stored: storedLink() };
+  const outerStored = storedAtStart;
+  running = link;
+  storedAtStart = storedLink();
   try {
-    run();
+    run(link, argument);
   } finally {
     running = outer;
+    storedAtStart = outerStored;
   }
+}
+
+/** The same with the storage, so that the link is also found in all asynchronous work that is begun there. */
+export function runInAsyncLink<A>(
+  link: ChainLink,
+  run: (link: ChainLink, argument: A) => void,
+  argument: A,
+): void {
+  if (storage == null) runInLink(link, run, argument);
+  else storage.run(link, run, link, argument);
 }
 
 export function currentLink(): ChainLink | undefined {
   const stored = storedLink();
   // Another stored link means that the code has entered another async context since.
-  return running !== undefined && running.stored === stored ? running.link : stored;
+  return running !== undefined && storedAtStart === stored ? running : stored;
 }
 
 /** The commands of sagas that are in flight, for the third way. */

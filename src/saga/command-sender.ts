@@ -4,7 +4,15 @@ import { InvalidMessageError, LoopDetectedError } from "../core/errors.js";
 import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
 import { ignored, isThenable } from "../core/util/thenable.js";
-import { currentLink, cycleIn, effectOf, remember, runInLink, type ChainLink } from "./causal-chain.js";
+import {
+  currentLink,
+  cycleIn,
+  effectOf,
+  remember,
+  runInAsyncLink,
+  runInLink,
+  type ChainLink,
+} from "./causal-chain.js";
 import type { SagaInbox } from "./saga-inbox.js";
 
 const SECOND_MS = 1_000;
@@ -48,9 +56,8 @@ export class CommandSender {
     if (link === undefined) return this.#dispatch(command as object, event);
     if (link.hops < this.#maxHops) {
       const effect = effectOf(link, name);
-      return runInLink(effect, this.#inbox.asyncCauses, () =>
-        this.#dispatch(command as object, event, effect),
-      );
+      const runInEffect = this.#inbox.asyncCauses ? runInAsyncLink : runInLink;
+      return runInEffect(effect, () => this.#dispatch(command as object, event, effect), undefined);
     }
     this.#reportLoop(name, `${this.#maxHops} reactions in a row`, "maxHops", link, event);
   }

@@ -3,8 +3,15 @@ import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
-import { captureContext, NO_SCOPE, type AsyncScope } from "../core/util/async-context.js";
-import { linkTo, runInLink, useAsyncContext, type ChainLink, type EventLink } from "./causal-chain.js";
+import { captureContext, type AsyncScope } from "../core/util/async-context.js";
+import {
+  linkTo,
+  runInAsyncLink,
+  runInLink,
+  useAsyncContext,
+  type ChainLink,
+  type EventLink,
+} from "./causal-chain.js";
 
 /** How many events wait for a saga that is being restarted; later ones are reported and lost. */
 const MOST_WAITING = 10_000;
@@ -75,9 +82,15 @@ export class SagaInbox {
     const { current: depth } = dispatchDepth;
     if (this.#completing) {
       this.#miss(event, "its bus is closing, and it has received its last event");
-    } else if (!this.#draining && this.#events !== undefined) {
-      this.#waiting.push({ link, depth, scope: NO_SCOPE });
-      this.drain();
+    } else if (!this.#draining && this.#waiting.length === 0 && this.#events !== undefined) {
+      // Not queued, because most events concern no saga, and each would cost more.
+      this.#draining = true;
+      try {
+        this.#deliver(link, this.#events);
+      } finally {
+        this.#draining = false;
+      }
+      if (this.#waiting.length > 0 || this.#completing) this.drain();
     } else if (this.#waiting.length < MOST_WAITING) {
       this.#waiting.push({ link, depth, scope: captureContext() });
     } else {
@@ -98,8 +111,11 @@ export class SagaInbox {
     const { current: depth } = dispatchDepth;
     try {
       while (this.#events !== undefined && this.#waiting.length > 0) {
+        const { link, depth, scope } = this.#waiting.shift()!;
+        const events: Subject<Envelope> = this.#events;
         // At the depth of its own dispatch, so that a saga that causes its own events gets deeper.
-        this.#deliver(this.#waiting.shift()!, this.#events);
+        dispatchDepth.current = depth;
+        scope.runInAsyncScope(() => this.#deliver(link, events));
       }
     } finally {
       dispatchDepth.current = depth;
@@ -108,10 +124,15 @@ export class SagaInbox {
     if (this.exhausted) this.#events?.complete();
   }
 
-  #deliver({ link, depth, scope }: QueuedEvent, events: Subject<Envelope>): void {
-    if (this.asyncCauses) this.#releaseContext ??= useAsyncContext();
+  #deliver(link: EventLink, events: Subject<Envelope>): void {
     link.number = ++this.delivered;
-    dispatchDepth.current = depth;
-    scope.runInAsyncScope(() => runInLink(link, this.asyncCauses, () => events.next(link.event)));
+    if (!this.asyncCauses) return runInLink(link, emit, events);
+    this.#releaseContext ??= useAsyncContext();
+    runInAsyncLink(link, emit, events);
   }
+}
+
+/** A function of the module, because a closure for each event would cost more. */
+function emit(link: ChainLink, events: Subject<Envelope>): void {
+  events.next(link.event);
 }

@@ -31,7 +31,11 @@ export function onHandled(bus: DeliveryHost, follower: Follower): () => void {
 export function notifyHandled(event: LiveDelivery): void {
   if (following === 0) return;
   const followers = byBus.get(event.host);
-  if (followers === undefined || followers.told.has(event.origin)) return;
-  followers.told.add(event.origin);
+  if (followers === undefined || followers.all.size === 0) return;
+  // Without middleware an event passes here once.
+  if (event.host.hasMiddleware !== false) {
+    if (followers.told.has(event.origin)) return;
+    followers.told.add(event.origin);
+  }
   for (const follower of [...followers.all]) follower(event);
 }

@@ -105,6 +105,10 @@ export class Engine implements DeliveryHost {
     this.#pipeline = pipeline;
   }
 
+  get hasMiddleware(): boolean {
+    return this.#middleware.length > 0;
+  }
+
   attach(closeable: Closeable): () => void {
     this.#closeables.add(closeable);
     return () => this.#closeables.delete(closeable);

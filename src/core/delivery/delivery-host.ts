@@ -22,6 +22,8 @@ export interface DeliveryHost {
   readonly kind?: MessageKind;
   readonly clock: Clock;
   readonly ids: () => string;
+  /** `false` if no middleware can run the handlers of a message again. */
+  readonly hasMiddleware?: boolean;
   /** Called once, when an accepted delivery has been settled, before its callers and observers learn of it. */
   ended(delivery: Delivery): void;
   report(fault: Fault): void;
