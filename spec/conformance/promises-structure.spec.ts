@@ -59,7 +59,9 @@ describe("the package", () => {
     expect(names).toContain("CommandBus");
     // An error may name the queue of background work.
     const offered = names.filter((name) => !name.endsWith("Error"));
-    expect(offered.filter((name) => /queue|store|outbox|transport|nats|sourc|worker|cron/i.test(name))).toEqual([]);
+    expect(
+      offered.filter((name) => /queue|store|outbox|transport|nats|sourc|worker|cron/i.test(name)),
+    ).toEqual([]);
   });
 
   it("S33 S60 mentions neither requests nor responses nor a document in its core", () => {

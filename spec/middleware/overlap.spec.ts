@@ -74,7 +74,6 @@ const inner = around((_, next) => next());
 
 // Properties, and ten thousand messages, on a machine that may be busy.
 
-
 describe.each([
   ["outermost", []],
   ["inside of a function", [inner]],

@@ -42,7 +42,6 @@ afterEach(() => void jest.useRealTimers());
 
 // Properties, and ten thousand messages, on a machine that may be busy.
 
-
 describe.each([
   ["outermost", []],
   ["inside of a function", [inner]],

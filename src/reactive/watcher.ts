@@ -55,7 +55,7 @@ const OPTIONS: Checks<WatchOptions> = {
 export function checkedOptions(options: WatchOptions<never>): WatchOptions {
   checkOptions<WatchOptions>("watch()", options, OPTIONS);
   const { headers } = options;
-  return { ...(options), headers: headers && checkedHeaders(headers) };
+  return { ...options, headers: headers && checkedHeaders(headers) };
 }
 
 /** Checks the options of a registration. @throws InvalidOptionsError */

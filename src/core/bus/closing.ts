@@ -51,7 +51,7 @@ export class Closing {
   #complete(): void {
     if (this.#asked) return;
     this.#asked = true;
-    const parts = [...this.#closeables].filter((part) => part.complete !== undefined);
+    const parts = [...this.#closeables].filter((part) => "complete" in part);
     // All before the first is asked, because one that completes synchronously would end the bus for the others.
     for (const part of parts) this.#completing.add(part);
     for (const part of parts)
