@@ -80,8 +80,8 @@ export class Admission {
   tooDeep(): boolean {
     const depth = dispatchDepth.current;
     if (depth < this.probeFrom) return false;
-    // A kilobyte of the stack for each middleware is usual.
-    return depth >= this.#maxDepth || !hasStackRoom(4 + 2 * this.middlewareCount);
+    // A middleware usually takes one to two kilobytes of the stack, a dispatch four; code that is not compiled yet takes more.
+    return depth >= this.#maxDepth || !hasStackRoom(8 + 3 * this.middlewareCount);
   }
 
   /** @throws HandlerNotFoundError, InvalidMessageError */
