@@ -20,7 +20,7 @@ const targets = new WeakMap<AbortSignal, Set<Abortable>>();
  */
 export function abortOn(signal: AbortSignal, target: Abortable): () => void {
   if (signal.aborted) {
-    target.abort(signal.reason);
+    target.abort(reasonOf(signal));
     return () => undefined;
   }
   let waiting = targets.get(signal);
@@ -42,7 +42,12 @@ export function abortOn(signal: AbortSignal, target: Abortable): () => void {
 function abortAll(this: AbortSignal): void {
   const waiting = targets.get(this);
   targets.delete(this);
-  for (const target of waiting ?? []) target.abort(this.reason);
+  for (const target of waiting ?? []) target.abort(reasonOf(this));
+}
+
+/** Returns the reason of an aborted signal. The polyfill of React Native has none, and a rejection without a reason tells nothing. */
+function reasonOf(signal: AbortSignal): unknown {
+  return signal.reason === undefined ? abortError("The signal was aborted without a reason.") : signal.reason;
 }
 
 /** Makes the abort reason for a caller or subscriber that left. Named `AbortError`, as `fetch` does. */

@@ -102,14 +102,24 @@ function toObservable(stream: Stream): Observable<unknown> {
   if (!(Symbol.asyncIterator in stream)) return from(stream);
   return new Observable((subscriber) => {
     const iterator = stream[Symbol.asyncIterator]();
+    // As `for await` does: an iterator that has ended or thrown is not told to return.
+    let ended = false;
     void (async () => {
       while (!subscriber.closed) {
         const next = await iterator.next();
-        if (next.done === true) break;
+        if (next.done === true) {
+          ended = true;
+          break;
+        }
         subscriber.next(next.value);
       }
       subscriber.complete();
-    })().catch((error: unknown) => subscriber.error(error));
-    return () => void iterator.return?.()?.then(undefined, () => undefined);
+    })().catch((error: unknown) => {
+      ended = true;
+      subscriber.error(error);
+    });
+    return () => {
+      if (!ended) void iterator.return?.()?.then(undefined, () => undefined);
+    };
   });
 }

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "@jest/globals";
+import { CommandBus, QueryBus } from "cqrx";
+import { lastValueFrom, take, toArray } from "rxjs";
+import { canaries, macrotask, withTraps } from "../../support/traps.js";
+
+class Read {}
+
+/** An iterator that writes down how it is used. */
+function source(log: string[], end: "done" | "throw" | "never"): AsyncIterable<number> {
+  let count = 0;
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next() {
+        if (++count <= 2) return Promise.resolve({ done: false, value: count });
+        if (end === "throw") return Promise.reject(new Error("read"));
+        return end === "done"
+          ? Promise.resolve({ done: true, value: undefined })
+          : new Promise(() => undefined);
+      },
+      return() {
+        log.push("return");
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    }),
+  };
+}
+
+describe("an async iterator", () => {
+  it.each([
+    ["done", []],
+    ["throw", []],
+    ["never", ["return"]],
+  ] as const)("that ends with %s is told to return only if its consumer left", (end, expected) =>
+    withTraps(async () => {
+      const log: string[] = [];
+      const queryBus = new QueryBus<number>();
+      queryBus.register(Read, () => source(log, end));
+      const values$ = queryBus.ask$(new Read());
+      await lastValueFrom((end === "never" ? values$.pipe(take(2)) : values$).pipe(toArray()), {
+        defaultValue: [],
+      }).catch(() => undefined);
+      const commandBus = new CommandBus();
+      commandBus.register(Read, () => source([], "done"));
+      await commandBus.dispatch(new Read());
+      await macrotask();
+      expect(log).toEqual(expected);
+      await canaries(queryBus, commandBus);
+    }),
+  );
+});
+
+describe("a signal without a reason", () => {
+  it.each(["before", "after"])("rejects with an AbortError, aborted %s the dispatch", (when) =>
+    withTraps(async () => {
+      const commandBus = new CommandBus();
+      commandBus.register(Read, () => new Promise(() => undefined));
+      const controller = new AbortController();
+      const { signal } = controller;
+      Object.defineProperty(signal, "reason", { value: undefined });
+      if (when === "before") controller.abort();
+      const sent = commandBus.dispatch(new Read(), { signal });
+      if (when === "after") controller.abort();
+      await expect(sent).rejects.toMatchObject({ name: "AbortError" });
+      await canaries(commandBus);
+    }),
+  );
+});
