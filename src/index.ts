@@ -24,14 +24,14 @@ export type { LiveQuery } from "./reactive/live-query.js";
 export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
 export type { EventBusOptions } from "./buses/event-bus.js";
-export type { Bus } from "./core/bus/bus.js";
 export type {
+  Bus,
   BusDescription,
   BusOptions,
   CloseOptions,
   CloseReport,
   DispatchOptions,
-} from "./core/bus/options.js";
+} from "./buses/bus.js";
 export type { Clock } from "./core/util/clock.js";
 
 // Handlers

@@ -58,7 +58,7 @@ export function mutantsOf(fileName, code) {
   const binary = (node) => {
     const { left, operatorToken, right } = node;
     const swap = SWAPS.get(operatorToken.kind);
-    // The texts of errors are no behaviour: a "+" between strings is not swapped.
+    // A "+" between strings is not swapped, because the text of an error is not behaviour.
     const text = [left, right].some((side) => ts.isStringLiteralLike(side) || ts.isTemplateExpression(side));
     if (swap !== undefined && !(operatorToken.kind === Kind.PlusToken && text))
       add(node, `${textOf(left)} ${swap} ${textOf(right)}`);

@@ -31,7 +31,7 @@ describe("traps", () => {
     await expect(withTraps(() => void Promise.reject(new Error("lost")))).rejects.toThrow(
       "unhandledRejections",
     );
-    await withTraps(() => real.emitWarning("by somebody else"));
+    await withTraps(() => real.emitWarning("from another package"));
   });
 
   it("know a warning of this library by its stack", () => {

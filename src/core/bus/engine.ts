@@ -6,6 +6,7 @@ import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
 import type { Fault, Outcome } from "../delivery/outcome.js";
+import { reportingErrors } from "../delivery/reporting-errors.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
@@ -234,7 +235,7 @@ export class Engine implements DeliveryHost {
     if (this.#closing === undefined) {
       this.#closing = this.#beginToClose();
       for (const closeable of this.#closeables)
-        this.#reportingErrors(`close() of ${this.name}`, () => closeable.flush?.());
+        reportingErrors(this, `close() of ${this.name}`, () => closeable.flush?.());
       this.#closing.endWhenIdle();
     }
     this.#closing.endAfter(timeoutMs);
@@ -250,18 +251,9 @@ export class Engine implements DeliveryHost {
     return new Closing(this.#inFlight, this.#closeables, (left) => {
       for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
       for (const closeable of this.#closeables)
-        this.#reportingErrors(`close() of ${this.name}`, () => closeable.stop());
+        reportingErrors(this, `close() of ${this.name}`, () => closeable.stop());
       this.observers.complete();
     });
-  }
-
-  /** Runs code of users, such as clocks and teardowns of streams, which must not keep the bus from its own work. */
-  #reportingErrors(source: string, run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.report({ kind: "observer", source, error });
-    }
   }
 
   describe(): BusDescription {
