@@ -14,19 +14,20 @@ import { identity, tap } from "rxjs";
 import { canaries, freshCanaries, macrotask, withTraps } from "../support/traps.js";
 import { reasonOf } from "./support.js";
 
-class Step {
+abstract class AnyStep {
   readonly id: number;
-  readonly children: readonly Step[];
+  readonly children: readonly AnyStep[];
   /** Who dispatches the children: the handler or an observer, synchronously or not. */
   readonly by: "handler" | "handlerLater" | "messages$" | "outcomes$";
 
-  constructor(id: number, children: readonly Step[] = [], by: Step["by"] = "handler") {
+  constructor(id: number, children: readonly AnyStep[] = [], by: AnyStep["by"] = "handler") {
     this.id = id;
     this.children = children;
     this.by = by;
   }
 }
-class Other extends Step {}
+class Step extends AnyStep {}
+class Other extends AnyStep {}
 
 type Tree = [other: boolean, by: Step["by"], children: Tree[]];
 

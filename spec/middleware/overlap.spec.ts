@@ -479,12 +479,13 @@ describe("overlap", () => {
       nested.register(Work, () => undefined);
       expect(await reasonOf(nested.dispatch(new Work()))).toBeInstanceOf(SelfDeadlockError);
 
-      const both = new CommandBus({ middleware: [when(Work, one), when(Other, one)] });
+      class Unrelated {}
+      const both = new CommandBus({ middleware: [when(Work, one), when(Unrelated, one)] });
       const gate = deferred();
       const seen: string[] = [];
       both.register(Work, () => (seen.push("work"), gate.promise));
-      both.register(Other, () => void seen.push("other"));
-      const all = [both.dispatch(new Work()), both.dispatch(new Other())];
+      both.register(Unrelated, () => void seen.push("other"));
+      const all = [both.dispatch(new Work()), both.dispatch(new Unrelated())];
       expect(seen).toEqual(["work"]);
       gate.resolve();
       await Promise.all(all);

@@ -36,12 +36,16 @@ export class EventBus extends Bus {
     super(options?.strategy === "sequential" ? SEQUENTIAL : PARALLEL, options, OPTIONS);
   }
 
-  /** Adds a handler for a type; unsubscribing removes it. @throws InvalidHandlerError for a value that cannot be called, and for generators. */
+  /**
+   * Adds a handler for a type and all classes below it; unsubscribing removes it. An abstract base class names a family of events.
+   *
+   * @throws InvalidHandlerError for a value that cannot be called, and for generators.
+   */
   register<E extends MessageOf<"event">>(type: MessageType<E>, handler: Handler<E>): Subscription {
     return this.engine.registry.register(type, handler);
   }
 
-  /** The events of a type as a stream: each subscriber is one handler more, and settles each delivery it gets. */
+  /** The events of a type, and of all classes below it, as a stream: each subscriber is one handler more, and settles each delivery it gets. */
   deliveries<E extends MessageOf<"event">>(type: MessageType<E>): Observable<Delivery<E, void>> {
     return this.streamOf(type);
   }

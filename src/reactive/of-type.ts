@@ -17,7 +17,7 @@ export type About<T, M> = T extends Envelope
         : never;
 
 /**
- * Narrows a stream of envelopes, deliveries or outcomes to some message types, by identity of the class.
+ * Narrows a stream of envelopes, deliveries or outcomes to some message types: each class and all classes below it.
  *
  * @throws InvalidMessageError without types and for values that are not classes, because no item would ever pass
  * @example

@@ -7,6 +7,7 @@ import {
 } from "../errors.js";
 import {
   checkClass,
+  classesOf,
   kindOf,
   nameOf,
   typeOf,
@@ -17,7 +18,7 @@ import { registrationOf } from "./check-handler.js";
 import type { Handler, RefreshOptions, Registration } from "./handler.js";
 
 /**
- * Message type → handler, by identity of the class. May be shared between buses of one kind; the first bus
+ * Message type → handler, by identity of the class; an event reaches also the handlers of its base classes. May be shared between buses of one kind; the first bus
  * decides which.
  *
  * @example
@@ -29,6 +30,11 @@ import type { Handler, RefreshOptions, Registration } from "./handler.js";
 export class HandlerRegistry {
   // Arrays are replaced and never changed, so that a message keeps the handlers that it found.
   readonly #registrations = new Map<unknown, readonly Registration[]>();
+  /** The handlers that a message of a class has: for events, also those of its base classes, as far as they were looked up. */
+  #lookup: Map<unknown, readonly Registration[]> = this.#registrations;
+  /** The order of registration over all classes; kept for events only. */
+  readonly #order = new WeakMap<Registration, number>();
+  #registered = 0;
   /** The types by the letters in their names, so that a similar name is found among 10,000 without a search. */
   readonly #byLetters = new Map<number, Set<MessageType>>();
   readonly #listeners = new Set<() => void>();
@@ -62,6 +68,7 @@ export class HandlerRegistry {
   /** Removes all handlers; messages in flight keep theirs. */
   clear(): void {
     this.#registrations.clear();
+    this.#lookup.clear();
     this.#byLetters.clear();
   }
 
@@ -82,6 +89,7 @@ export class HandlerRegistry {
       );
     }
     for (const type of this.types()) checkKind(type, kind);
+    if (kind === "event" && this.#kind === undefined) this.#lookup = new Map();
     this.#kind = kind;
   }
 
@@ -92,6 +100,8 @@ export class HandlerRegistry {
     if (before !== undefined && (this.#kind ?? kindOf(type)) !== "event")
       throw new HandlerAlreadyRegisteredError(nameOf(type));
     this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
+    this.#order.set(registration, ++this.#registered);
+    this.#forgetLookups();
     const letters = lettersOf(nameOf(type));
     this.#byLetters.set(letters, (this.#byLetters.get(letters) ?? new Set()).add(type));
     for (const listener of this.#listeners) listener();
@@ -105,6 +115,7 @@ export class HandlerRegistry {
   }
 
   #remove(type: MessageType, registration: Registration): void {
+    this.#forgetLookups();
     const left = this.#registrations.get(type)?.filter((other) => other !== registration) ?? [];
     if (left.length > 0) this.#registrations.set(type, left);
     else if (this.#registrations.delete(type)) this.#byLetters.get(lettersOf(nameOf(type)))?.delete(type);
@@ -115,11 +126,25 @@ export class HandlerRegistry {
     try {
       // Fast path. If the message shadows `constructor` with a field of its own, the lookup misses and the
       // slow path decides.
-      return this.#registrations.get(message.constructor) ?? this.#registrations.get(typeOf(message));
+      return this.#lookup.get(message.constructor) ?? this.#lookUp(typeOf(message));
     } catch {
       // Null, undefined, or a Proxy whose traps throw; the door refuses them.
       return undefined;
     }
+  }
+
+  #lookUp(type: MessageType | undefined): readonly Registration[] | undefined {
+    const known = this.#lookup.get(type);
+    if (known !== undefined || this.#lookup === this.#registrations) return known;
+    const found = [...classesOf(type)].flatMap((base) => this.#registrations.get(base) ?? []);
+    if (found.length === 0) return undefined;
+    found.sort((a, b) => this.#order.get(a)! - this.#order.get(b)!);
+    this.#lookup.set(type, found);
+    return found;
+  }
+
+  #forgetLookups(): void {
+    if (this.#lookup !== this.#registrations) this.#lookup.clear();
   }
 
   /** @internal Returns all registrations, for `describe()`. */
@@ -130,11 +155,11 @@ export class HandlerRegistry {
   /** @internal Returns an error that names the types that the caller may have meant. */
   notFound(type: MessageType | undefined): HandlerNotFoundError {
     const name = nameOf(type);
-    for (let base: unknown = type; typeof base === "function"; base = Object.getPrototypeOf(base)) {
-      if (base !== type && this.#registrations.has(base))
+    for (const base of classesOf(type)) {
+      if (this.#registrations.has(base))
         return new HandlerNotFoundError(
           name,
-          ` Its base class ${nameOf(base as MessageType)} has one, but handlers are found by exact class.`,
+          ` Its base class ${nameOf(base)} has one, but handlers are found by exact class.`,
         );
     }
     const nearest = this.#nearest(name);

@@ -5,7 +5,9 @@ import type { StandardSchema } from "../util/standard-schema.js";
 export type MessageKind = "command" | "query" | "event";
 
 /**
- * A message type is the class itself: handlers are found by class identity, never by class name.
+ * A message type is the class itself: handlers are found by class identity, never by class name. A command or a query
+ * is handled by the handler of exactly its class. For events, `ofType`, `when` and schemas, a class names itself and all
+ * classes below it, so that an abstract base class names a whole family.
  *
  * Optional statics of the class control how messages are written and read: `static messageName` (survives
  * minifiers), `static version`, `static schema` (a Standard Schema, used for reading), `static fromJSON`
@@ -115,12 +117,35 @@ export function kindOf(type: MessageType): MessageKind | undefined {
   return (type.prototype as { readonly "~kind"?: MessageKind } | undefined)?.["~kind"];
 }
 
-/** Returns a function that tells whether a message is of one of the types. */
+/** Returns a function that tells whether a message is of one of the types: of the class itself or of one below it. */
 export function matcher(types: readonly MessageType[]): (message: object) => boolean {
   if (types.length === 1) {
     const [only] = types;
-    return (message) => message.constructor === only || typeOf(message) === only;
+    return (message) => isOfType(message, only!);
   }
-  const set = new Set<unknown>(types);
-  return (message) => set.has(message.constructor) || set.has(typeOf(message));
+  // Known answers by prototype, because a message must not be compared with every type of a long list.
+  const known = new WeakMap<object, boolean>();
+  return (message) => {
+    const prototype = Object.getPrototypeOf(message) as object | null;
+    if (prototype === null) return false;
+    let matches = known.get(prototype);
+    if (matches === undefined)
+      known.set(prototype, (matches = types.some((type) => isOfType(message, type))));
+    return matches;
+  };
+}
+
+/** Tells by the prototypes alone, because a class may decide by `Symbol.hasInstance` what else is an instance of it. */
+function isOfType(message: object, type: MessageType): boolean {
+  return Object.prototype.isPrototypeOf.call(type.prototype as object, message);
+}
+
+/** Iterates over a class and its base classes, nearest first; by the prototypes, as compilers for ES5 link only those. */
+export function* classesOf(type: MessageType | undefined): Generator<MessageType> {
+  for (
+    let prototype = type?.prototype as object | null | undefined;
+    prototype != null;
+    prototype = Object.getPrototypeOf(prototype) as object | null
+  )
+    yield prototype.constructor as MessageType;
 }

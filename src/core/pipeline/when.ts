@@ -7,7 +7,7 @@ import { matcher, nameOf, type MessageType } from "../messages/message.js";
 import { compose } from "./compose.js";
 
 /**
- * Narrows a middleware to some message types; messages of other types bypass it.
+ * Narrows a middleware to some message types, each class and all classes below it; messages of other types bypass it.
  *
  * @example
  * when([DeleteUser, ChangeEmail], around((message, next) => { requireAdmin(); return next(message); }))
