@@ -54,7 +54,7 @@ export type { RestartOptions, SagaFunction, SagaState } from "./saga/saga-superv
 // Observing
 export { fulfilled, ofType, rejected } from "./reactive/of-type.js";
 export type { DiagnosedMessage } from "./core/bus/diagnostics.js";
-export type { Fault, FulfilledOutcome, Outcome, RejectedOutcome } from "./core/delivery/outcome.js";
+export type { Fault, FulfilledOutcome, Outcome, Refusal, RejectedOutcome } from "./core/delivery/outcome.js";
 
 // Default buses and decorators
 export { command, event, query } from "./defaults/decorators.js";

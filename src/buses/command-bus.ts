@@ -84,7 +84,7 @@ export class CommandBus extends Bus {
    */
   enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: DispatchOptions): Envelope<C> {
     const { engine } = this;
-    this.#background.checkRoom(command);
+    this.#background.checkRoom(command, engine);
     const delivery = engine.send(command, options, {
       defer: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),
     });

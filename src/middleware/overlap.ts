@@ -258,7 +258,7 @@ function supersede(lanes: Lanes, lane: Lane, turn: Turn): void {
   // Take the turn before aborting the older message, so that a message that is sent while it is aborted wins
   // over this one.
   lane.running.add(turn);
-  for (const { holder } of older) holder.abort(new SupersededError(holder.typeName));
+  for (const { holder } of older) holder.cancel(new SupersededError(holder.typeName));
   lanes.run(lane, turn);
 }
 

@@ -99,9 +99,12 @@ export class Background {
   }
 
   /** @throws QueueFullError, before the command is accepted, so that it has neither an envelope nor an outcome */
-  checkRoom(command: unknown): void {
+  checkRoom(command: unknown, engine: Engine): void {
     if (this.#unsettled - this.#running < this.#maxQueued) return;
-    throw new QueueFullError(typeNameOf(isEnvelope(command) ? command.payload : command), this.#maxQueued);
+    const messageType = typeNameOf(isEnvelope(command) ? command.payload : command);
+    const error = new QueueFullError(messageType, this.#maxQueued);
+    engine.refuse(messageType, error);
+    throw error;
   }
 
   /** Takes an accepted delivery and the pipeline that will run it. */

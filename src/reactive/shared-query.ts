@@ -301,5 +301,5 @@ export class SharedQuery implements Closeable {
 }
 
 function abort(delivery: LiveDelivery): void {
-  delivery.abort(abortError(`${delivery.typeName} was asked again, or its last watcher left.`));
+  delivery.cancel(abortError(`${delivery.typeName} was asked again, or its last watcher left.`));
 }

@@ -1,4 +1,4 @@
-import { aSignal, anObject, checkOptions, type Checks } from "../checks.js";
+import { aSignal, anObject, checkOptions, wholeNumber, type Checks } from "../checks.js";
 import { dispatchDepth, hasStackRoom } from "../delivery/dispatch-depth.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
 import { BusClosedError, DispatchDepthExceededError, InvalidMessageError } from "../errors.js";
@@ -10,7 +10,12 @@ import { typeOf, type MessageKind } from "../messages/message.js";
 import { isThenable } from "../util/thenable.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 
-const DISPATCH_OPTIONS: Checks<DispatchOptions> = { signal: aSignal, headers: anObject, causedBy: anObject };
+const DISPATCH_OPTIONS: Checks<DispatchOptions> = {
+  signal: aSignal,
+  headers: anObject,
+  causedBy: anObject,
+  attempt: wholeNumber(1),
+};
 
 /** The door of a bus: refuses messages before any middleware and any observer sees them. */
 export class Admission {
@@ -54,7 +59,7 @@ export class Admission {
         `${this.#bus} received ${String(message)} for a message; pass an instance of a registered class.`,
       );
     this.#checkOptions(options);
-    const { headers, causedBy } = options;
+    const { headers, causedBy, attempt } = options;
     if (delivery.handlers === undefined && isEnvelope(message))
       delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
     // While the bus closes, messages in flight may still cause what they need to finish.
@@ -65,6 +70,7 @@ export class Admission {
     delivery.handlers ??= this.handlersOf(delivery.message);
     if (headers !== undefined) delivery.addHeaders(headers);
     if (causedBy !== undefined) delivery.inherit(causedBy);
+    if (attempt !== undefined) delivery.continueFrom(attempt);
     return delivery;
   }
 

@@ -9,7 +9,8 @@ import { checkOptions, type Checks } from "../checks.js";
 import { streamHandler } from "./stream-handler.js";
 import type { MessageType } from "../messages/message.js";
 import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
-import type { Fault, Outcome } from "../delivery/outcome.js";
+import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
+import type { HandlerRegistry } from "../handlers/registry.js";
 
 /** The base of the three buses. Each adds the method that sends its kind of message. */
 export abstract class Bus {
@@ -36,6 +37,19 @@ export abstract class Bus {
   /** Errors that no message's promise carries. Without a subscriber they go to the console, at most one a second. */
   get faults$(): Observable<Fault> {
     return this.#engine.observers.faults.stream;
+  }
+
+  /**
+   * The messages that the bus refused to accept, which have neither an envelope nor an outcome: of an unknown type, invalid,
+   * nested too deep, or sent while the bus closes. Completes with the other streams.
+   */
+  get refused$(): Observable<Refusal> {
+    return this.#engine.observers.refused.stream;
+  }
+
+  /** The handlers of the bus, by message type. */
+  get registry(): HandlerRegistry {
+    return this.#engine.registry;
   }
 
   /** How many accepted messages have not been settled. */
@@ -70,9 +84,7 @@ export abstract class Bus {
         },
       };
       const delivery = this.#engine.send(message, options, this.#engine.returnsValue ? { sink } : undefined);
-      subscriber.add(() =>
-        delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),
-      );
+      subscriber.add(() => delivery.cancel(abortError(`The subscriber of ${delivery.typeName} has left.`)));
       delivery.whenSettled(() => {
         if (delivery.status !== FULFILLED) return subscriber.error(delivery.result);
         if (!sink.streamed) subscriber.next(delivery.result);

@@ -5,7 +5,7 @@ import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
-import type { Fault, Outcome } from "../delivery/outcome.js";
+import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
@@ -140,6 +140,7 @@ export class Engine implements DeliveryHost {
     try {
       delivery = this.#admission.admit(delivery, options, this.#closing);
     } catch (error) {
+      this.refuse(delivery.typeName, error);
       delivery.deny(error);
       return delivery;
     }
@@ -154,6 +155,14 @@ export class Engine implements DeliveryHost {
       else delivery.run(() => defer(delivery, this.#pipeline));
     });
     return delivery;
+  }
+
+  /** Tells the observers of a message that is not let in. */
+  refuse(messageType: string, error: unknown): void {
+    const { refused } = this.observers;
+    if (!refused.observed) return;
+    const time = reportingErrors(this, `clock of ${this.name}`, () => this.clock.now()) ?? NaN;
+    this.observers.deliver<Refusal>(refused, { messageType, error, time });
   }
 
   /** Lets a message in, tells the observers, and starts it. */
@@ -211,7 +220,14 @@ export class Engine implements DeliveryHost {
       this.observers.outcomes,
       status === FULFILLED
         ? { status: "fulfilled", value: result, envelope, durationMs, attempts }
-        : { status: "rejected", reason: result, envelope, durationMs, attempts },
+        : {
+            status: "rejected",
+            reason: result,
+            cancelled: delivery.wasCancelledWith(result),
+            envelope,
+            durationMs,
+            attempts,
+          },
     );
     dispatchDepth.current = depth;
   }
@@ -249,7 +265,7 @@ export class Engine implements DeliveryHost {
 
   #beginToClose(): Closing {
     return new Closing(this.#inFlight, this.#closeables, (left) => {
-      for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
+      for (const delivery of left) delivery.cancel(new BusClosedError(this.name, delivery.typeName));
       for (const closeable of this.#closeables)
         reportingErrors(this, `close() of ${this.name}`, () => closeable.stop());
       this.observers.complete();

@@ -44,6 +44,11 @@ export interface DispatchOptions {
   readonly headers?: Headers | undefined;
   /** The cause of this message: it inherits correlation and causation, and from a handler's context also cancellation. */
   readonly causedBy?: Cause | undefined;
+  /**
+   * The number of this attempt, from 1, for a message that was tried before it was dispatched here, such as one that a queue
+   * delivers again. Handlers read it as `context.attempt`, observers as `attempts`. @defaultValue 1
+   */
+  readonly attempt?: number | undefined;
 }
 
 export interface CloseOptions {

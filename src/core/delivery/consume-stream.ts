@@ -37,7 +37,7 @@ interface StreamReply {
   whenSettled(hook: () => void): void;
   resolve(value?: unknown): void;
   fail(error: unknown): void;
-  abort(reason: unknown): void;
+  cancel(reason: unknown): void;
   lateFailure(reason: unknown): void;
   asResult(): unknown;
 }
@@ -88,7 +88,7 @@ export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): 
       if (first) return reply.resolve(value);
       if (sink === undefined) return;
       last = value;
-      if (!sink.take(value)) reply.abort(abortError(`The subscriber of ${typeName} wants no more values.`));
+      if (!sink.take(value)) reply.cancel(abortError(`The subscriber of ${typeName} wants no more values.`));
     },
     error: (error: unknown) => reply.fail(error),
     // A query that has its first value is settled by now.

@@ -7,7 +7,14 @@ import type { AsyncScope } from "../util/async-context.js";
 import { monotonicNow } from "../util/clock.js";
 import { asPromise, isThenable } from "../util/thenable.js";
 import { abortOn, checkSignal, isAbortError } from "./abort.js";
-import { abort, cancelTogether, signalOf, type Cancellable, type CancellationLinks } from "./cancellation.js";
+import {
+  abort,
+  cancel,
+  cancelTogether,
+  signalOf,
+  type Cancellable,
+  type CancellationLinks,
+} from "./cancellation.js";
 import { causesOf, type CausalLinks } from "./causality.js";
 import {
   consumeIfDue,
@@ -55,6 +62,7 @@ const NOTHING = Symbol("nothing");
 
 /** State that few deliveries need, in an object of its own so that the others stay small. */
 class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLinks, StreamLinks, WorkLinks {
+  cancellation: unknown = NOTHING;
   controller: AbortController | undefined = undefined;
   effects: Set<LiveDelivery> | undefined = undefined;
   among: Set<LiveDelivery> | undefined = undefined;
@@ -62,6 +70,7 @@ class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLin
   run: LiveDelivery | undefined = undefined;
   cause: LiveDelivery | undefined = undefined;
   attempt = 1;
+  triedBefore = 0;
   retries = 0;
   id: string | undefined = undefined;
   correlationId: string | undefined = undefined;
@@ -187,6 +196,17 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   /** Rejects at once with the reason as it is, and cancels all work that runs for this delivery. */
   abort(reason: unknown): void {
     abort(this.reply, reason);
+  }
+
+  /** The same, because the result is not wanted any more. */
+  cancel(reason: unknown): void {
+    cancel(this.reply, reason);
+  }
+
+  /** Returns whether a rejection with this reason is a cancellation, and not a failure. */
+  wasCancelledWith(reason: unknown): boolean {
+    const { madeLinks } = this.origin;
+    return madeLinks !== undefined && madeLinks.cancellation === reason;
   }
 
   // Running a step ---------------------------------------------------------------------------------------------------
@@ -326,10 +346,17 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return fork;
   }
 
+  /** Says that the message was tried before it came to this bus. */
+  continueFrom(attempt: number): void {
+    const { links } = this;
+    links.attempt = attempt;
+    links.triedBefore = links.retries = attempt - 1;
+  }
+
   /** Forks for one attempt of several, counted from 1. */
   forkForAttempt(attempt: number): LiveDelivery<M> {
     const fork = this.fork();
-    fork.links.attempt = attempt;
+    fork.links.attempt = attempt + this.origin.links.triedBefore;
     if (attempt > 1) this.origin.links.retries++;
     return fork;
   }

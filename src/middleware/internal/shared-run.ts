@@ -116,7 +116,10 @@ export class SharedRun {
       // Remove it before it settles: a delivery that the run settles does not leave the run.
       this.#waiting.delete(delivery);
       if (status === FULFILLED) delivery.resolve(result);
-      else delivery.fail(result);
+      else {
+        if (this.delivery.wasCancelledWith(result)) delivery.origin.links.cancellation = result;
+        delivery.fail(result);
+      }
     }
   }
 
