@@ -83,4 +83,4 @@ export {
   SagaFailedError,
 } from "./core/errors.js";
 export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";
-export type { Handler, HandlerFunction, RefreshOptions } from "./core/handlers/handler.js";
+export type { Handler, HandlerFunction, HandlerObject, RefreshOptions } from "./core/handlers/handler.js";

@@ -95,6 +95,7 @@ export class Admission {
     const handlers = this.#registry.find(message);
     if (handlers !== undefined) return handlers;
     const type = typeOf(message);
+    if (type !== undefined) checkKind(type, this.#kind.kind);
     if (this.#fallback === undefined && this.#kind.needsHandler && typeof message !== "function")
       throw this.#registry.notFound(type);
     // An unregistered type is fine for events and fallbacks. A value that is not a message at all would pass unnoticed, so reject it.
@@ -104,7 +105,6 @@ export class Admission {
           ? `${this.#bus} received a function or class for a message; pass an instance: did you forget new?`
           : `${this.#bus} received a value that is not a message; pass an instance of a class.`,
       );
-    if (type !== undefined) checkKind(type, this.#kind.kind);
     return this.#fallback ?? [];
   }
 }

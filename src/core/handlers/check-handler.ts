@@ -17,11 +17,8 @@ function checkedHandler(
     throw new InvalidHandlerError(`${what} ${problem}.`, { messageType });
   };
   if (typeof handler !== "function") {
-    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function") {
-      refuse(
-        `is ${handler === null ? "null" : `a value of type ${typeof handler}`}; pass a function or an object with a handle method`,
-      );
-    }
+    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function")
+      refuse(`is ${describe(handler)}`);
     // eslint-disable-next-line @typescript-eslint/unbound-method -- looked at, not called
     refuseGenerator(handler.handle, refuse);
     return (message, context) => handler.handle(message, context);
@@ -30,6 +27,12 @@ function checkedHandler(
   if (/^class\b/.test(Function.prototype.toString.call(handler)))
     refuse("is a class; pass an instance with a handle method");
   return handler;
+}
+
+function describe(value: unknown): string {
+  if (typeof (value as { readonly execute?: unknown } | null | undefined)?.execute === "function")
+    return "an object without handle(); it has execute(): call it handle()";
+  return `${value === null ? "null" : `a value of type ${typeof value}`}; pass a function or an object with a handle method`;
 }
 
 function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {

@@ -57,7 +57,7 @@ export const NO_HEADERS: Headers = Object.freeze({});
  */
 export class Envelope<M = object> {
   /** Exists in types only, so that an envelope is not taken for an unmarked message. */
-  declare readonly "~kind": "envelope";
+  declare readonly "~envelope": true;
 
   /** An own field, because matchers of tests compare own fields only. Not `payload` itself, which would be writable unless frozen at a cost. */
   readonly [PAYLOAD]: M;
