@@ -36,7 +36,7 @@ export type { Clock } from "./core/util/clock.js";
 
 // Handlers
 export { HandlerRegistry } from "./core/handlers/registry.js";
-export type { Cause, Delivery, HandlerContext } from "./core/delivery/delivery.js";
+export type { Cause, Delivery, HandlerContext, ReplyForm } from "./core/delivery/delivery.js";
 
 // Middleware
 export { around } from "./core/pipeline/around.js";

@@ -50,7 +50,7 @@ export function observeCompletion(
   );
 }
 
-function settlementOf({ reply: { status, result } }: LiveDelivery): Settled {
+function settlementOf({ holder: { status, result } }: LiveDelivery): Settled {
   return status === FULFILLED
     ? { status: "fulfilled", value: result }
     : { status: "rejected", reason: result };
