@@ -10,6 +10,7 @@ export type {
 } from "./core/messages/message.js";
 export { Envelope } from "./core/messages/envelope-reader.js";
 export { isEnvelope } from "./core/messages/envelope.js";
+export { decodeJson, encodeJson } from "./core/messages/json.js";
 export type { EnvelopeJson, EnvelopeOptions, Headers, MessageMeta } from "./core/messages/envelope.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/standard-schema.js";
 
@@ -79,6 +80,7 @@ export {
   MiddlewareCrashedError,
   NonErrorThrownError,
   NoResultError,
+  PayloadTooLargeError,
   QueueFullError,
   SagaFailedError,
 } from "./core/errors.js";
