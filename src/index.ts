@@ -10,6 +10,7 @@ export type {
 } from "./core/messages/message.js";
 export { Envelope } from "./core/messages/envelope-reader.js";
 export { isEnvelope } from "./core/messages/envelope.js";
+export { decodeJson, encodeJson } from "./core/messages/json.js";
 export type { EnvelopeJson, EnvelopeOptions, Headers, MessageMeta } from "./core/messages/envelope.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/standard-schema.js";
 
@@ -36,7 +37,7 @@ export type { Clock } from "./core/util/clock.js";
 
 // Handlers
 export { HandlerRegistry } from "./core/handlers/registry.js";
-export type { Cause, Delivery, HandlerContext } from "./core/delivery/delivery.js";
+export type { Cause, Delivery, HandlerContext, ReplyForm } from "./core/delivery/delivery.js";
 
 // Middleware
 export { around } from "./core/pipeline/around.js";
@@ -79,6 +80,7 @@ export {
   MiddlewareCrashedError,
   NonErrorThrownError,
   NoResultError,
+  PayloadTooLargeError,
   QueueFullError,
   SagaFailedError,
 } from "./core/errors.js";

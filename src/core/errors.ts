@@ -19,6 +19,7 @@ export type CqrsErrorCode =
   | "LOOP_DETECTED"
   | "NO_RESULT"
   | "NON_ERROR_THROWN"
+  | "PAYLOAD_TOO_LARGE"
   | "QUEUE_FULL"
   | "SAGA_FAILED"
   | (string & {});
@@ -147,6 +148,25 @@ export class InvalidMessageError extends CqrsError {
     super(text, options);
     this.path = options.path === undefined ? undefined : excerpt(options.path);
     Object.defineProperty(this, "issues", { value: options.issues ?? [] });
+  }
+}
+
+/** A message is too large to be written, read or sent. */
+export class PayloadTooLargeError extends CqrsError {
+  static override readonly code = "PAYLOAD_TOO_LARGE";
+
+  /** The size at which it was refused; the message may be larger. Characters for texts, bytes for a transport. */
+  readonly bytes: number;
+  /** The largest size that is allowed. */
+  readonly maxBytes: number;
+
+  constructor(path: string, bytes: number, maxBytes: number, options: CqrsErrorOptions = {}) {
+    super(
+      `${excerpt(path)} is larger than ${maxBytes} characters or bytes; send a reference instead.`,
+      options,
+    );
+    this.bytes = bytes;
+    this.maxBytes = maxBytes;
   }
 }
 

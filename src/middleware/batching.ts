@@ -145,7 +145,7 @@ function load(deliveries: readonly LiveDelivery[], policy: Policy): void {
   const whenLeft = (delivery: LiveDelivery): void => {
     if (loading === undefined) return;
     // For a slot that is held further out: the load works on, also for a query that was aborted.
-    if (delivery.reply.status === ABORTED) rememberWork(delivery.origin, loading);
+    if (delivery.holder.status === ABORTED) rememberWork(delivery.origin, loading);
     if (--left === 0) controller.abort(abortError("Every caller of this batch has left."));
   };
 

@@ -105,7 +105,7 @@ class Turn implements Linked<Turn> {
    * stream.
    */
   get holder(): LiveDelivery {
-    const { reply, origin } = this.delivery;
+    const { holder: reply, origin } = this.delivery;
     return reply.status === FULFILLED && isStream(reply.result) ? origin : reply;
   }
 
@@ -179,7 +179,7 @@ class Lanes {
     const { delivery } = turn;
     delivery.whenSettled(() => {
       const { holder } = turn;
-      if (holder === delivery.reply) this.#leave(lane, turn, holder);
+      if (holder === delivery.holder) this.#leave(lane, turn, holder);
       else holder.whenSettled(() => this.#leave(lane, turn, holder));
     });
   }

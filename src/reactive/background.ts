@@ -194,7 +194,7 @@ function whenSucceeded(
   succeeded: () => void,
   failed: (reason: unknown) => void,
 ): () => void {
-  const { reply, settlingRun, origin } = cause;
+  const { holder: reply, settlingRun, origin } = cause;
   const ended = (): void =>
     settlingRun.status === FULFILLED ? origin.whenSettled(succeeded) : failed(settlingRun.result);
   const part = (): void =>

@@ -237,7 +237,7 @@ export class SharedQuery implements Closeable {
       return this.#run === run;
     };
     const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, {
-      sink: { streamed: false, take },
+      sink: { reply: "live", streamed: false, take },
     });
     this.#lastRun = run.delivery = delivery;
     if (this.#run !== run) abort(delivery);

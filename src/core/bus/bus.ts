@@ -77,6 +77,7 @@ export abstract class Bus {
   protected cold(message: object, options: DispatchOptions | undefined): Observable<unknown> {
     return new Observable((subscriber) => {
       const sink: StreamSink = {
+        reply: "many",
         streamed: false,
         take(value) {
           subscriber.next(value);

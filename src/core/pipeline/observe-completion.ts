@@ -53,7 +53,7 @@ export function observeCompletion(
 }
 
 function settlementOf(delivery: LiveDelivery): Settled {
-  const { status, result } = delivery.reply;
+  const { status, result } = delivery.holder;
   return status === FULFILLED ? { status: "fulfilled", value: result } : rejection(delivery, result);
 }
 

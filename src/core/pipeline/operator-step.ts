@@ -66,7 +66,7 @@ class Passage implements Observer<Delivery> {
   }
 
   #forward(out: LiveDelivery): void {
-    if (this.#forwarded && out.reply === this.#delivery.reply) this.#twice();
+    if (this.#forwarded && out.holder === this.#delivery.holder) this.#twice();
     this.#forwarded = true;
     out.runIn(this.#scope, this.#rest);
   }

@@ -100,7 +100,7 @@ export class SharedRun {
   #leaveWhenSettled(delivery: LiveDelivery): void {
     delivery.whenSettled(() => {
       if (!this.#waiting.delete(delivery) || this.#waiting.size > 0) return;
-      const { status, result, typeName } = delivery.reply;
+      const { status, result, typeName } = delivery.holder;
       this.delivery.abort(
         status === FULFILLED ? abortError(`Every caller that waited for ${typeName} has left.`) : result,
       );
