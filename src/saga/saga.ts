@@ -7,6 +7,7 @@ import { aBoolean, anObject, aText, checkOptions, milliseconds, wholeNumber } fr
 import { InvalidHandlerError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageKind } from "../core/messages/message.js";
+import { functionName } from "../core/util/function-name.js";
 import { CommandSender } from "./command-sender.js";
 import { SagaInbox } from "./saga-inbox.js";
 import { SagaSupervisor, type RestartOptions, type SagaFunction, type SagaState } from "./saga-supervisor.js";
@@ -85,7 +86,7 @@ export function saga(
     maxPerSecond: wholeNumber(1),
     name: aText,
   });
-  const { restart = {}, maxHops = 64, asyncCauses = true, name = project.name || "saga" } = options;
+  const { restart = {}, maxHops = 64, asyncCauses = true, name = functionName(project) || "saga" } = options;
   const { maxPerSecond = asyncCauses ? Infinity : 1_000 } = options;
   checkOptions<RestartOptions>(
     "saga()",

@@ -18,8 +18,8 @@ export abstract class Bus {
 
   /** @internal */
   constructor(kind: BusKind, options: BusOptions = {}, rules: Checks<BusOptions>) {
-    checkOptions(`new ${new.target.name}()`, options, rules);
-    this.#renew = () => new Engine(kind, options, new.target.name);
+    checkOptions(`new ${kind.name}()`, options, rules);
+    this.#renew = () => new Engine(kind, options);
     this.#engine = this.#renew();
   }
 

@@ -11,8 +11,8 @@ import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
 import { compose } from "../pipeline/compose.js";
-import type { Step } from "../pipeline/form.js";
-import { middlewareName, type Middleware } from "../pipeline/middleware.js";
+import { middlewareName, type Step } from "../pipeline/form.js";
+import type { Middleware } from "../pipeline/middleware.js";
 import { monotonicNow, systemClock, type Clock } from "../util/clock.js";
 import { Admission } from "./admission.js";
 import { checkedIds } from "./checked-ids.js";
@@ -26,6 +26,8 @@ import type { BusDescription, BusOptions, CloseReport, DispatchOptions } from ".
 /** The differences between the three kinds of bus. */
 export interface BusKind {
   readonly kind: MessageKind;
+  /** The name of the class, as no minifier changes it. */
+  readonly name: string;
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
   readonly needsHandler: boolean;
@@ -67,11 +69,11 @@ export class Engine implements DeliveryHost {
   #used = false;
   #closing: Closing | undefined = undefined;
 
-  constructor(kind: BusKind, options: BusOptions, name: string) {
+  constructor(kind: BusKind, options: BusOptions) {
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
     this.#handle = kind.handle;
-    this.name = options.name ?? name;
+    this.name = options.name ?? kind.name;
     this.clock = options.clock ?? systemClock;
     this.registry = options.registry ?? new HandlerRegistry();
     this.registry.adopt(kind.kind);

@@ -1,5 +1,6 @@
 import { EMPTY, isObservable } from "rxjs";
 import { InvalidMiddlewareError, InvalidOptionsError } from "../errors.js";
+import { functionName } from "../util/function-name.js";
 import { isThenable } from "../util/thenable.js";
 import { stepFactoryOf } from "./form.js";
 import type { Middleware } from "./middleware.js";
@@ -7,8 +8,8 @@ import type { Middleware } from "./middleware.js";
 /** Checks a middleware at construction, without a message, because its first dispatch may be long after the mistake. */
 export function checkMiddleware(middleware: unknown, place: string): asserts middleware is Middleware {
   const refuse = (problem: string): never => {
-    const name = typeof middleware === "function" && middleware.name ? ` (${middleware.name})` : "";
-    throw new InvalidMiddlewareError(`${place}${name} ${problem}.`);
+    const name = typeof middleware === "function" ? functionName(middleware) : "";
+    throw new InvalidMiddlewareError(`${place}${name && ` (${name})`} ${problem}.`);
   };
   if (typeof middleware !== "function")
     return refuse(

@@ -1,6 +1,7 @@
 import { Observable } from "rxjs";
 import { LATER, LiveDelivery } from "../delivery/live-delivery.js";
 import type { DeliveryHost, Closeable } from "../delivery/delivery-host.js";
+import { functionName } from "../util/function-name.js";
 import { onFinished } from "./detached-work.js";
 import { notADelivery, type Middleware } from "./middleware.js";
 
@@ -45,6 +46,12 @@ const STEP_FACTORY = Symbol.for("cqrx.middleware.form");
 
 export function stepFactoryOf(middleware: Middleware): StepFactory | undefined {
   return (middleware as { readonly [STEP_FACTORY]?: StepFactory })[STEP_FACTORY];
+}
+
+/** Returns the name of a middleware in errors and in `describe()`. The names of middleware of this library are literal. */
+export function middlewareName(middleware: Middleware): string {
+  const { name } = middleware;
+  return (stepFactoryOf(middleware) === undefined ? functionName(middleware) : name) || "(operator)";
 }
 
 /** Marks an operator with its step factory. A bus runs the factory; everywhere else the operator works as it is. */

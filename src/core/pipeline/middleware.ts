@@ -15,11 +15,6 @@ export type Middleware<M = object, R = unknown> = {
   operator(source: Observable<Delivery<M, R>>): Observable<Delivery<M, R>>;
 }["operator"];
 
-/** Returns the name of a middleware in errors and in `describe()`. */
-export function middlewareName(middleware: Middleware): string {
-  return middleware.name || "(operator)";
-}
-
 /** Makes the error for an operator that emits a value of its own, such as the message. */
 export function notADelivery(middleware: string, messageType?: string): MiddlewareCrashedError {
   return new MiddlewareCrashedError(
