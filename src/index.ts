@@ -81,6 +81,7 @@ export {
   NoResultError,
   QueueFullError,
   SagaFailedError,
+  TwoCopiesError,
 } from "./core/errors.js";
 export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";
 export type { Handler, HandlerFunction, RefreshOptions } from "./core/handlers/handler.js";

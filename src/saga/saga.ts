@@ -3,7 +3,15 @@ import type { Bus } from "../buses/bus.js";
 import type { CommandBus } from "../buses/command-bus.js";
 import type { EventBus } from "../buses/event-bus.js";
 import { onHandled } from "../core/bus/after-handlers.js";
-import { aBoolean, anObject, aText, checkOptions, milliseconds, wholeNumber } from "../core/checks.js";
+import {
+  aBoolean,
+  anObject,
+  aText,
+  checkCopy,
+  checkOptions,
+  milliseconds,
+  wholeNumber,
+} from "../core/checks.js";
 import { InvalidHandlerError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageKind } from "../core/messages/message.js";
@@ -116,6 +124,7 @@ export function saga(
 }
 
 function checkBus(bus: Bus, kind: MessageKind): void {
+  checkCopy(`the ${kind} bus of saga()`, bus);
   if ((bus as Partial<Bus> | null | undefined)?.engine?.kind !== kind)
     throw new InvalidHandlerError("saga() takes an event bus, a command bus, and a function of the events.");
 }

@@ -7,6 +7,7 @@ import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
 import type { Fault, Outcome } from "../delivery/outcome.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
+import { checkCopy } from "../checks.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
@@ -75,6 +76,7 @@ export class Engine implements DeliveryHost {
     this.#handle = kind.handle;
     this.name = options.name ?? kind.name;
     this.clock = options.clock ?? systemClock;
+    checkCopy("registry", options.registry);
     this.registry = options.registry ?? new HandlerRegistry();
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);

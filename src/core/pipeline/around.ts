@@ -1,8 +1,9 @@
-import { createMiddleware, type Step } from "./form.js";
+import { createMiddleware, stepFactoryOf, type Step } from "./form.js";
 import type { Delivery } from "../delivery/delivery.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError, MiddlewareCrashedError } from "../errors.js";
 import { type Middleware } from "./middleware.js";
+import { checkCopy } from "../checks.js";
 import { functionName } from "../util/function-name.js";
 import { isThenable } from "../util/thenable.js";
 
@@ -34,7 +35,8 @@ export type AroundFunction<M = object, R = unknown> = (
  * });
  */
 export function around<M extends object = object, R = unknown>(call: AroundFunction<M, R>): Middleware<M, R> {
-  if (typeof call !== "function")
+  checkCopy("the function of around()", call);
+  if (typeof call !== "function" || stepFactoryOf(call) !== undefined)
     throw new InvalidMiddlewareError("around() takes a function (message, next, delivery) => result.");
   return namedAround(functionName(call) || "around", call);
 }

@@ -1,4 +1,5 @@
 import { EMPTY, isObservable } from "rxjs";
+import { checkCopy } from "../checks.js";
 import { InvalidMiddlewareError, InvalidOptionsError } from "../errors.js";
 import { functionName } from "../util/function-name.js";
 import { isThenable } from "../util/thenable.js";
@@ -16,6 +17,7 @@ export function checkMiddleware(middleware: unknown, place: string): asserts mid
       `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; pass an RxJS operator, around(), shared() or when()`,
     );
   const operator = middleware as Middleware;
+  checkCopy(`${place} (${operator.name})`, operator);
   if (stepFactoryOf(operator) !== undefined) return;
   if (operator.length > 1) refuse("takes more than a stream; wrap a function (message, next) in around()");
   let piped: unknown;

@@ -1,6 +1,7 @@
 import { Observable } from "rxjs";
 import { LATER, LiveDelivery } from "../delivery/live-delivery.js";
 import type { DeliveryHost, Closeable } from "../delivery/delivery-host.js";
+import { COPY, MADE_BY } from "../util/copy.js";
 import { functionName } from "../util/function-name.js";
 import { onFinished } from "./detached-work.js";
 import { notADelivery, type Middleware } from "./middleware.js";
@@ -41,10 +42,9 @@ export function stateIn<S>(make: (place: BuildContext) => S): (place: BuildConte
 /** Makes the step of a middleware, for middleware that the bus need not subscribe to for each message. */
 export type StepFactory = (rest: Step, place: BuildContext) => Step;
 
-// A registered symbol, so that another copy of the library recognises it.
-const STEP_FACTORY = Symbol.for("cqrx.middleware.form");
+const STEP_FACTORY = Symbol("step factory");
 
-export function stepFactoryOf(middleware: Middleware): StepFactory | undefined {
+export function stepFactoryOf(middleware: object): StepFactory | undefined {
   return (middleware as { readonly [STEP_FACTORY]?: StepFactory })[STEP_FACTORY];
 }
 
@@ -60,7 +60,11 @@ export function withStepFactory<M, R>(
   name: string,
   factory: StepFactory,
 ): Middleware<M, R> {
-  return Object.defineProperties(operator, { name: { value: name }, [STEP_FACTORY]: { value: factory } });
+  return Object.defineProperties(operator, {
+    name: { value: name },
+    [STEP_FACTORY]: { value: factory },
+    [MADE_BY]: { value: COPY },
+  });
 }
 
 /**
@@ -96,7 +100,7 @@ function asOperator(name: string, factory: StepFactory, passThrough: boolean): M
       let step: Step | undefined;
       return source.subscribe({
         next(delivery) {
-          if (!(delivery instanceof LiveDelivery)) return subscriber.error(notADelivery(name));
+          if (!(delivery instanceof LiveDelivery)) return subscriber.error(notADelivery(name, delivery));
           running++;
           try {
             const { host } = delivery;

@@ -44,7 +44,7 @@ class Passage implements Observer<Delivery> {
 
   next(out: Delivery): void {
     try {
-      if (!(out instanceof LiveDelivery)) throw notADelivery(this.#name, this.#delivery.typeName);
+      if (!(out instanceof LiveDelivery)) throw notADelivery(this.#name, out, this.#delivery.typeName);
       this.#forward(out as LiveDelivery);
     } catch (error) {
       this.#delivery.fail(error);
