@@ -83,6 +83,7 @@ export {
   PayloadTooLargeError,
   QueueFullError,
   SagaFailedError,
+  TwoCopiesError,
 } from "./core/errors.js";
 export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";
 export type { Handler, HandlerFunction, HandlerObject, RefreshOptions } from "./core/handlers/handler.js";

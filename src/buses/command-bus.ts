@@ -3,7 +3,7 @@ import { Bus } from "../core/bus/bus.js";
 import { callOne } from "../core/bus/call-handlers.js";
 import type { BusKind } from "../core/bus/engine.js";
 import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
-import { anObject, type Checks } from "../core/checks.js";
+import { anObject, checkCopy, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import { REFUSED } from "../core/delivery/settlement.js";
 import type { Handler } from "../core/handlers/handler.js";
@@ -19,7 +19,13 @@ export interface CommandBusOptions extends BusOptions {
   readonly background?: BackgroundOptions;
 }
 
-const COMMANDS: BusKind = { kind: "command", returnsValue: false, needsHandler: true, handle: callOne };
+const COMMANDS: BusKind = {
+  kind: "command",
+  name: "CommandBus",
+  returnsValue: false,
+  needsHandler: true,
+  handle: callOne,
+};
 const OPTIONS: Checks<CommandBusOptions> = { ...BUS_OPTIONS, background: anObject };
 
 /**
@@ -84,6 +90,7 @@ export class CommandBus extends Bus {
    */
   enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: DispatchOptions): Envelope<C> {
     const { engine } = this;
+    checkCopy("causedBy", options?.causedBy);
     this.#background.checkRoom(command, engine);
     const delivery = engine.send(command, options, {
       defer: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),

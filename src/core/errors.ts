@@ -22,6 +22,7 @@ export type CqrsErrorCode =
   | "PAYLOAD_TOO_LARGE"
   | "QUEUE_FULL"
   | "SAGA_FAILED"
+  | "TWO_COPIES"
   | (string & {});
 
 /** Options of {@link CqrsError}. */
@@ -287,6 +288,21 @@ export class SagaFailedError extends CqrsError {
     super(
       `Saga ${saga} failed ${failures} times in a row (see cause) and is not restarted; fix it, or raise restart.count.`,
       { cause },
+    );
+  }
+}
+
+/**
+ * A value that only works within one copy of the library was handed to another copy. Messages, handlers, envelopes,
+ * errors, streams and operators of RxJS pass between copies.
+ */
+export class TwoCopiesError extends CqrsError {
+  static override readonly code = "TWO_COPIES";
+
+  constructor(what: string, version: string, otherVersion: string) {
+    super(
+      `${what} comes from another copy: there are two copies of cqrx (versions ${version} and ${otherVersion}) in this process. ` +
+        "Install one version (see npm ls cqrx), bundle it once, and import everything again after resetModules().",
     );
   }
 }

@@ -1,6 +1,6 @@
 import { metrics, type Counter, type Histogram, type Meter } from "@opentelemetry/api";
 import { checkOptions, withMethods } from "../core/checks.js";
-import { around } from "../core/pipeline/around.js";
+import { namedAround } from "../core/pipeline/around.js";
 import { monotonicNow } from "../core/util/clock.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { reportingErrors } from "../core/delivery/reporting-errors.js";
@@ -44,7 +44,7 @@ export function metering(options: MeteringOptions = {}): Middleware {
   const { meter } = options;
   const instruments = instrumentsOf(meter);
 
-  return around(function metering(_message, next, each) {
+  return namedAround("metering", (_message, next, each) => {
     const delivery = each as LiveDelivery;
     const { host } = delivery;
     const startedMs = reportingErrors(host, "metering", () => monotonicNow(host.clock), delivery);

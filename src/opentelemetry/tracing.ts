@@ -11,7 +11,7 @@ import {
 } from "@opentelemetry/api";
 import { isObservable, Observable } from "rxjs";
 import { aBoolean, checkOptions, withMethods } from "../core/checks.js";
-import { around } from "../core/pipeline/around.js";
+import { namedAround } from "../core/pipeline/around.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { reportingErrors } from "../core/delivery/reporting-errors.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
@@ -56,7 +56,7 @@ export function tracing(options: TracingOptions = {}): Middleware {
     exceptions: aBoolean,
   });
   const { tracer = trace.getTracer("cqrx"), exceptions = true } = options;
-  return around(function tracing(_message, next, each) {
+  return namedAround("tracing", (_message, next, each) => {
     const delivery = each as LiveDelivery;
     const started = harmless(delivery, () => start(delivery, tracer));
     if (started === undefined) return next();

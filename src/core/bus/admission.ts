@@ -62,8 +62,9 @@ export class Admission {
     const { headers, causedBy, attempt } = options;
     if (delivery.handlers === undefined && isEnvelope(message))
       delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
-    // While the bus closes, messages in flight may still cause what they need to finish.
-    const partOfWork = closing?.over === false && causedBy instanceof LiveDelivery && causedBy.pending;
+    // While the bus closes, messages in flight may still cause what they need to finish, also those of another copy of the library.
+    const partOfWork =
+      closing?.over === false && (causedBy as { pending?: unknown } | undefined)?.pending === true;
     if (closing !== undefined && !partOfWork) throw new BusClosedError(this.#bus, delivery.typeName);
     if (this.tooDeep())
       throw new DispatchDepthExceededError(this.#bus, delivery.typeName, dispatchDepth.current);

@@ -6,6 +6,7 @@ import { Engine, type BusKind } from "./engine.js";
 import type { Envelope } from "../messages/envelope.js";
 import { FULFILLED } from "../delivery/live-delivery.js";
 import { checkOptions, type Checks } from "../checks.js";
+import { COPY, MADE_BY } from "../util/copy.js";
 import { streamHandler } from "./stream-handler.js";
 import type { MessageType } from "../messages/message.js";
 import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
@@ -19,8 +20,8 @@ export abstract class Bus {
 
   /** @internal */
   constructor(kind: BusKind, options: BusOptions = {}, rules: Checks<BusOptions>) {
-    checkOptions(`new ${new.target.name}()`, options, rules);
-    this.#renew = () => new Engine(kind, options, new.target.name);
+    checkOptions(`new ${kind.name}()`, options, rules);
+    this.#renew = () => new Engine(kind, options);
     this.#engine = this.#renew();
   }
 
@@ -55,6 +56,11 @@ export abstract class Bus {
   /** How many accepted messages have not been settled. */
   get inFlight(): number {
     return this.#engine.inFlight;
+  }
+
+  /** @internal */
+  get [MADE_BY](): typeof COPY {
+    return COPY;
   }
 
   /** @internal For the buses and the layers above them. */

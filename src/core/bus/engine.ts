@@ -7,12 +7,13 @@ import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
 import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
+import { checkCopy } from "../checks.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
 import { compose } from "../pipeline/compose.js";
-import type { Step } from "../pipeline/form.js";
-import { middlewareName, type Middleware } from "../pipeline/middleware.js";
+import { middlewareName, type Step } from "../pipeline/form.js";
+import type { Middleware } from "../pipeline/middleware.js";
 import { monotonicNow, systemClock, type Clock } from "../util/clock.js";
 import { Admission } from "./admission.js";
 import { checkedIds } from "./checked-ids.js";
@@ -26,6 +27,8 @@ import type { BusDescription, BusOptions, CloseReport, DispatchOptions } from ".
 /** The differences between the three kinds of bus. */
 export interface BusKind {
   readonly kind: MessageKind;
+  /** The name of the class, as no minifier changes it. */
+  readonly name: string;
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
   readonly needsHandler: boolean;
@@ -67,12 +70,13 @@ export class Engine implements DeliveryHost {
   #used = false;
   #closing: Closing | undefined = undefined;
 
-  constructor(kind: BusKind, options: BusOptions, name: string) {
+  constructor(kind: BusKind, options: BusOptions) {
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
     this.#handle = kind.handle;
-    this.name = options.name ?? name;
+    this.name = options.name ?? kind.name;
     this.clock = options.clock ?? systemClock;
+    checkCopy("registry", options.registry);
     this.registry = options.registry ?? new HandlerRegistry();
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);

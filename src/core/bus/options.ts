@@ -15,7 +15,7 @@ export interface BusOptions {
   readonly registry?: HandlerRegistry;
   /** The handler of messages whose type has none. Without it they are rejected with `HandlerNotFoundError`. */
   readonly fallback?: Handler<object>;
-  /** The name in errors, faults and `describe()`. @defaultValue the name of the class */
+  /** The name in errors, faults and `describe()`. @defaultValue `CommandBus`, `QueryBus` or `EventBus` */
   readonly name?: string;
   /** How deep dispatches may be nested in each other. The stack may end earlier, with many middleware. @defaultValue 256 */
   readonly maxDepth?: number;

@@ -5,6 +5,7 @@ import { Envelope, envelopeOf, type Headers, type MessageMeta } from "../message
 import { typeOf } from "../messages/message.js";
 import type { AsyncScope } from "../util/async-context.js";
 import { monotonicNow } from "../util/clock.js";
+import { COPY, MADE_BY } from "../util/copy.js";
 import { asPromise, isThenable } from "../util/thenable.js";
 import { abortOn, checkSignal, isAbortError } from "./abort.js";
 import {
@@ -125,6 +126,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     const delivery = new LiveDelivery(host, envelope.payload, handlers);
     adoptEnvelope(delivery, envelope);
     return delivery;
+  }
+
+  get [MADE_BY](): typeof COPY {
+    return COPY;
   }
 
   get links(): Links {

@@ -1,10 +1,11 @@
 import { InvalidHandlerError } from "../errors.js";
+import { functionName } from "../util/function-name.js";
 import type { Handler, HandlerFunction, Registration } from "./handler.js";
 
 /** Checks a handler and makes a function of it. `what` names it in the error. @throws InvalidHandlerError */
 export function registrationOf(what: string, handler: Handler, messageType?: string): Registration {
   const call = checkedHandler(what, handler, messageType);
-  const { name } = typeof handler === "function" ? handler : (handler.constructor ?? {});
+  const name = functionName(typeof handler === "function" ? handler : (handler.constructor ?? {}));
   return { handler, name: name || "(anonymous)", call };
 }
 

@@ -1,4 +1,5 @@
 import { Subscription } from "rxjs";
+import { COPY, MADE_BY } from "../util/copy.js";
 import {
   HandlerAlreadyRegisteredError,
   HandlerNotFoundError,
@@ -80,6 +81,11 @@ export class HandlerRegistry {
 
   get size(): number {
     return this.#registrations.size;
+  }
+
+  /** @internal */
+  get [MADE_BY](): typeof COPY {
+    return COPY;
   }
 
   /** @internal Binds the registry to a kind of bus, because a query bus must not run command handlers. */

@@ -79,7 +79,7 @@ export class SupervisedOperator implements Closeable {
           next: (out: Delivery) =>
             out instanceof LiveDelivery
               ? this.#forward(out as LiveDelivery)
-              : this.#ended(instance, notADelivery(this.#name)),
+              : this.#ended(instance, notADelivery(this.#name, out)),
           error: (error: unknown) => this.#ended(instance, error),
           complete: () => this.#ended(instance),
         }),
