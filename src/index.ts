@@ -20,7 +20,7 @@ export type { CommandBusOptions } from "./buses/command-bus.js";
 export type { CommandInput } from "./buses/command-bus.js";
 export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
 export { QueryBus } from "./buses/query-bus.js";
-export type { QueryResult } from "./buses/query-bus.js";
+export type { QueryHandlerOptions, QueryResult } from "./buses/query-bus.js";
 export type { LiveQuery } from "./reactive/live-query.js";
 export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
@@ -32,6 +32,8 @@ export type {
   CloseOptions,
   CloseReport,
   DispatchOptions,
+  HandlerOptions,
+  HandlersDescription,
 } from "./buses/bus.js";
 export type { Clock } from "./core/util/clock.js";
 

@@ -6,4 +6,6 @@ export type {
   CloseOptions,
   CloseReport,
   DispatchOptions,
+  HandlerOptions,
+  HandlersDescription,
 } from "../core/bus/options.js";

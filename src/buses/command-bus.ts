@@ -2,8 +2,14 @@ import type { Observable, Subscription } from "rxjs";
 import { Bus } from "../core/bus/bus.js";
 import { callOne } from "../core/bus/call-handlers.js";
 import type { BusKind } from "../core/bus/engine.js";
-import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
-import { anObject, checkCopy, type Checks } from "../core/checks.js";
+import {
+  BUS_OPTIONS,
+  HANDLER_OPTIONS,
+  type BusOptions,
+  type DispatchOptions,
+  type HandlerOptions,
+} from "../core/bus/options.js";
+import { anObject, checkCopy, checkOptions, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import { REFUSED } from "../core/delivery/settlement.js";
 import type { Handler } from "../core/handlers/handler.js";
@@ -45,13 +51,21 @@ export class CommandBus extends Bus {
   }
 
   /**
-   * Makes `handler` the handler of a type; unsubscribing unregisters it.
+   * Makes `handler` the handler of a type, with `middleware` around it; unsubscribing unregisters it.
    *
    * @throws HandlerAlreadyRegisteredError when the type has a handler; the first handler stays.
    * @throws InvalidHandlerError for a value that cannot be called, and for generators.
+   * @throws InvalidOptionsError, InvalidMiddlewareError
+   * @example
+   * commandBus.register(ChargeCard, chargeCard, { middleware: [retrying({ count: 3 }), timeLimit(5_000)] });
    */
-  register<C extends MessageOf<"command">>(type: MessageType<C>, handler: Handler<C>): Subscription {
-    return this.engine.registry.register(type, handler);
+  register<C extends MessageOf<"command">>(
+    type: MessageType<C>,
+    handler: Handler<C>,
+    options: HandlerOptions<C> = {},
+  ): Subscription {
+    checkOptions("register()", options, HANDLER_OPTIONS);
+    return this.addHandler(type, handler, options as HandlerOptions<never, never>);
   }
 
   /** The commands of a type as a stream: its subscriber is their handler, and settles each of them. */

@@ -58,10 +58,8 @@ export function checkedOptions(options: WatchOptions<never>): WatchOptions {
   return { ...options, headers: headers && checkedHeaders(headers) };
 }
 
-/** Checks the options of a registration. @throws InvalidOptionsError */
-export function checkRefreshOptions(options: unknown): void {
-  checkOptions<RefreshOptions>("register()", options, { refreshOn: anObservable, affects: aFunction });
-}
+/** The rules for the options of a query handler that keep its watchers up to date. */
+export const REFRESH_OPTIONS: Checks<RefreshOptions> = { refreshOn: anObservable, affects: aFunction };
 
 /** A subscriber, with the result that it has received last. */
 export class Watcher {

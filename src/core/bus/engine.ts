@@ -32,6 +32,8 @@ export interface BusKind {
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
   readonly needsHandler: boolean;
+  /** Middleware that `handle` puts around each handler. */
+  readonly handlerMiddleware?: readonly Middleware[];
   /** Calls the handlers of a message. */
   readonly handle: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
 }
@@ -58,6 +60,7 @@ export class Engine implements DeliveryHost {
   readonly registry: HandlerRegistry;
   readonly observers: Observers;
   readonly #handle: BusKind["handle"];
+  readonly #handlerMiddleware: readonly Middleware[] | undefined;
   readonly #admission: Admission;
   readonly #diagnostics: ReturnType<typeof channelOf>;
   readonly #entrance = new Entrance();
@@ -74,6 +77,7 @@ export class Engine implements DeliveryHost {
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
     this.#handle = kind.handle;
+    this.#handlerMiddleware = kind.handlerMiddleware;
     this.name = options.name ?? kind.name;
     this.clock = options.clock ?? systemClock;
     checkCopy("registry", options.registry);
@@ -284,7 +288,11 @@ export class Engine implements DeliveryHost {
       handlers: Array.from(this.registry.entries(), ([type, registrations]) => ({
         messageType: nameOf(type),
         handlers: registrations.map(({ name }) => name),
+        ...(registrations.some(({ middleware }) => middleware !== undefined) && {
+          middleware: registrations.map(({ middleware = [] }) => middleware),
+        }),
       })),
+      ...(this.#handlerMiddleware && { handlerMiddleware: this.#handlerMiddleware.map(middlewareName) }),
       inFlight: this.#inFlight.count,
       closed: this.closed,
     };
