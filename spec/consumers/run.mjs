@@ -27,8 +27,12 @@ const sizeLimits = [
   ["cqrx/testing", 'export * from "cqrx/testing";', 14_500],
 ];
 const nodeVersions = ["20.19.0", "22", "24"];
-/** The ways of TypeScript to find a package. TypeScript 7 has no node10 any more, and TypeScript 6 warns of its end. */
-const compilers = { 5.4: ["node10"], 6: ["node10", "--ignoreDeprecations", "6.0"], 7: undefined };
+/** The configurations by version of TypeScript, which has no node10 any more in its version 7. */
+const compilers = {
+  5.4: ["nodenext", "bundler", "node10", "pino"],
+  6: ["nodenext", "bundler", "node10"],
+  7: ["nodenext", "bundler", "pino"],
+};
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Runs a program to its end; rejects with everything it wrote when it fails. */
@@ -238,12 +242,12 @@ async function main() {
   }
 
   const onCompilers = {};
-  for (const [version, node10] of Object.entries(compilers)) {
-    const configs = ["nodenext", "bundler", node10 && "node10", version !== "6" && "pino"];
-    for (const config of configs.filter(Boolean)) {
+  for (const [version, configs] of Object.entries(compilers)) {
+    const warned = version === "6" ? ["--ignoreDeprecations", "6.0"] : [];
+    for (const config of configs) {
       onCompilers[`types with TypeScript ${version}, ${config}`] = async (folder) => {
         const tsc = join("node_modules", `typescript-${version}`, "bin/tsc");
-        const flags = config === "node10" ? node10.slice(1) : [];
+        const flags = config === "node10" ? warned : [];
         await run(process.execPath, [tsc, "-p", `types/tsconfig.${config}.json`, ...flags], folder);
       };
     }
