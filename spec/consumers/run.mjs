@@ -1,6 +1,7 @@
 // Uses the package as its users do: packed, installed into projects outside this repository, and run there.
 // Folders with a package.json are projects whose tools, such as runtimes and compilers, their lock file fixes.
-//   node spec/consumers/run.mjs [package.tgz]     without an argument the package is built and packed first
+//   node spec/consumers/run.mjs [package.tgz [TEXT]]     without an argument the package is built and packed first;
+//                                                        TEXT chooses projects by a part of their name
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -200,6 +201,7 @@ async function check(name, body) {
 
 /** A project and its checks; when the project cannot be installed, every check of it fails. */
 async function group(name, install, checks) {
+  if (!name.includes(process.argv[3] ?? "")) return;
   console.log(`...   installing ${name}`);
   const folder = install();
   folder.catch(() => {});
@@ -304,6 +306,10 @@ async function main() {
         () => project("plain", ["esm", "cjs", "mixed", "copies", "threads", "browser"], peers),
         {
           ...onNode,
+          "both formats under tsx": async (folder) => {
+            const tsx = join(repository, "node_modules/tsx/dist/cli.mjs");
+            assert.match(await run(process.execPath, [tsx, "mixed/main.mjs"], folder), /^done/);
+          },
           "worker threads": async (folder) =>
             assert.match(await run(process.execPath, ["threads/main.mjs"], folder), /^done/),
           "two versions, and a copy in a bundle": runCopies,
