@@ -327,6 +327,11 @@ async function main() {
             /Tests: +2 passed, 2 total/,
           );
         },
+        "Jest, ES modules": async (folder) => {
+          const bin = join(folder, "node_modules/jest/bin/jest.js");
+          const args = ["--experimental-vm-modules", bin, "--ci", "--config", "jest.esm.config.mjs"];
+          assert.match(await run(process.execPath, args, join(folder, "jest")), /Tests: +1 passed, 1 total/);
+        },
       }),
     () => group("compilers", () => lockedProject("types"), onCompilers),
     () => group("runtimes", () => lockedProject("runtimes", ["mixed"]), onRuntimes),
