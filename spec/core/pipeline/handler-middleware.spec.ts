@@ -37,7 +37,8 @@ const ways: [name: string, make: (middleware: Middleware[]) => EventBus & { add:
     "register()",
     (middleware) => {
       const bus = new EventBus();
-      const add: EventBus["register"] = (type, handler) => bus.register(type, handler, { middleware });
+      const add: EventBus["register"] = (type, handler) =>
+        bus.register(type, handler, { middleware: middleware as never });
       return Object.assign(bus, { add });
     },
   ],
@@ -45,7 +46,7 @@ const ways: [name: string, make: (middleware: Middleware[]) => EventBus & { add:
     "handlerMiddleware",
     (handlerMiddleware) => {
       const bus = new EventBus({ handlerMiddleware });
-      return Object.assign(bus, { add: bus.register.bind(bus) as EventBus["register"] });
+      return Object.assign(bus, { add: bus.register.bind(bus) as never });
     },
   ],
 ];
