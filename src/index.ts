@@ -22,6 +22,7 @@ export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/backg
 export { QueryBus } from "./buses/query-bus.js";
 export type { QueryHandlerOptions, QueryResult } from "./buses/query-bus.js";
 export type { LiveQuery } from "./reactive/live-query.js";
+export type { LiveSnapshot } from "./reactive/live-snapshot.js";
 export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
 export type { EventBusOptions } from "./buses/event-bus.js";
