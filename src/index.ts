@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Messages
-export { Command, DomainEvent, Query } from "./core/messages/message.js";
+export { Command, DomainEvent, kindOf, Query } from "./core/messages/message.js";
 export type {
   MessageKind,
   MessageOf,
@@ -36,6 +36,7 @@ export type {
   HandlerOptions,
   HandlersDescription,
 } from "./buses/bus.js";
+export { closeAll } from "./buses/close-all.js";
 export type { Clock } from "./core/util/clock.js";
 
 // Handlers
