@@ -18,7 +18,12 @@ export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/
 export { CommandBus } from "./buses/command-bus.js";
 export type { CommandBusOptions } from "./buses/command-bus.js";
 export type { CommandInput } from "./buses/command-bus.js";
-export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
+export type {
+  BackgroundOptions,
+  BackgroundRetryOptions,
+  EnqueueOptions,
+  EventBackgroundOptions,
+} from "./reactive/background.js";
 export { QueryBus } from "./buses/query-bus.js";
 export type { QueryHandlerOptions, QueryResult } from "./buses/query-bus.js";
 export type { LiveQuery } from "./reactive/live-query.js";

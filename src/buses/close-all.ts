@@ -1,6 +1,6 @@
 import { Bus } from "../core/bus/bus.js";
 import type { CloseOptions, CloseReport } from "../core/bus/options.js";
-import { checkOptions, invalidOption, milliseconds } from "../core/checks.js";
+import { checkCopy, checkOptions, invalidOption, milliseconds } from "../core/checks.js";
 import type { MessageKind } from "../core/messages/message.js";
 
 /** The order in which buses end and report. */
@@ -46,7 +46,10 @@ function checkedBuses(buses: Iterable<Bus>): ReadonlySet<Bus> {
   if (typeof (buses as Partial<Iterable<Bus>> | null | undefined)?.[Symbol.iterator] !== "function")
     return refuse(buses);
   const listed = new Set(buses);
-  for (const bus of listed) if (!(bus instanceof Bus)) refuse(bus);
+  for (const bus of listed) {
+    checkCopy("a bus of closeAll()", bus);
+    if (!(bus instanceof Bus)) refuse(bus);
+  }
   return listed;
 }
 

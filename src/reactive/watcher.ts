@@ -1,6 +1,5 @@
 import type { RefreshOptions } from "../core/handlers/handler.js";
 import type { Observable, Subscriber } from "rxjs";
-import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
 import {
@@ -9,11 +8,10 @@ import {
   anObject,
   anObservable,
   aSignal,
-  check,
   checkOptions,
   either,
-  milliseconds,
   syncBoolean,
+  timerMilliseconds,
   type Checks,
 } from "../core/checks.js";
 import type { SnapshotState } from "./live-snapshot.js";
@@ -43,10 +41,7 @@ export interface WatchOptions<R = unknown> {
 const OPTIONS: Checks<WatchOptions> = {
   refreshOn: anObservable,
   distinct: either(aBoolean, aFunction),
-  coalesceMs: check(
-    `a number of milliseconds from 0 to ${LONGEST_TIMEOUT_MS}`,
-    (ms) => milliseconds.accepts(ms) && (ms as number) <= LONGEST_TIMEOUT_MS,
-  ),
+  coalesceMs: timerMilliseconds,
   signal: aSignal,
   onError: aFunction,
   headers: anObject,

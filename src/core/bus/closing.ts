@@ -11,6 +11,8 @@ export class Closing {
   readonly report: Promise<CloseReport>;
   /** The deadline has passed, so that not even messages in flight may cause more. */
   over = false;
+  /** The deadline as a time of `performance.now()`. */
+  deadlineMs = Infinity;
   readonly host: DeliveryHost;
   /** The buses that close together with this one. */
   group = new ClosingGroup(this);
@@ -43,8 +45,14 @@ export class Closing {
     if (!this.busy) this.group.endWhenIdle();
   }
 
+  /** Whether a message is in flight, other than those that start after the deadline. */
   get busy(): boolean {
-    return this.#inFlight.count > 0;
+    const { count } = this.#inFlight;
+    for (const { delayed } of this.#closeables) {
+      if (delayed?.size === count && [...delayed.values()].every((dueMs) => dueMs > this.deadlineMs))
+        return false;
+    }
+    return count > 0;
   }
 
   get completing(): boolean {
@@ -141,6 +149,8 @@ export class ClosingGroup {
   /** Sets one deadline for some of the buses, at least one. The sagas complete at half of it, so that a handler that hangs does not take their time. */
   endAfter(timeoutMs: number, members: readonly Closing[]): void {
     if (members.every(({ over }) => over) || timeoutMs > LONGEST_TIMEOUT_MS) return;
+    for (const member of members)
+      member.deadlineMs = Math.min(member.deadlineMs, performance.now() + timeoutMs);
     const complete = (): void => members.forEach((member) => member.complete());
     this.#timers.push(
       setTimeout(complete, timeoutMs / 2),

@@ -265,6 +265,11 @@ export class Engine implements DeliveryHost {
     return closing.report;
   }
 
+  /** Ends a bus that is closing, if it waits for nothing any more. */
+  endIfIdle(): void {
+    this.#closing?.group.endWhenIdle();
+  }
+
   /** Ends everything now: what is in flight is aborted, and the observables complete after the last outcome. */
   stop(): void {
     const closing = this.beginToClose();
