@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Messages
-export { Command, DomainEvent, Query } from "./core/messages/message.js";
+export { Command, DomainEvent, kindOf, Query } from "./core/messages/message.js";
 export type {
   MessageKind,
   MessageOf,
@@ -18,10 +18,16 @@ export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/
 export { CommandBus } from "./buses/command-bus.js";
 export type { CommandBusOptions } from "./buses/command-bus.js";
 export type { CommandInput } from "./buses/command-bus.js";
-export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
+export type {
+  BackgroundOptions,
+  BackgroundRetryOptions,
+  EnqueueOptions,
+  EventBackgroundOptions,
+} from "./reactive/background.js";
 export { QueryBus } from "./buses/query-bus.js";
 export type { QueryHandlerOptions, QueryResult } from "./buses/query-bus.js";
 export type { LiveQuery } from "./reactive/live-query.js";
+export type { LiveSnapshot } from "./reactive/live-snapshot.js";
 export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
 export type { EventBusOptions } from "./buses/event-bus.js";
@@ -35,6 +41,7 @@ export type {
   HandlerOptions,
   HandlersDescription,
 } from "./buses/bus.js";
+export { closeAll } from "./buses/close-all.js";
 export type { Clock } from "./core/util/clock.js";
 
 // Handlers

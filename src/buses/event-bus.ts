@@ -9,13 +9,14 @@ import {
   type DispatchOptions,
   type HandlerOptions,
 } from "../core/bus/options.js";
-import { anArray, checkOptions, oneOf, type Checks } from "../core/checks.js";
+import { anArray, anObject, checkOptions, oneOf, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import type { Handler, Registration } from "../core/handlers/handler.js";
 import { withMiddleware, type WrappedRegistration } from "../core/pipeline/handler-middleware.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageOf, MessageType } from "../core/messages/message.js";
+import { Background, type EnqueueOptions, type EventBackgroundOptions } from "../reactive/background.js";
 
 export interface EventBusOptions extends BusOptions {
   /**
@@ -29,6 +30,8 @@ export interface EventBusOptions extends BusOptions {
    * @defaultValue []
    */
   readonly handlerMiddleware?: readonly Middleware[];
+  /** How enqueued events are published. */
+  readonly background?: EventBackgroundOptions;
 }
 
 const EVENTS = { kind: "event", name: "EventBus", returnsValue: false, needsHandler: false } as const;
@@ -38,6 +41,7 @@ const OPTIONS: Checks<EventBusOptions> = {
   ...BUS_OPTIONS,
   strategy: oneOf("parallel", "sequential"),
   handlerMiddleware: anArray,
+  background: anObject,
 };
 
 /**
@@ -50,12 +54,15 @@ const OPTIONS: Checks<EventBusOptions> = {
  * await eventBus.publish(new OrderPlaced("o1"));
  */
 export class EventBus extends Bus {
+  readonly #background: Background;
+
   constructor(options: EventBusOptions = {}) {
     super(kindFor(options), options, OPTIONS);
     // Built once around a handler that is never called, so that a wrong middleware is refused here.
     const probe = aroundHandler(NO_HANDLER, options.handlerMiddleware ?? []);
     probe.build(this.engine);
     probe.release();
+    this.#background = new Background("event", options.background);
   }
 
   /**
@@ -91,6 +98,31 @@ export class EventBus extends Bus {
     options?: DispatchOptions,
   ): Promise<void> {
     return this.engine.send(event, options).promise() as Promise<void>;
+  }
+
+  /**
+   * Accepts an event now and publishes it in the background: once its `causedBy` has succeeded, if that is in flight, or else in a microtask;
+   * with `delayMs` that much later. When the cause fails, the event is dropped with `MessageDroppedError`: neither a handler nor a saga sees it.
+   *
+   * Guarantees: as for `enqueue` of a command bus. Events of one cause are published in their order. `messages$` shows the event when it is
+   * accepted, and `outcomes$` whether it was published.
+   *
+   * @throws QueueFullError when `background.maxQueued` events wait already.
+   * @throws InvalidOptionsError for a wrong `delayMs`.
+   * @throws BusClosedError and every other error that `publish` would reject with at the door.
+   * @example
+   * commandBus.register(PlaceOrder, async (order, context) => {
+   *   eventBus.enqueue(new OrderPlaced(order.id), { causedBy: context });
+   *   await orders.save(order); // if this fails, the event is dropped
+   * });
+   */
+  enqueue<E extends MessageOf<"event">>(event: E | Envelope<E>, options?: EnqueueOptions): Envelope<E> {
+    return this.#background.enqueue(this.engine, event, options);
+  }
+
+  /** Resolves when no enqueued event is waiting or being handled, however they ended. A handler of an enqueued event must not await it. */
+  drain(): Promise<void> {
+    return this.#background.drain();
   }
 }
 

@@ -110,6 +110,6 @@ export class QueryBus<Unmarked = unknown> extends Bus {
     query: Q,
     options: WatchOptions<ResultOf<Q, Unmarked>> = {},
   ): LiveQuery<ResultOf<Q, Unmarked>> {
-    return liveQuery(this.engine, query, options) as LiveQuery<ResultOf<Q, Unmarked>>;
+    return liveQuery(this.engine, query, options);
   }
 }

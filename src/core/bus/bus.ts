@@ -138,6 +138,7 @@ export abstract class Bus {
    *
    * Guarantees: every promise settles. At the deadline, messages still in flight are aborted with `BusClosedError`.
    * Until then, messages in flight may dispatch the messages that they need, with their context as `causedBy`.
+   * `closeAll()` closes several buses that need each other.
    */
   close(options?: CloseOptions): Promise<CloseReport> {
     return this.#engine.close(options?.timeoutMs ?? 10_000);

@@ -44,6 +44,8 @@ export interface SendOptions {
   readonly sink?: StreamSink;
   /** Takes the accepted delivery instead of the pipeline, to run it later. */
   readonly defer?: (delivery: LiveDelivery, pipeline: Step) => unknown;
+  /** The event bus whose saga sends the message. A bus that closes together with it lets the message in. */
+  readonly from?: DeliveryHost;
 }
 
 /**
@@ -146,7 +148,7 @@ export class Engine implements DeliveryHost {
     sendOptions?: SendOptions,
   ): LiveDelivery {
     try {
-      delivery = this.#admission.admit(delivery, options, this.#closing);
+      delivery = this.#admission.admit(delivery, options, this.#closing, sendOptions?.from);
     } catch (error) {
       this.refuse(delivery.typeName, error);
       delivery.deny(error);
@@ -256,28 +258,32 @@ export class Engine implements DeliveryHost {
 
   /** Called again, the shorter of the deadlines holds. */
   close(timeoutMs: number): Promise<CloseReport> {
-    if (this.#closing === undefined) {
-      this.#closing = this.#beginToClose();
-      for (const closeable of this.#closeables)
-        reportingErrors(this, `close() of ${this.name}`, () => closeable.flush?.());
-      this.#closing.endWhenIdle();
-    }
-    this.#closing.endAfter(timeoutMs);
-    return this.#closing.report;
+    const closing = this.beginToClose();
+    closing.flush();
+    closing.group.endWhenIdle();
+    closing.group.endAfter(timeoutMs, [closing]);
+    return closing.report;
+  }
+
+  /** Ends a bus that is closing, if it waits for nothing any more. */
+  endIfIdle(): void {
+    this.#closing?.group.endWhenIdle();
   }
 
   /** Ends everything now: what is in flight is aborted, and the observables complete after the last outcome. */
   stop(): void {
-    (this.#closing ??= this.#beginToClose()).end();
+    const closing = this.beginToClose();
+    closing.group.end([closing]);
   }
 
-  #beginToClose(): Closing {
-    return new Closing(this.#inFlight, this.#closeables, (left) => {
+  /** Refuses messages from outside from now on. */
+  beginToClose(): Closing {
+    return (this.#closing ??= new Closing(this, this.#inFlight, this.#closeables, (left) => {
       for (const delivery of left) delivery.cancel(new BusClosedError(this.name, delivery.typeName));
       for (const closeable of this.#closeables)
         reportingErrors(this, `close() of ${this.name}`, () => closeable.stop());
       this.observers.complete();
-    });
+    }));
   }
 
   describe(): BusDescription {

@@ -123,9 +123,16 @@ export function versionOf(type: MessageType | undefined): number {
   return type?.version ?? 1;
 }
 
-/** Returns the kind that a class is marked as, or `undefined` for a class without a marker. */
+/**
+ * Returns the kind of message that a class is marked as by its base class, or `undefined` for a class without a marker
+ * and for any other value.
+ *
+ * @example
+ * kindOf(class CreateUser extends Command {}); // "command"
+ */
 export function kindOf(type: MessageType): MessageKind | undefined {
-  return (type.prototype as { readonly "~kind"?: MessageKind } | undefined)?.["~kind"];
+  return (type as { readonly prototype?: { readonly "~kind"?: MessageKind } } | null | undefined)
+    ?.prototype?.["~kind"];
 }
 
 /** Returns a function that tells whether a message is of one of the types: of the class itself or of one below it. */
