@@ -187,7 +187,7 @@ async function main() {
 
   const onCompilers = {};
   for (const [title, compiler] of Object.entries(compilers)) {
-    for (const config of ["nodenext", "bundler", "pino"]) {
+    for (const config of ["nodenext", "bundler", "pino", "schemas"]) {
       onCompilers[`types with ${title}, ${config}`] = async (folder) => {
         const tsc = join("node_modules", compiler, "bin/tsc");
         await run(process.execPath, [tsc, "-p", `types/tsconfig.${config}.json`], folder);
@@ -232,6 +232,9 @@ async function main() {
           project("types", ["types"], {
             ...peers,
             "@types/node": devDependencies["@types/node"],
+            arktype: devDependencies.arktype,
+            valibot: devDependencies.valibot,
+            zod: devDependencies.zod,
             "typescript-oldest": "npm:typescript@5.4",
             "typescript-newest": "npm:typescript@7",
           }),
