@@ -8,6 +8,8 @@ export type {
   MessageTypeStatics,
   ResultOf,
 } from "./core/messages/message.js";
+export { defineCommand, defineEvent, defineQuery } from "./schema/define.js";
+export type { DefineOptions, SchemaMessageClass } from "./schema/schema-message.js";
 export { Envelope } from "./core/messages/envelope-reader.js";
 export { isEnvelope } from "./core/messages/envelope.js";
 export { decodeJson, encodeJson } from "./core/messages/json.js";

@@ -40,6 +40,7 @@ const table: Readonly<Record<string, Row>> = {
   },
   "core/pipeline": { may: BELOW_BUS },
   "core/bus": { may: CORE },
+  schema: { may: ["core/messages", "core/errors", "core/checks", "core/util"] },
   reactive: { may: CORE },
   buses: { may: ["reactive", ...CORE] },
   saga: { may: CORE, mayType: ["buses"] },
