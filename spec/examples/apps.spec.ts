@@ -1,10 +1,16 @@
 // The applications of examples/ that have packages of their own: installed, built, started and used as their readers do.
 // One file, because they are installed one after the other.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Browser } from "playwright-core";
-import { expectAccessible, launch, open } from "./support/browser.js";
+import { expectAccessible, launch, open, serveFolder } from "./support/browser.js";
 import { ExampleApp } from "./support/example-app.js";
+import { ReadingList } from "./support/reading-list.js";
 import { EventReader } from "./support/sse.js";
+
+const run = promisify(execFile);
 
 let browser: Browser;
 
@@ -84,3 +90,78 @@ describe("examples/nestjs", () => {
     expect(await events.next()).toBeUndefined();
   });
 });
+
+describe("examples/react", () => {
+  const folder = join(__dirname, "../../examples/react");
+  let site: { url: string; close(): void };
+
+  beforeAll(async () => {
+    await ExampleApp.install("react");
+    await run("npm", ["run", "build"], { cwd: folder });
+    site = await serveFolder(join(folder, "dist"));
+  }, 300_000);
+  afterAll(() => site.close());
+
+  it("starts by one command", async () => {
+    await using app = new ExampleApp("react", ["--port", "0"]);
+    expect(await (await fetch(await app.url())).text()).toContain("<title>Reading list");
+  });
+
+  itIsAReadingList(() => site.url);
+});
+
+/** The front ends are one application, written for each framework. */
+function itIsAReadingList(url: () => string): void {
+  it("aborts the search that a newer one supersedes", async () => {
+    await using list = await ReadingList.open(browser, url());
+    await list.pause();
+    await list.search("a");
+    await list.numbers({ asked: 1, aborted: 0 });
+    await list.search("austen");
+    await list.numbers({ asked: 2, aborted: 1 });
+    expect(await list.found()).toEqual([]);
+    await list.pass(500);
+    await list.page.getByRole("button", { name: "Add Emma" }).waitFor();
+    expect(await list.found()).toEqual(["Pride and Prejudice", "Emma", "Persuasion"]);
+    await list.numbers({ asked: 2, aborted: 1 });
+  });
+
+  it("shows a book before the server has it, and takes it back when the server refuses it", async () => {
+    await using list = await ReadingList.open(browser, url());
+    await list.find("austen");
+    await list.pause();
+    await list.add("Emma");
+    await list.shows(["Emma saving …"]);
+    await list.pass(800);
+    await list.shows(["Emma Jane Austen"]);
+
+    await list.page.getByLabel("The server refuses changes").check();
+    await list.add("Persuasion");
+    await list.shows(["Emma Jane Austen", "Persuasion saving …"]);
+    await list.pass(800);
+    await list.shows(["Emma Jane Austen"]);
+    expect(await list.page.getByRole("alert").textContent()).toContain("The server refused “Persuasion”.");
+  });
+
+  it("follows a command from a second tab", async () => {
+    await using first = await ReadingList.open(browser, url());
+    await using second = await first.secondTab();
+    await first.find("stoker");
+    await first.add("Dracula");
+    await second.shows(["Dracula Bram Stoker"]);
+    await second.page.getByRole("button", { name: "Remove Dracula" }).click();
+    await first.shows([]);
+  });
+
+  it("is accessible, in both colour schemes, on a desktop and a phone", async () => {
+    await using list = await ReadingList.open(browser, url());
+    await list.find("austen");
+    await list.page.getByLabel("The server refuses changes").check();
+    await list.add("Emma");
+    await list.page.getByText("The server refused").waitFor();
+    await list.page.getByLabel("The server refuses changes").uncheck();
+    await list.add("Persuasion");
+    await list.shows(["Persuasion Jane Austen"]);
+    await expectAccessible(list.page);
+  });
+}
