@@ -108,6 +108,44 @@ describe("examples/react", () => {
   });
 
   itIsAReadingList(() => site.url);
+  itIsAccessible(() => site.url);
+});
+
+describe("examples/angular", () => {
+  const folder = join(__dirname, "../../examples/angular");
+  let site: { url: string; close(): void };
+
+  beforeAll(async () => {
+    await ExampleApp.install("angular");
+    await run("npm", ["run", "build"], { cwd: folder });
+    await run("npm", ["run", "build:zone"], { cwd: folder });
+    site = await serveFolder(join(folder, "dist"));
+  }, 600_000);
+  afterAll(() => site.close());
+
+  it("starts by one command", async () => {
+    await using app = new ExampleApp("angular", ["--port", "0"]);
+    expect(await (await fetch(await app.url())).text()).toContain("<title>Reading list");
+  });
+
+  describe("without zone.js", () => {
+    it("has no zone.js", async () => {
+      await using list = await ReadingList.open(browser, site.url);
+      expect(await list.page.evaluate(() => "Zone" in globalThis)).toBe(false);
+    });
+
+    itIsAReadingList(() => site.url);
+    itIsAccessible(() => site.url);
+  });
+
+  describe("with zone.js", () => {
+    it("has zone.js", async () => {
+      await using list = await ReadingList.open(browser, `${site.url}zone/`);
+      expect(await list.page.evaluate(() => "Zone" in globalThis)).toBe(true);
+    });
+
+    itIsAReadingList(() => `${site.url}zone/`);
+  });
 });
 
 /** The front ends are one application, written for each framework. */
@@ -152,7 +190,9 @@ function itIsAReadingList(url: () => string): void {
     await second.page.getByRole("button", { name: "Remove Dracula" }).click();
     await first.shows([]);
   });
+}
 
+function itIsAccessible(url: () => string): void {
   it("is accessible, in both colour schemes, on a desktop and a phone", async () => {
     await using list = await ReadingList.open(browser, url());
     await list.find("austen");

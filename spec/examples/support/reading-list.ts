@@ -2,13 +2,16 @@ import { expect } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { errorsOf } from "./browser.js";
 
+/** Long enough for a few frames, and short beside everything that the specs time. */
+const FRAMES_MS = 50;
+
 /** A tab with the reading list that examples/react and examples/angular show. The spec controls its clock. */
 export class ReadingList implements AsyncDisposable {
   readonly page: Page;
   readonly #context: BrowserContext;
   readonly #url: string;
   readonly #errors: string[];
-  #nowMs = 3_600_000;
+  #paused = false;
 
   private constructor(page: Page, context: BrowserContext, url: string) {
     this.page = page;
@@ -36,8 +39,14 @@ export class ReadingList implements AsyncDisposable {
   }
 
   /** Stops the clock: from here on, time passes when the spec says so. */
-  pause(): Promise<void> {
-    return this.page.clock.pauseAt((this.#nowMs += 60_000));
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.page.clock.pauseAt(3_600_000);
+  }
+
+  /** Lets the framework render, which may wait for the next frame. */
+  async #render(): Promise<void> {
+    if (this.#paused) await this.pass(FRAMES_MS);
   }
 
   pass(ms: number): Promise<void> {
@@ -47,6 +56,7 @@ export class ReadingList implements AsyncDisposable {
   /** Types a text, and lets the time pass after which the application asks. The clock must be paused. */
   async search(text: string): Promise<void> {
     await this.page.getByLabel("Title or author").fill(text);
+    await this.#render();
     await this.pass(100);
   }
 
@@ -60,17 +70,20 @@ export class ReadingList implements AsyncDisposable {
     await this.page.getByRole("button", { name: `Add ${title}` }).click();
   }
 
-  found(): Promise<string[]> {
+  async found(): Promise<string[]> {
+    await this.#render();
     return this.page.getByRole("list", { name: "Found" }).locator(".title").allTextContents();
   }
 
   async numbers({ asked, aborted }: { asked: number; aborted: number }): Promise<void> {
+    await this.#render();
     const text = new RegExp(`searches asked ${asked}\\s*aborted ${aborted}`);
     await this.page.getByRole("status").filter({ hasText: text }).waitFor();
   }
 
   /** Waits until the list has these books, each with the text below its title. */
   async shows(books: readonly string[]): Promise<void> {
+    await this.#render();
     const section = this.page.getByRole("region", { name: "The list" });
     await this.page.waitForFunction(
       ([element, texts]) => {
@@ -82,8 +95,8 @@ export class ReadingList implements AsyncDisposable {
         return JSON.stringify(shown) === JSON.stringify(texts);
       },
       [await section.elementHandle(), books] as const,
-      // By the frames of the browser, because timers of the page may be paused.
-      { polling: "raf" },
+      // Not by frames, because a tab in the background has few. These timers are the browser's, and never paused.
+      { polling: 50 },
     );
   }
 
