@@ -18,6 +18,7 @@ export async function install(app) {
     run("npm", ["ci", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], app);
   } else if (changedAt(new URL("dist/", copy)) < changedAt(new URL("dist/", root))) {
     cpSync(new URL("dist/", root), new URL("dist/", copy), { recursive: true });
+    cpSync(new URL("package.json", root), new URL("package.json", copy));
   }
 }
 

@@ -86,11 +86,24 @@ describe("outcomeEvent()", () => {
     expect(data).not.toMatch(/4111|secret/);
   });
 
+  it("tells a cancelled message from one that failed", async () => {
+    const leaving = new AbortController();
+    const bus = new CommandBus();
+    const events: ServerSentEvent[] = [];
+    bus.outcomes$.subscribe((outcome) => events.push(outcomeEvent(outcome)));
+    bus.register(Pay, () => new Promise<void>(() => undefined));
+    const paying = bus.dispatch(new Pay("4111"), { signal: leaving.signal });
+    leaving.abort();
+    await expect(paying).rejects.toThrow();
+    expect(JSON.parse(events[0]!.data as string)).toMatchObject({ status: "cancelled", error: "AbortError" });
+  });
+
   it("tells an error without a code by its name, and survives one that cannot be read", async () => {
     const fail = async (reason: unknown): Promise<unknown> =>
       JSON.parse(
         outcomeEvent({
           status: "rejected",
+          cancelled: false,
           reason,
           envelope: Envelope.of(new Pay("4111")),
           durationMs: 1,
@@ -115,6 +128,7 @@ describe("outcomeEvent()", () => {
     const reason = Object.assign(new Error(), { code: "A\n\ndata: B" });
     const event = outcomeEvent({
       status: "rejected",
+      cancelled: false,
       reason,
       envelope,
       durationMs: 1,

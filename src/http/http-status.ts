@@ -11,9 +11,13 @@ const STATUSES: Readonly<Record<string, number>> = {
   // 404 Not Found
   NO_RESULT: 404,
 
-  // 409 Conflict: with another message that runs or that came later.
+  // 409 Conflict: with another message that runs or that came later, or with a newer version.
   BUSY: 409,
+  CONCURRENCY: 409,
   SUPERSEDED: 409,
+
+  // 413 Content Too Large
+  PAYLOAD_TOO_LARGE: 413,
 
   // 422 Unprocessable Content, as the draft of the Idempotency-Key header says.
   IDEMPOTENCY_CONFLICT: 422,
@@ -23,12 +27,20 @@ const STATUSES: Readonly<Record<string, number>> = {
 
   // 503 Service Unavailable: the client may try again later. A time limit is not 504, because no gateway is involved.
   BUS_CLOSED: 503,
+  LEASE_LOST: 503,
+  LINK_CLOSED: 503,
   MESSAGE_DROPPED: 503,
   MESSAGE_HELD: 503,
+  NOT_CAUGHT_UP: 503,
+  NOT_SENT: 503,
   QUEUE_FULL: 503,
   SLOW_CLIENT: 503,
+  SLOW_CONSUMER: 503,
   STORE_FAILED: 503,
   TIME_LIMIT: 503,
+
+  // 504 Gateway Timeout: another process has the message, and did not answer.
+  OUTCOME_UNKNOWN: 504,
 
   // 500 Internal Server Error: a mistake in the program.
   BATCH_RESULT: 500,
@@ -44,8 +56,12 @@ const STATUSES: Readonly<Record<string, number>> = {
   LOOP_DETECTED: 500,
   MIDDLEWARE_CRASHED: 500,
   NON_ERROR_THROWN: 500,
+  REMOTE: 500,
   SAGA_FAILED: 500,
   SELF_DEADLOCK: 500,
+  TRANSACTION_ENDED: 500,
+  TWO_COPIES: 500,
+  UNRECOVERABLE: 500,
 };
 
 interface ErrorFields {

@@ -2,8 +2,8 @@ import type { Outcome } from "../core/delivery/outcome.js";
 import { jsonOf, type ServerSentEvent } from "./format-event.js";
 
 /**
- * Returns an outcome as an event: the id and the name of the message, and as data its status, its ids, its time
- * and its duration. A payload, headers and texts of errors are left out, because they may hold secrets; an error
+ * Returns an outcome as an event: the id and the name of the message, and as data its status (`fulfilled`,
+ * `rejected` or `cancelled`), its ids, its time and its duration. A payload, headers and texts of errors are left out, because they may hold secrets; an error
  * is told by its `code`, or by its name.
  *
  * @example
@@ -16,7 +16,7 @@ export function outcomeEvent({ envelope: { meta }, durationMs, ...result }: Outc
     id,
     event: name,
     data: jsonOf({
-      status: result.status,
+      status: result.status === "rejected" && result.cancelled ? "cancelled" : result.status,
       ...(result.status === "rejected" && { error: codeOf(result.reason) }),
       time: new Date(time).toISOString(),
       durationMs: Math.round(durationMs * 1000) / 1000,
@@ -30,7 +30,8 @@ export function outcomeEvent({ envelope: { meta }, durationMs, ...result }: Outc
 function codeOf(reason: unknown): string {
   try {
     const { code, name } = reason as { code?: unknown; name?: unknown };
-    return String(code ?? name);
+    // The code of a DOMException is a number that tells nothing.
+    return typeof code === "string" ? code : String(name);
   } catch {
     return "unknown";
   }
