@@ -187,7 +187,7 @@ function itIsAReadingList(url: () => string): void {
     await first.find("stoker");
     await first.add("Dracula");
     await second.shows(["Dracula Bram Stoker"]);
-    await second.page.getByRole("button", { name: "Remove Dracula" }).click();
+    await second.remove("Dracula");
     await first.shows([]);
   });
 }

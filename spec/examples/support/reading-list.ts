@@ -67,7 +67,17 @@ export class ReadingList implements AsyncDisposable {
   }
 
   async add(title: string): Promise<void> {
-    await this.page.getByRole("button", { name: `Add ${title}` }).click();
+    await this.#click(`Add ${title}`);
+  }
+
+  async remove(title: string): Promise<void> {
+    await this.#click(`Remove ${title}`);
+  }
+
+  /** Clicks in the foreground, because a click waits for frames, of which a tab in the background has few. */
+  async #click(name: string): Promise<void> {
+    await this.page.bringToFront();
+    await this.page.getByRole("button", { name }).click();
   }
 
   async found(): Promise<string[]> {
