@@ -25,6 +25,7 @@ const sizeLimits = [
   ["cqrx/middleware", 'export * from "cqrx/middleware";', 18_000],
   ["cqrx/pino", 'export * from "cqrx/pino";', 11_500],
   ["cqrx/opentelemetry", 'export * from "cqrx/opentelemetry";', 11_000],
+  ["cqrx/http", 'export * from "cqrx/http";', 4_000],
   ["cqrx/testing", 'export * from "cqrx/testing";', 14_500],
 ];
 const nodeVersions = ["20.19.0", "22", "24"];

@@ -48,6 +48,7 @@ const table: Readonly<Record<string, Row>> = {
   middleware: { may: BELOW_BUS },
   pino: { may: [...BELOW_BUS, "pino"], mayType: ["buses"] },
   opentelemetry: { may: [...BELOW_BUS, "@opentelemetry/api"], mayType: ["buses"] },
+  http: { may: BELOW_BUS },
   testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses"] },
 };
 

@@ -11,6 +11,7 @@ import {
   saga,
   type Envelope,
 } from "cqrx";
+import { eventStream } from "cqrx/http";
 import { caching, overlap, timeLimit } from "cqrx/middleware";
 import { recording, settleAll } from "cqrx/testing";
 import { delay, map } from "rxjs";
@@ -83,6 +84,10 @@ assert.equal(email, "x@y.com");
 const { meta, payload } = await welcomed;
 assert.equal(payload.userId, "u1");
 assert.equal(typeof meta.causationId, "string", "the runtime carries the cause of a command through a timer");
+const events: Response = eventStream(queryBus.ask$(new GetUserEmail("u1")), {
+  request: new Request("http://localhost/"),
+});
+assert.equal(await events.text(), ': connected\n\ndata: "x@y.com"\n\n');
 await settleAll(commandBus, queryBus, eventBus);
 assert.deepEqual(
   recorded.outcomes.map(({ status }) => status),

@@ -1,5 +1,6 @@
 // Bundled by esbuild, and run by `workerd test`: a runtime without Node's modules.
 import { Command, CommandBus, Query, QueryBus } from "cqrx";
+import { eventStream } from "cqrx/http";
 import { overlap, timeLimit } from "cqrx/middleware";
 import { delay, of } from "rxjs";
 
@@ -27,6 +28,10 @@ export default {
     queryBus.register(CountUsers, () => of(users).pipe(delay(1)));
     await Promise.all([commandBus.dispatch(new CreateUser()), commandBus.dispatch(new CreateUser())]);
     equal(await queryBus.ask(new CountUsers()), 2);
+    const events = eventStream(queryBus.ask$(new CountUsers()), {
+      request: new Request("http://localhost/"),
+    });
+    equal(await events.text(), ": connected\n\ndata: 2\n\n");
     equal(outcomes.join(), "CreateUser fulfilled,CreateUser fulfilled");
     equal((await commandBus.close()).aborted.length, 0);
     console.log("done on workerd");
