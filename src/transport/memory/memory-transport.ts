@@ -289,6 +289,9 @@ class MemoryTransport implements Transport, Member {
     const timer = setInterval(() => {
       if (!settled && this.#broker.reaches(this)) group.keepAlive(flight);
     }, consumer.ackWaitMs / 3);
+    const stop = (): void => clearInterval(timer);
+    // A handler may never end.
+    this.#ends.add(stop);
     try {
       await handler({
         frame: entry.frame,
@@ -321,7 +324,8 @@ class MemoryTransport implements Transport, Member {
           }),
       });
     } finally {
-      clearInterval(timer);
+      stop();
+      this.#ends.delete(stop);
       consumer.room++;
       group.pump();
     }

@@ -133,7 +133,7 @@ export class StoredGroup {
   }
 
   #expiry(flight: Flight): () => void {
-    return startTimer(flight.consumer.ackWaitMs, () => this.#lost(flight), { keepAlive: true });
+    return startTimer(flight.consumer.ackWaitMs, () => this.#lost(flight));
   }
 
   #lost(flight: Flight): void {
@@ -179,15 +179,11 @@ export class StoredGroup {
     const { position } = flight.entry;
     if (delayMs === 0) this.#again.push(flight);
     else {
-      const stopTimer = startTimer(
-        delayMs,
-        () => {
-          this.#delayed.delete(position);
-          this.#again.push(flight);
-          this.pump();
-        },
-        { keepAlive: true },
-      );
+      const stopTimer = startTimer(delayMs, () => {
+        this.#delayed.delete(position);
+        this.#again.push(flight);
+        this.pump();
+      });
       this.#delayed.set(position, { waiting: flight, stopTimer });
     }
     this.pump();
