@@ -47,6 +47,7 @@ const table: Readonly<Record<string, Row>> = {
   middleware: { may: BELOW_BUS },
   pino: { may: [...BELOW_BUS, "pino"], mayType: ["buses"] },
   opentelemetry: { may: [...BELOW_BUS, "@opentelemetry/api"], mayType: ["buses"] },
+  postgres: { may: [...CORE, "node:async_hooks", "node:crypto"], mayType: ["buses"] },
   testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses"] },
 };
 

@@ -1,0 +1,9 @@
+import { databaseConformance } from "./conformance/database.js";
+import { eventsConformance } from "./conformance/events.js";
+import type { TestServer } from "./support/servers.js";
+
+/** Everything that is promised, on a server. */
+export function conformance(server: TestServer): void {
+  databaseConformance(server);
+  eventsConformance(server);
+}

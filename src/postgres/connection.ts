@@ -1,0 +1,54 @@
+import type { PgClient, PgPool, Sql, SqlResult } from "./sql.js";
+
+/** A connection that is held for some statements. */
+export class Connection implements Sql {
+  readonly #client: PgClient;
+  #broken = false;
+  // A client that is cut emits `error`, which ends the process if it has no listener; the pool listens to idle ones only.
+  readonly #onError = (): void => void (this.#broken = true);
+
+  private constructor(client: PgClient) {
+    this.#client = client;
+    client.on?.("error", this.#onError);
+  }
+
+  static async open(pool: PgPool): Promise<Connection> {
+    return new Connection(await pool.connect());
+  }
+
+  /** True if statements fail because of the connection and not because of what they say. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  async query(text: string, values?: unknown[]): Promise<SqlResult> {
+    try {
+      return await this.#client.query(text, values);
+    } catch (error) {
+      if (isConnectionError(error)) this.#broken = true;
+      throw error;
+    }
+  }
+
+  /** Gives the connection back; a broken one, or one in an unknown state, is closed. */
+  release(destroy = false): void {
+    this.#client.off?.("error", this.#onError);
+    // The pool closes this client, and a late error of it must not end the process either.
+    if (destroy || this.#broken) this.#client.on?.("error", () => undefined);
+    this.#client.release(destroy || this.#broken);
+  }
+}
+
+/**
+ * Returns true for the end of a connection, and for a server that shuts down or starts. Such an error says nothing about
+ * the message that was handled meanwhile.
+ */
+export function isConnectionError(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
+  return (
+    (typeof code === "string" &&
+      /^(08...|57P0[1-5]|53300|ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT)$/.test(code)) ||
+    (typeof message === "string" &&
+      /^(Connection terminated|Client (has encountered|was closed))/.test(message))
+  );
+}
