@@ -46,6 +46,7 @@ const slow = [
   "examples/users-api",
   "examples/users-api-live",
   "middleware/overlap.model",
+  "postgres/debian",
   "reference/reference",
   "types/mistakes",
   "types/types",

@@ -1,10 +1,22 @@
 import type { PgClient, PgPool, Sql, SqlResult } from "./sql.js";
 
+const guarded = new WeakSet<PgPool>();
+
+/**
+ * Gives each new client of a pool a listener for good, because `pg` has moments without one: a client that is cut in the
+ * packet that completes its connection, and one that the pool closes by itself. `error` without a listener ends the process.
+ */
+export function guardClients(pool: PgPool): void {
+  if (guarded.has(pool)) return;
+  guarded.add(pool);
+  pool.on?.("connect", (client) => void client.on?.("error", () => undefined));
+}
+
 /** A connection that is held for some statements. */
 export class Connection implements Sql {
   readonly #client: PgClient;
   #broken = false;
-  // A client that is cut emits `error`, which ends the process if it has no listener; the pool listens to idle ones only.
+  // A client that is cut emits `error`, which ends the process without a listener; the pool listens to idle clients only.
   readonly #onError = (): void => void (this.#broken = true);
 
   private constructor(client: PgClient) {
@@ -33,8 +45,6 @@ export class Connection implements Sql {
   /** Gives the connection back; a broken one, or one in an unknown state, is closed. */
   release(destroy = false): void {
     this.#client.off?.("error", this.#onError);
-    // The pool closes this client, and a late error of it must not end the process either.
-    if (destroy || this.#broken) this.#client.on?.("error", () => undefined);
     this.#client.release(destroy || this.#broken);
   }
 }

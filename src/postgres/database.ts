@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { aFunction, check, checkOption, checkOptions, milliseconds, withMethods } from "../core/checks.js";
-import { Connection } from "./connection.js";
+import { Connection, guardClients } from "./connection.js";
 import { TransactionEndedError } from "./errors.js";
 import { firstStatements, migrations } from "./migrations.js";
 import type { PgPool, Sql, SqlResult } from "./sql.js";
@@ -68,6 +68,7 @@ export class Database implements Sql {
     checkOption("new Database()", "pool", pool, withMethods("a pg.Pool", "connect"));
     checkOptions<DatabaseOptions>("new Database()", options, { schema: aSchema });
     this.#pool = pool;
+    guardClients(pool);
     this.schema = options.schema ?? "cqrx";
   }
 

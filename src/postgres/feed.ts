@@ -382,7 +382,7 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
 
   async #publish(envelope: Envelope, attempt: number): Promise<void> {
     try {
-      await this.#eventBus.publish(envelope, { attempt } as object);
+      await this.#eventBus.publish(envelope, { attempt });
     } catch (error) {
       throw error instanceof EventHandlersFailedError && error.errors.length === 1 ? error.errors[0] : error;
     }

@@ -226,7 +226,7 @@ class QueueWorker implements Worker {
         await this.#commandBus.dispatch(envelope, {
           signal: abort.signal,
           attempt: command.attempt,
-        } as object);
+        });
         // A handler that wrote nothing through `db` needs no transaction for one statement.
         const end = sql.begun ? sql : this.#claims.direct;
         if (!(await this.#claims.finish(end, command))) throw new LeaseLostError(command.name);

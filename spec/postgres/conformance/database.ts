@@ -294,6 +294,12 @@ export function databaseConformance(server: TestServer): void {
         return queryBus;
       };
       expect(await process().ask(new GetNotes())).toEqual(value);
+      // The answer does not wait for the store.
+      await until(
+        async () =>
+          (await suite.pool.query(`select from ${suite.schema}.entries where value::text like '%$map%'`))
+            .rowCount,
+      );
       expect(await process().ask(new GetNotes())).toEqual(value);
       expect(runs).toBe(1);
       const store = postgresStore(suite.db);

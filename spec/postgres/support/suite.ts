@@ -82,6 +82,15 @@ export class CountingPool implements PgPool {
   }
 }
 
+/** Waits until no more statements come; a process that wakes itself never gets there. */
+export async function untilAsleep({ statements }: CountingPool, other: Sql): Promise<number> {
+  for (;;) {
+    const before = statements.length;
+    for (let index = 0; index < 20; index++) await other.query("select 1");
+    if (statements.length === before) return before;
+  }
+}
+
 export async function notes(sql: Sql, schema: string): Promise<string[]> {
   const { rows } = await sql.query(`select text from ${schema}.notes order by text`);
   return (rows as { text: string }[]).map(({ text }) => text);
