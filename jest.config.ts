@@ -47,6 +47,7 @@ const slow = [
   "examples/users-api-live",
   "middleware/overlap.model",
   "postgres/debian",
+  "postgres/using",
   "reference/reference",
   "types/mistakes",
   "types/types",

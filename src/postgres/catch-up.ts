@@ -73,7 +73,7 @@ export class CatchUp {
     const { rows } = await this.#db.query(
       `select coalesce(bool_and(position is not null and position <= (
   select position from ${schema}.checkpoints where name = $1
-)), true) as handled from ${schema}.events where message_id in (select json_array_elements_text($2::json))`,
+)), true) as handled from ${schema}.events where message_id in (select json_array_elements_text($2::text::json))`,
       [this.#name, this.#ids],
     );
     return (rows[0] as { handled: boolean }).handled;

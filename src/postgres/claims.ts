@@ -44,7 +44,7 @@ export class Claims {
   async claim(limit: number): Promise<{ readonly commands: ClaimedCommand[]; readonly suspects: boolean }> {
     const table = this.#table;
     const rows = await this.#unlessLost(
-      `with named as (select json_array_elements_text($2::json) as name),
+      `with named as (select json_array_elements_text($2::text::json) as name),
 due as (
   select id from ${table} d
   where failed_at is null and due_at <= now() and not running and name in (select name from named)
@@ -76,7 +76,7 @@ select claimed.*, exists (
     const rows = await this.#unlessLost(
       `update ${table} c set attempt = attempt + 1, due_at = ${LATER} from (
   select id from ${table} where failed_at is null and due_at <= now() and running
-  and name in (select json_array_elements_text($2::json)) order by due_at, id limit 1 for update skip locked
+  and name in (select json_array_elements_text($2::text::json)) order by due_at, id limit 1 for update skip locked
 ) due where c.id = due.id returning ${COLUMNS}`,
       [this.#leaseMs, this.#types.json],
     );
@@ -105,7 +105,7 @@ select claimed.*, exists (
   async extend(commands: readonly ClaimedCommand[]): Promise<ReadonlySet<number>> {
     if (commands.length === 0) return new Set();
     const { rows } = await this.#db.query(
-      `update ${this.#table} c set due_at = ${LATER} from json_to_recordset($2::json) as mine (id bigint, attempt int)
+      `update ${this.#table} c set due_at = ${LATER} from json_to_recordset($2::text::json) as mine (id bigint, attempt int)
 where c.id = mine.id and c.attempt = mine.attempt and c.running returning c.id::float8 as id`,
       [this.#leaseMs, JSON.stringify(commands.map(({ id, attempt }) => ({ id, attempt })))],
     );

@@ -82,7 +82,7 @@ export class CommandQueue {
     const { delayMs = 0, key = partitionKeyOf(isEnvelope(command) ? command.payload : command) } = options;
     await this.#db.query(
       `insert into ${this.#db.schema}.commands (message_id, name, key, envelope, due_at)
-values ($1, $2, $3, $4::json, now() + $5::float8 * interval '1 ms') on conflict (message_id) do nothing`,
+values ($1, $2, $3, $4::text::json, now() + $5::float8 * interval '1 ms') on conflict (message_id) do nothing`,
       [
         envelope.meta.id,
         envelope.meta.name,

@@ -128,7 +128,7 @@ others as (
   select $1, first.version + given.n - 1, given.id, given.name, given.envelope from first, given
   where given.n > 1 order by given.n
 )
-select current.version as found, first.version + json_array_length($2::json) - 1 as version
+select current.version as found, first.version + json_array_length($2::text::json) - 1 as version
 from current left join first on true`,
       [stream, ...columnsOf(envelopes), expectedVersion ?? null],
     );
@@ -285,9 +285,9 @@ on conflict (message_id) do nothing`,
  * The columns are lists of their own: `->>` would read all texts of an envelope, and fails for one with a NUL.
  */
 const GIVEN = `select ids.n, ids.id, names.name, envelopes.envelope
-from json_array_elements_text($2::json) with ordinality as ids (id, n)
-join json_array_elements_text($3::json) with ordinality as names (name, n) using (n)
-join json_array_elements($4::json) with ordinality as envelopes (envelope, n) using (n)`;
+from json_array_elements_text($2::text::json) with ordinality as ids (id, n)
+join json_array_elements_text($3::text::json) with ordinality as names (name, n) using (n)
+join json_array_elements($4::text::json) with ordinality as envelopes (envelope, n) using (n)`;
 
 function columnsOf(envelopes: readonly Envelope[]): [ids: string, names: string, envelopes: string] {
   return [

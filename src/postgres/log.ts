@@ -48,7 +48,7 @@ export class Log {
   async page(sql: Sql, types: NamedTypes, after: number, head: number, limit: number): Promise<EventRow[]> {
     const { rows } = await sql.query(
       `select ${COLUMNS} from ${this.#db.schema}.events where position > $1 and position <= $2
-and name in (select json_array_elements_text($3::json)) order by position limit $4`,
+and name in (select json_array_elements_text($3::text::json)) order by position limit $4`,
       [after, head, types.json, limit],
     );
     return rows as EventRow[];

@@ -39,7 +39,7 @@ export function postgresStore(db: Database): PostgresStore {
     },
     async set(key, value, { ttl } = {}) {
       await db.query(
-        `insert into ${table} (key, value, expires_at) values ($1, $2::json, now() + $3::float8 * interval '1 ms')
+        `insert into ${table} (key, value, expires_at) values ($1, $2::text::json, now() + $3::float8 * interval '1 ms')
 on conflict (key) do update set value = excluded.value, stored_at = now(), expires_at = excluded.expires_at`,
         [keyOf(key), JSON.stringify(toJson({ value } satisfies Entry, "entry")), ttl ?? null],
       );
