@@ -51,6 +51,7 @@ const table: Readonly<Record<string, Row>> = {
   http: { may: BELOW_BUS },
   transport: { may: BELOW_BUS, mayType: ["buses"] },
   testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses", "transport"] },
+  postgres: { may: [...BELOW_BUS, "node:async_hooks", "node:crypto"], mayType: ["buses"] },
 };
 
 interface Import {

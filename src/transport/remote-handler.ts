@@ -107,7 +107,7 @@ function one(link: LinkContext, spec: CallSpec, context: HandlerContext): Promis
       },
     });
     forget = abortOn(context.signal, {
-      abort(reason) {
+      cancel(reason) {
         outgoing.cancel();
         reject(reason);
       },
