@@ -26,12 +26,16 @@ export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
 export type { EventBusOptions } from "./buses/event-bus.js";
 export type {
+  BackgroundDescription,
   Bus,
   BusDescription,
   BusOptions,
   CloseOptions,
   CloseReport,
   DispatchOptions,
+  GaugesDescription,
+  SagaDescription,
+  WatchersDescription,
 } from "./buses/bus.js";
 export type { Clock } from "./core/util/clock.js";
 

@@ -2,7 +2,12 @@ import type { Observable, Subscription } from "rxjs";
 import { Bus } from "../core/bus/bus.js";
 import { callOne } from "../core/bus/call-handlers.js";
 import type { BusKind } from "../core/bus/engine.js";
-import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
+import {
+  BUS_OPTIONS,
+  type BusDescription,
+  type BusOptions,
+  type DispatchOptions,
+} from "../core/bus/options.js";
 import { anObject, checkCopy, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import { REFUSED } from "../core/delivery/settlement.js";
@@ -97,6 +102,10 @@ export class CommandBus extends Bus {
     });
     if (delivery.status === REFUSED) throw delivery.result;
     return delivery.envelope as Envelope<C>;
+  }
+
+  override describe(): BusDescription {
+    return { ...super.describe(), background: this.#background.describe() };
   }
 
   /** Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not await it. */

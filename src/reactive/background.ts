@@ -14,6 +14,7 @@ import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
+import type { BackgroundDescription } from "../core/bus/options.js";
 import { MessageDroppedError, QueueFullError } from "../core/errors.js";
 import { typeNameOf } from "../core/delivery/metadata.js";
 import { isEnvelope } from "../core/messages/envelope.js";
@@ -124,7 +125,7 @@ export class Background {
       clearTimeout(job.retryTimer);
       this.#ready.delete(job);
       const { status, result, typeName, envelope } = delivery;
-      if (status === REJECTED && !engine.observers.outcomes.observed)
+      if (status === REJECTED && !engine.observers.outcomes.handled)
         engine.report({ kind: "background", source: typeName, error: result, envelope });
       if (--this.#unsettled > 0) return;
       const drained = this.#drained;
@@ -132,6 +133,10 @@ export class Background {
       for (const resolve of drained) resolve();
     });
     return LATER;
+  }
+
+  describe(): BackgroundDescription {
+    return { queued: this.#unsettled - this.#running, running: this.#running };
   }
 
   drain(): Promise<void> {

@@ -37,7 +37,7 @@ export class Observers {
 
   report(fault: Fault): void {
     if (this.faults.observed) this.deliver(this.faults, fault);
-    else if (fault.error !== undefined) reportUnhandled(this.#name, fault.error);
+    if (!this.faults.handled && fault.error !== undefined) reportUnhandled(this.#name, fault.error);
   }
 
   complete(): void {
