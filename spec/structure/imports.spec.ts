@@ -48,6 +48,7 @@ const table: Readonly<Record<string, Row>> = {
   pino: { may: [...BELOW_BUS, "pino"], mayType: ["buses"] },
   opentelemetry: { may: [...BELOW_BUS, "@opentelemetry/api"], mayType: ["buses"] },
   testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses"] },
+  inspector: { may: BELOW_BUS, mayType: ["buses", "core/bus"] },
 };
 
 interface Import {
