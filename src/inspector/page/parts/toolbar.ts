@@ -1,0 +1,130 @@
+import { type FeedState } from "../../protocol.js";
+import { h, setAttribute, setText } from "../dom.js";
+import { STATES } from "../model/filter.js";
+import { formatCount, formatDuration } from "../model/format.js";
+import { SPANS_MS } from "../model/ui.js";
+import { exportButton } from "./export.js";
+import { outcome } from "./outcome.js";
+import { type Context, type Part } from "./part.js";
+
+const WORDS: Readonly<Record<FeedState, string>> = {
+  connecting: "connecting",
+  live: "live",
+  lost: "connection lost, trying again",
+  unauthorized: "wrong token",
+  unavailable: "not available",
+  recording: "recording",
+  closed: "closed",
+};
+
+export interface ToolbarOptions {
+  readonly exportLines?: (() => string | Promise<string>) | undefined;
+  readonly onClose?: (() => void) | undefined;
+}
+
+/** Makes the bar at the top. */
+export function toolbar(
+  context: Context,
+  options: ToolbarOptions,
+): Part & { readonly filter: HTMLInputElement } {
+  const { actions, filter, store, ui, theme } = context;
+  const dot = h("span", { class: "dot", "aria-hidden": "true" });
+  // The count beside it is not part of the status: a screen reader would read each new number.
+  const status = h("span", { role: "status", "data-testid": "status" });
+  const seen = h("span", { class: "seen" });
+  const input = h("input", {
+    type: "search",
+    "data-testid": "filter",
+    "aria-label": "Filter by type, id or text",
+    "aria-keyshortcuts": "/",
+    placeholder: "Filter: type, id, text",
+    autocomplete: "off",
+    spellcheck: "false",
+    input: () => actions.setFilter(input.value),
+  });
+  const toggles = STATES.map((state) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: `toggle s-${state}`,
+        "data-testid": `state-${state}`,
+        click: () => actions.toggleState(state),
+      },
+      outcome(state),
+    ),
+  );
+  const custom = h("option", { value: "", hidden: true });
+  const span = h(
+    "select",
+    { "aria-label": "Time shown", class: "span", change: () => actions.setSpan(Number(span.value)) },
+    custom,
+    ...SPANS_MS.map((ms) => h("option", { value: ms }, formatDuration(ms))),
+  );
+  const pause = h("button", {
+    type: "button",
+    class: "pause",
+    "data-testid": "pause",
+    "aria-keyshortcuts": "Space",
+    click: () => actions.toggleLive(),
+  });
+  const look = h(
+    "button",
+    { type: "button", class: "icon", click: () => theme.toggle() },
+    h("span", { "aria-hidden": "true" }, "◐"),
+  );
+  const help = h(
+    "button",
+    { type: "button", class: "icon", "aria-label": "Help", click: () => actions.toggleHelp() },
+    h("span", { "aria-hidden": "true" }, "?"),
+  );
+  const { onClose, exportLines } = options;
+  const close =
+    onClose && h("button", { type: "button", class: "icon", "aria-label": "Close", click: onClose }, "✕");
+  const logo = h("span", { class: "logo", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
+  const element = h(
+    "header",
+    { class: "toolbar" },
+    h("div", { class: "brand" }, logo, h("h1", {}, "cqrx inspector")),
+    h("div", { class: "state" }, dot, status, seen),
+    h("div", { class: "search" }, input, h("kbd", { "aria-hidden": "true" }, "/")),
+    h("div", { class: "toggles", role: "group", "aria-label": "Outcomes shown" }, ...toggles),
+    h(
+      "div",
+      { class: "buttons" },
+      span,
+      pause,
+      exportLines && exportButton(exportLines, () => store.hello?.run ?? ""),
+      look,
+      help,
+      close,
+    ),
+  );
+  const statusWord = (): string => {
+    if (ui.state !== "live" || actions.live) return WORDS[ui.state];
+    return "paused";
+  };
+  const update = (): void => {
+    const word = statusWord();
+    setText(status, word);
+    setAttribute(dot, "data-state", word === "paused" ? word : ui.state);
+    const gaps = store.gaps > 0 ? `, ${formatCount(store.gaps)} updates left out` : "";
+    setText(seen, store.hello ? `${formatCount(store.counts.accepted)} seen${gaps}` : "");
+    setAttribute(seen, "title", store.hello?.title);
+    // The text is set only from outside the field, so that the caret stays.
+    if (input.value !== filter.text) input.value = filter.text;
+    for (const [index, toggle] of toggles.entries()) {
+      setAttribute(toggle, "aria-pressed", filter.states.has(STATES[index]!) ? "true" : "false");
+    }
+    const standard = SPANS_MS.includes(ui.shown.span);
+    setText(custom, formatDuration(ui.shown.span));
+    const value = standard ? String(ui.shown.span) : "";
+    if (span.value !== value) span.value = value;
+    const recording = ui.state === "recording";
+    setText(pause, recording ? "Show all" : actions.live ? "Pause" : "Live");
+    setAttribute(pause, "class", actions.live || recording ? "pause" : "pause on");
+    setAttribute(look, "aria-label", theme.name === "light" ? "Dark theme" : "Light theme");
+    setAttribute(help, "aria-expanded", ui.help ? "true" : "false");
+  };
+  return { element, filter: input, update };
+}
