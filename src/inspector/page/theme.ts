@@ -1,4 +1,5 @@
 import { type Colours, DARK, LIGHT } from "./colours.js";
+import { stored } from "./storage.js";
 
 const KEY = "cqrx-inspector-theme";
 
@@ -7,22 +8,19 @@ export class Theme {
   readonly #light = matchMedia("(prefers-color-scheme: light)");
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #changed: () => void;
-  #chosen: string | undefined;
+  #chosen = stored(() => localStorage, KEY);
 
   constructor(changed: () => void) {
     this.#changed = changed;
-    this.#chosen = recall();
     this.#light.addEventListener("change", changed);
-    this.#calm.addEventListener("change", changed);
   }
 
-  get name(): "light" | "dark" {
-    if (this.#chosen === "light" || this.#chosen === "dark") return this.#chosen;
-    return this.#light.matches ? "light" : "dark";
+  get isLight(): boolean {
+    return this.#chosen ? this.#chosen === "light" : this.#light.matches;
   }
 
   get colours(): Colours {
-    return this.name === "light" ? LIGHT : DARK;
+    return this.isLight ? LIGHT : DARK;
   }
 
   /** Reports if the user's system asks for less motion. */
@@ -31,25 +29,12 @@ export class Theme {
   }
 
   toggle(): void {
-    this.#chosen = this.name === "light" ? "dark" : "light";
-    try {
-      localStorage.setItem(KEY, this.#chosen);
-    } catch {
-      // A page without storage forgets the choice on reload.
-    }
+    this.#chosen = this.isLight ? "dark" : "light";
+    stored(() => localStorage, KEY, this.#chosen);
     this.#changed();
   }
 
   destroy(): void {
     this.#light.removeEventListener("change", this.#changed);
-    this.#calm.removeEventListener("change", this.#changed);
-  }
-}
-
-function recall(): string | undefined {
-  try {
-    return localStorage.getItem(KEY) ?? undefined;
-  } catch {
-    return undefined;
   }
 }
