@@ -46,6 +46,7 @@ const slow = [
   "examples/users-api-live",
   "middleware/overlap.model",
   "reference/reference",
+  "types/mistakes",
   "types/types",
 ].map((path) => `<rootDir>/spec/${path}.spec.ts`);
 

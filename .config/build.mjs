@@ -1,6 +1,7 @@
-// Builds dist/esm and dist/cjs from the same sources by running tsc twice.
+// Builds dist/esm and dist/cjs from the same sources by running tsc twice, and dist/node, one line for each entry point.
 import { spawn } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -12,10 +13,25 @@ const compile = (format) =>
     spawn(process.execPath, args, { cwd: root, stdio: "inherit" }).on("close", done);
   });
 
+function write(file, text) {
+  mkdirSync(`${root}/${dirname(file)}`, { recursive: true });
+  writeFileSync(`${root}/${file}`, text);
+}
+
+/** On Node, `import` loads what `require` loads, because two copies of the library in one process would not know each other. */
+function writeNodeEntryPoints() {
+  const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
+  for (const { node } of Object.values(exports)) {
+    if (node === undefined) continue;
+    for (const file of Object.values(node.import))
+      write(file, `export * from "${relative(dirname(file), node.default.default)}";\n`);
+  }
+}
+
 rmSync(`${root}/dist`, { recursive: true, force: true });
 // The package is "type": "module"; this tells Node that the second copy is not.
-mkdirSync(`${root}/dist/cjs`, { recursive: true });
-writeFileSync(`${root}/dist/cjs/package.json`, '{ "type": "commonjs", "sideEffects": false }\n');
+write("dist/cjs/package.json", '{ "type": "commonjs", "sideEffects": false }\n');
+writeNodeEntryPoints();
 
 const codes = await Promise.all([compile("esm"), compile("cjs")]);
 if (codes.some((code) => code !== 0)) process.exitCode = 1;

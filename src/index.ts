@@ -10,6 +10,7 @@ export type {
 } from "./core/messages/message.js";
 export { Envelope } from "./core/messages/envelope-reader.js";
 export { isEnvelope } from "./core/messages/envelope.js";
+export { decodeJson, encodeJson } from "./core/messages/json.js";
 export type { EnvelopeJson, EnvelopeOptions, Headers, MessageMeta } from "./core/messages/envelope.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/standard-schema.js";
 
@@ -25,18 +26,22 @@ export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
 export type { EventBusOptions } from "./buses/event-bus.js";
 export type {
+  BackgroundDescription,
   Bus,
   BusDescription,
   BusOptions,
   CloseOptions,
   CloseReport,
   DispatchOptions,
+  GaugesDescription,
+  SagaDescription,
+  WatchersDescription,
 } from "./buses/bus.js";
 export type { Clock } from "./core/util/clock.js";
 
 // Handlers
 export { HandlerRegistry } from "./core/handlers/registry.js";
-export type { Cause, Delivery, HandlerContext } from "./core/delivery/delivery.js";
+export type { Cause, Delivery, HandlerContext, ReplyForm } from "./core/delivery/delivery.js";
 
 // Middleware
 export { around } from "./core/pipeline/around.js";
@@ -54,7 +59,7 @@ export type { RestartOptions, SagaFunction, SagaState } from "./saga/saga-superv
 // Observing
 export { fulfilled, ofType, rejected } from "./reactive/of-type.js";
 export type { DiagnosedMessage } from "./core/bus/diagnostics.js";
-export type { Fault, FulfilledOutcome, Outcome, RejectedOutcome } from "./core/delivery/outcome.js";
+export type { Fault, FulfilledOutcome, Outcome, Refusal, RejectedOutcome } from "./core/delivery/outcome.js";
 
 // Default buses and decorators
 export { command, event, query } from "./defaults/decorators.js";
@@ -79,8 +84,10 @@ export {
   MiddlewareCrashedError,
   NonErrorThrownError,
   NoResultError,
+  PayloadTooLargeError,
   QueueFullError,
   SagaFailedError,
+  TwoCopiesError,
 } from "./core/errors.js";
 export type { CqrsErrorCode, CqrsErrorOptions } from "./core/errors.js";
-export type { Handler, HandlerFunction, RefreshOptions } from "./core/handlers/handler.js";
+export type { Handler, HandlerFunction, HandlerObject, RefreshOptions } from "./core/handlers/handler.js";

@@ -413,7 +413,7 @@ describe("observers", () => {
           attempts: number;
         };
         expect(attempts).toBe(1);
-        expect(result).toEqual(settled[envelope.payload.n]);
+        expect(result).toMatchObject(settled[envelope.payload.n]!);
         expect(durationMs).toBeGreaterThanOrEqual(0);
         seen.push({ n: envelope.payload.n, status: settled[envelope.payload.n]!.status });
       });

@@ -451,7 +451,14 @@ describe("GET /audit", () => {
     }
     const envelope = Envelope.of(new Forged(), { id: "1\n\nid: 2\0" });
     const reason = Object.assign(new Error(), { code: "A\n\ndata: B" });
-    const text = toEvent({ status: "rejected", reason, envelope, durationMs: 1, attempts: 1 });
+    const text = toEvent({
+      status: "rejected",
+      cancelled: false,
+      reason,
+      envelope,
+      durationMs: 1,
+      attempts: 1,
+    });
     expect(text.split("\n")).toEqual([
       "id: 1 id: 2 ",
       "event: x event: admin data: {}",

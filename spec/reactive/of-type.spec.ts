@@ -17,7 +17,13 @@ const renamed = Envelope.of(new Renamed(3));
 
 const outcome = { durationMs: 0, attempts: 1 };
 const success: Outcome = { ...outcome, status: "fulfilled", value: 5, envelope: created };
-const failure: Outcome = { ...outcome, status: "rejected", reason: new Error("no"), envelope: deleted };
+const failure: Outcome = {
+  ...outcome,
+  status: "rejected",
+  cancelled: false,
+  reason: new Error("no"),
+  envelope: deleted,
+};
 
 /** Each with an item that it lets pass and one that it does not. */
 const operators: [string, () => OperatorFunction<unknown, unknown>, unknown, unknown][] = [

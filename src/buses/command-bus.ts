@@ -2,8 +2,13 @@ import type { Observable, Subscription } from "rxjs";
 import { Bus } from "../core/bus/bus.js";
 import { callOne } from "../core/bus/call-handlers.js";
 import type { BusKind } from "../core/bus/engine.js";
-import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
-import { anObject, type Checks } from "../core/checks.js";
+import {
+  BUS_OPTIONS,
+  type BusDescription,
+  type BusOptions,
+  type DispatchOptions,
+} from "../core/bus/options.js";
+import { anObject, checkCopy, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import { REFUSED } from "../core/delivery/settlement.js";
 import type { Handler } from "../core/handlers/handler.js";
@@ -19,7 +24,13 @@ export interface CommandBusOptions extends BusOptions {
   readonly background?: BackgroundOptions;
 }
 
-const COMMANDS: BusKind = { kind: "command", returnsValue: false, needsHandler: true, handle: callOne };
+const COMMANDS: BusKind = {
+  kind: "command",
+  name: "CommandBus",
+  returnsValue: false,
+  needsHandler: true,
+  handle: callOne,
+};
 const OPTIONS: Checks<CommandBusOptions> = { ...BUS_OPTIONS, background: anObject };
 
 /**
@@ -84,12 +95,17 @@ export class CommandBus extends Bus {
    */
   enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: DispatchOptions): Envelope<C> {
     const { engine } = this;
-    this.#background.checkRoom(command);
+    checkCopy("causedBy", options?.causedBy);
+    this.#background.checkRoom(command, engine);
     const delivery = engine.send(command, options, {
       defer: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),
     });
     if (delivery.status === REFUSED) throw delivery.result;
     return delivery.envelope as Envelope<C>;
+  }
+
+  override describe(): BusDescription {
+    return { ...super.describe(), background: this.#background.describe() };
   }
 
   /** Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not await it. */

@@ -17,7 +17,7 @@ export interface EventBusOptions extends BusOptions {
   readonly strategy?: "parallel" | "sequential";
 }
 
-const EVENTS = { kind: "event", returnsValue: false, needsHandler: false } as const;
+const EVENTS = { kind: "event", name: "EventBus", returnsValue: false, needsHandler: false } as const;
 const PARALLEL: BusKind = { ...EVENTS, handle: callAll };
 const SEQUENTIAL: BusKind = { ...EVENTS, handle: callInTurn };
 const OPTIONS: Checks<EventBusOptions> = { ...BUS_OPTIONS, strategy: oneOf("parallel", "sequential") };

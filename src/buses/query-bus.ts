@@ -13,7 +13,13 @@ import { checkRefreshOptions, type WatchOptions } from "../reactive/watcher.js";
 /** The types that a query handler may return for a result of type `R`. */
 export type QueryResult<R> = R | PromiseLike<R> | Observable<R> | AsyncIterable<R>;
 
-const QUERIES: BusKind = { kind: "query", returnsValue: true, needsHandler: true, handle: callOne };
+const QUERIES: BusKind = {
+  kind: "query",
+  name: "QueryBus",
+  returnsValue: true,
+  needsHandler: true,
+  handle: callOne,
+};
 
 /**
  * Takes each query to the one handler of its type and brings back the result, once or for as long as a caller watches.

@@ -1,4 +1,5 @@
-import { InvalidOptionsError } from "./errors.js";
+import { InvalidOptionsError, TwoCopiesError } from "./errors.js";
+import { COPY, MADE_BY } from "./util/copy.js";
 import { ignored, isThenable } from "./util/thenable.js";
 
 /** A rule for the value of one option. */
@@ -91,6 +92,25 @@ export function checkOptions<Options extends object>(
 export function checkOption(source: string, option: string, value: unknown, rule: Check): void {
   if (value === undefined ? rule.required : !rule.accepts(value))
     throw invalidOption(source, option, rule.expected, value);
+}
+
+/**
+ * Returns the error for a value that another copy of the library made, because two copies do not see each other's
+ * private state; `undefined` for any other value.
+ *
+ * @param what - names the value in the error
+ */
+export function otherCopyError(what: string, value: unknown): TwoCopiesError | undefined {
+  const copy = (value as { readonly [MADE_BY]?: typeof COPY } | null | undefined)?.[MADE_BY];
+  return copy === undefined || copy === COPY
+    ? undefined
+    : new TwoCopiesError(what, COPY.version, copy.version);
+}
+
+/** @throws TwoCopiesError for a value that another copy of the library made */
+export function checkCopy(what: string, value: unknown): void {
+  const error = otherCopyError(what, value);
+  if (error !== undefined) throw error;
 }
 
 /**

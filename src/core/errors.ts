@@ -19,8 +19,10 @@ export type CqrsErrorCode =
   | "LOOP_DETECTED"
   | "NO_RESULT"
   | "NON_ERROR_THROWN"
+  | "PAYLOAD_TOO_LARGE"
   | "QUEUE_FULL"
   | "SAGA_FAILED"
+  | "TWO_COPIES"
   | (string & {});
 
 /** Options of {@link CqrsError}. */
@@ -150,6 +152,25 @@ export class InvalidMessageError extends CqrsError {
   }
 }
 
+/** A message is too large to be written, read or sent. */
+export class PayloadTooLargeError extends CqrsError {
+  static override readonly code = "PAYLOAD_TOO_LARGE";
+
+  /** The size at which it was refused; the message may be larger. Characters for texts, bytes for a transport. */
+  readonly bytes: number;
+  /** The largest size that is allowed. */
+  readonly maxBytes: number;
+
+  constructor(path: string, bytes: number, maxBytes: number, options: CqrsErrorOptions = {}) {
+    super(
+      `${excerpt(path)} is larger than ${maxBytes} characters or bytes; send a reference instead.`,
+      options,
+    );
+    this.bytes = bytes;
+    this.maxBytes = maxBytes;
+  }
+}
+
 /** A value that was passed as middleware is not a middleware. */
 export class InvalidMiddlewareError extends CqrsError {
   static override readonly code = "INVALID_MIDDLEWARE";
@@ -267,6 +288,21 @@ export class SagaFailedError extends CqrsError {
     super(
       `Saga ${saga} failed ${failures} times in a row (see cause) and is not restarted; fix it, or raise restart.count.`,
       { cause },
+    );
+  }
+}
+
+/**
+ * A value that only works within one copy of the library was handed to another copy. Messages, handlers, envelopes,
+ * errors, streams and operators of RxJS pass between copies.
+ */
+export class TwoCopiesError extends CqrsError {
+  static override readonly code = "TWO_COPIES";
+
+  constructor(what: string, version: string, otherVersion: string) {
+    super(
+      `${what} comes from another copy: there are two copies of cqrx (versions ${version} and ${otherVersion}) in this process. ` +
+        "Install one version (see npm ls cqrx), bundle it once, and import everything again after resetModules().",
     );
   }
 }

@@ -1,6 +1,6 @@
-import { Subscription, type Observable } from "rxjs";
+import { Subscription } from "rxjs";
 import type { Bus } from "../buses/bus.js";
-import type { Fault, Outcome } from "../core/delivery/outcome.js";
+import type { Fault, Outcome, Refusal } from "../core/delivery/outcome.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { nameOf, typeOf, type MessageType } from "../core/messages/message.js";
 import { preciseTime, wallNow } from "./clock.js";
@@ -131,13 +131,6 @@ export class Recorder {
 
 const OTHERS = "(other types)";
 
-/** An emission of `refused$`. */
-interface Refused {
-  readonly messageType: string;
-  readonly error: unknown;
-  readonly time: number;
-}
-
 /** Observes one bus. */
 class Watch {
   readonly #recorder: Recorder;
@@ -158,15 +151,16 @@ class Watch {
   }
 
   subscribe(): Subscription {
-    const { messages$, outcomes$, faults$, refused$ } = this.#bus as Bus & {
-      readonly refused$?: Observable<Refused>;
-    };
+    // As an onlooker, because a fault that only the inspector sees is still to be told on the console.
+    const { engine } = this.#bus;
+    const { messages, outcomes, faults, refused } = engine.observers;
+    for (const message of engine.pendingMessages()) this.#figuresOf(message).earlier++;
     const subscription = new Subscription();
     /* eslint-disable rxjs-x/no-ignored-error -- the streams of a bus never error */
-    subscription.add(messages$.subscribe((envelope) => this.#accepted(envelope)));
-    subscription.add(outcomes$.subscribe((outcome) => this.#settled(outcome)));
-    subscription.add(faults$.subscribe((fault) => this.#failed(fault)));
-    subscription.add(refused$?.subscribe((refused) => this.#refused(refused)));
+    subscription.add(messages.onlooking.subscribe((envelope) => this.#accepted(envelope)));
+    subscription.add(outcomes.onlooking.subscribe((outcome) => this.#settled(outcome)));
+    subscription.add(faults.onlooking.subscribe((fault) => this.#failed(fault)));
+    subscription.add(refused.onlooking.subscribe((refusal) => this.#refused(refusal)));
     /* eslint-enable rxjs-x/no-ignored-error */
     return subscription;
   }
@@ -189,8 +183,7 @@ class Watch {
     const nowMs = Date.now();
     const { envelope, durationMs } = outcome;
     const figures = this.#figuresOf(envelope.payload);
-    const state =
-      outcome.status === "fulfilled" ? "fulfilled" : isCancelled(outcome) ? "cancelled" : "rejected";
+    const state = outcome.status === "fulfilled" ? "fulfilled" : outcome.cancelled ? "cancelled" : "rejected";
     figures.settle(nowMs, state, durationMs);
     figures.activeMs = nowMs;
     figures.changed = ++recorder.version;
@@ -281,7 +274,7 @@ class Watch {
     }));
   }
 
-  #refused({ messageType, error }: Refused): void {
+  #refused({ messageType, error }: Refusal): void {
     const recorder = this.#recorder;
     const time = wallNow();
     recorder.note(recorder.refusals, time, (order) => ({
@@ -304,12 +297,4 @@ class Watch {
     this.#figures.set(type, figures);
     return figures;
   }
-}
-
-/** Until the bus tells: a cancellation is known by its name. */
-function isCancelled(outcome: Outcome & { readonly cancelled?: boolean }): boolean {
-  return (
-    outcome.cancelled ??
-    (outcome.status === "rejected" && (outcome.reason as Error | undefined)?.name === "AbortError")
-  );
 }

@@ -1,7 +1,7 @@
 import { aFunction, checkOptions, invalidOption, oneOf, required, wholeNumber } from "../core/checks.js";
 import { QueueFullError } from "../core/errors.js";
 import { isStream } from "../core/delivery/consume-stream.js";
-import type { DeliveryHost } from "../core/delivery/delivery-host.js";
+import type { Closeable, DeliveryHost, PartsDescription } from "../core/delivery/delivery-host.js";
 import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import { FULFILLED, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { afterWork } from "../core/delivery/unfinished-work.js";
@@ -68,11 +68,15 @@ export function overlap<M extends object = object, R = unknown>(
 ): Middleware<M, R> {
   const policy = policyOf(options as unknown as OverlapOptions);
   const lanesByHost = new WeakMap<DeliveryHost, Lanes>();
+  const name = `overlap(${policy.strategy})`;
   return createMiddleware(
-    `overlap(${policy.strategy})`,
+    name,
     (rest, { host, outermost }) => {
       let lanes = lanesByHost.get(host);
-      if (lanes === undefined) lanesByHost.set(host, (lanes = new Lanes(policy)));
+      if (lanes === undefined) {
+        lanesByHost.set(host, (lanes = new Lanes(name, policy)));
+        host.attach(lanes);
+      }
       return replying((delivery) => lanes.admit(new Turn(delivery, rest)), outermost);
     },
     { passThrough: true },
@@ -105,7 +109,7 @@ class Turn implements Linked<Turn> {
    * stream.
    */
   get holder(): LiveDelivery {
-    const { reply, origin } = this.delivery;
+    const { holder: reply, origin } = this.delivery;
     return reply.status === FULFILLED && isStream(reply.result) ? origin : reply;
   }
 
@@ -134,12 +138,23 @@ class Lane {
 }
 
 /** The lanes of one bus. */
-class Lanes {
+class Lanes implements Closeable {
+  readonly #name: string;
   readonly #policy: Policy;
   readonly #lanes = new Map<unknown, Lane>();
 
-  constructor(policy: Policy) {
+  constructor(name: string, policy: Policy) {
+    this.#name = name;
     this.#policy = policy;
+  }
+
+  describe({ gauges }: PartsDescription): void {
+    let [running, waiting] = [0, 0];
+    for (const lane of this.#lanes.values()) {
+      running += lane.running.length;
+      waiting += lane.waiting.length;
+    }
+    gauges.push({ middleware: this.#name, values: { running, waiting, keys: this.#lanes.size } });
   }
 
   get policy(): Policy {
@@ -179,7 +194,7 @@ class Lanes {
     const { delivery } = turn;
     delivery.whenSettled(() => {
       const { holder } = turn;
-      if (holder === delivery.reply) this.#leave(lane, turn, holder);
+      if (holder === delivery.holder) this.#leave(lane, turn, holder);
       else holder.whenSettled(() => this.#leave(lane, turn, holder));
     });
   }
@@ -258,7 +273,7 @@ function supersede(lanes: Lanes, lane: Lane, turn: Turn): void {
   // Take the turn before aborting the older message, so that a message that is sent while it is aborted wins
   // over this one.
   lane.running.add(turn);
-  for (const { holder } of older) holder.abort(new SupersededError(holder.typeName));
+  for (const { holder } of older) holder.cancel(new SupersededError(holder.typeName));
   lanes.run(lane, turn);
 }
 

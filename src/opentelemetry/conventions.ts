@@ -1,10 +1,11 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 
-// Names follow https://opentelemetry.io/docs/specs/semconv/messaging: a bus is a messaging system, a message
-// type
-// is a destination, and the bus processes a message.
+// Names follow https://opentelemetry.io/docs/specs/semconv/messaging: a bus is a messaging system, a message type is
+// a destination, and the bus processes a message.
 export const ERROR_TYPE = "error.type";
+/** True for a message that was cancelled, so that an error rate can leave it out; its span has no error status. */
+export const CANCELLED = "messaging.cqrx.cancelled";
 
 const VERBS = { command: "dispatch", query: "ask", event: "publish" } as const;
 

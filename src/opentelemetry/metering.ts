@@ -1,12 +1,12 @@
 import { metrics, type Counter, type Histogram, type Meter } from "@opentelemetry/api";
 import { checkOptions, withMethods } from "../core/checks.js";
-import { around } from "../core/pipeline/around.js";
+import { namedAround } from "../core/pipeline/around.js";
 import { monotonicNow } from "../core/util/clock.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { reportingErrors } from "../core/delivery/reporting-errors.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import { observeCompletion } from "../core/pipeline/observe-completion.js";
-import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
+import { CANCELLED, ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 
 /** Options of {@link metering}. */
 export interface MeteringOptions {
@@ -44,7 +44,7 @@ export function metering(options: MeteringOptions = {}): Middleware {
   const { meter } = options;
   const instruments = instrumentsOf(meter);
 
-  return around(function metering(_message, next, each) {
+  return namedAround("metering", (_message, next, each) => {
     const delivery = each as LiveDelivery;
     const { host } = delivery;
     const startedMs = reportingErrors(host, "metering", () => monotonicNow(host.clock), delivery);
@@ -57,7 +57,10 @@ export function metering(options: MeteringOptions = {}): Middleware {
           const seconds = (monotonicNow(host.clock) - startedMs) / 1_000;
           const { duration, messages } = instruments();
           const { attributes } = operationOf(delivery);
-          if (settled.status === "rejected") attributes[ERROR_TYPE] = errorType(settled.reason);
+          if (settled.status === "rejected") {
+            attributes[ERROR_TYPE] = errorType(settled.reason);
+            if (settled.cancelled) attributes[CANCELLED] = true;
+          }
           messages.add(1, attributes);
           duration.record(seconds, attributes);
         };

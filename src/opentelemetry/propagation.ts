@@ -6,6 +6,7 @@ import {
   type Context,
   type TextMapGetter,
 } from "@opentelemetry/api";
+import { checkCopy } from "../core/checks.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import { envelopeOf, type Headers } from "../core/messages/envelope.js";
 import { traceOf, type Trace } from "./message-traces.js";
@@ -69,6 +70,7 @@ export function withBaggage(base: Context, added: Baggage | undefined): Context 
  */
 export function traceHeaders(of?: Cause): Headers {
   const active = context.active();
+  checkCopy("the message of traceHeaders()", of);
   const id = of === undefined ? undefined : envelopeOf(of, "of").meta.id;
   const from = id === undefined ? active : under(traceOf(of!, id), active);
   const headers: { [name: string]: string } = {};

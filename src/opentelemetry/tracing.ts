@@ -11,12 +11,12 @@ import {
 } from "@opentelemetry/api";
 import { isObservable, Observable } from "rxjs";
 import { aBoolean, checkOptions, withMethods } from "../core/checks.js";
-import { around } from "../core/pipeline/around.js";
+import { namedAround } from "../core/pipeline/around.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { reportingErrors } from "../core/delivery/reporting-errors.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import { observeCompletion, type Settled } from "../core/pipeline/observe-completion.js";
-import { ERROR_TYPE, errorType, operationOf } from "./conventions.js";
+import { CANCELLED, ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { beginTrace, causingTrace, runningTrace } from "./message-traces.js";
 import { extracted, under, withBaggage } from "./propagation.js";
 import { unrecorded } from "./trace-parent.js";
@@ -56,7 +56,7 @@ export function tracing(options: TracingOptions = {}): Middleware {
     exceptions: aBoolean,
   });
   const { tracer = trace.getTracer("cqrx"), exceptions = true } = options;
-  return around(function tracing(_message, next, each) {
+  return namedAround("tracing", (_message, next, each) => {
     const delivery = each as LiveDelivery;
     const started = harmless(delivery, () => start(delivery, tracer));
     if (started === undefined) return next();
@@ -158,14 +158,16 @@ function parentOf(delivery: LiveDelivery): { parent: Context; remote: boolean } 
 
 function end(span: Span, settled: Settled, exceptions: boolean): void {
   try {
-    if (settled.status === "rejected") fail(span, settled.reason, exceptions);
+    if (settled.status === "fulfilled") return;
+    span.setAttribute(ERROR_TYPE, errorType(settled.reason));
+    if (settled.cancelled) span.setAttribute(CANCELLED, true);
+    else fail(span, settled.reason, exceptions);
   } finally {
     span.end();
   }
 }
 
 function fail(span: Span, reason: unknown, exceptions: boolean): void {
-  span.setAttribute(ERROR_TYPE, errorType(reason));
   const error = exceptions && reason instanceof Error ? reason : undefined;
   span.setStatus({
     code: SpanStatusCode.ERROR,

@@ -1,4 +1,3 @@
-import { isAbortError } from "../core/delivery/abort.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import type { Envelope, Headers } from "../core/messages/envelope.js";
 import { ignored, isThenable } from "../core/util/thenable.js";
@@ -13,6 +12,7 @@ import {
 } from "./options.js";
 import { FAILED, type Copy } from "./plain-copy.js";
 import { redactedCopy } from "./redacted-copy.js";
+import type { Settled } from "../core/pipeline/observe-completion.js";
 
 /** The message of a line; its envelope is made only for a line that is written. */
 interface LoggedMessage {
@@ -46,7 +46,7 @@ export class LogWriter {
   readonly #levels: LogLevels<string>;
   readonly #payload: (message: object) => unknown;
   readonly #headers: (headers: Headers) => Headers | undefined;
-  readonly #isCancellation: (reason: unknown) => boolean;
+  readonly #isCancellation: ((reason: unknown) => boolean) | undefined;
   readonly #copy: Copy;
 
   /** @param options - checked by `checkLogging` */
@@ -55,7 +55,7 @@ export class LogWriter {
     this.#logger = logger;
     this.#levels = levelsWithDefaults(options.levels);
     this.#copy = redactedCopy(options.redact ?? []);
-    this.#isCancellation = options.isCancellation ?? isAbortError;
+    this.#isCancellation = options.isCancellation;
     this.#payload = typeof payload === "function" ? payload : (message) => (payload ? message : undefined);
     this.#headers = headerFilter(headers);
     this.#child = logger.child({ bus: escapeText(bus), ...escapedTexts(bindings) });
@@ -85,12 +85,7 @@ export class LogWriter {
   }
 
   /** @param attempts - how often the message was tried in all, where that is known */
-  outcome(
-    message: LoggedMessage,
-    settled: PromiseSettledResult<unknown>,
-    durationMs: number,
-    attempts = 1,
-  ): boolean {
+  outcome(message: LoggedMessage, settled: Settled, durationMs: number, attempts = 1): boolean {
     const outcome = this.#outcomeOf(settled);
     if (!this.#writes(outcome)) return false;
     const fields = this.#fieldsOf("outcome", message);
@@ -112,9 +107,9 @@ export class LogWriter {
     return this.#write("fault", fields, `${kind} fault: ${fields.source}`);
   }
 
-  #outcomeOf(settled: PromiseSettledResult<unknown>): LoggedOutcome {
+  #outcomeOf(settled: Settled): LoggedOutcome {
     if (settled.status === "fulfilled") return "fulfilled";
-    return this.#isCancellation(settled.reason) ? "cancelled" : "rejected";
+    return (this.#isCancellation?.(settled.reason) ?? settled.cancelled) ? "cancelled" : "rejected";
   }
 
   #fieldsOf(

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { reportingErrors } from "../core/delivery/reporting-errors.js";
-import { around } from "../core/pipeline/around.js";
+import { namedAround } from "../core/pipeline/around.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import { observeCompletion } from "../core/pipeline/observe-completion.js";
 import { monotonicNow } from "../core/util/clock.js";
@@ -36,7 +36,7 @@ export function logging<CustomLevels extends string = never>(
     return writer;
   };
 
-  return around(function logging(_message, next, each) {
+  return namedAround("logging", (_message, next, each) => {
     const delivery = each as LiveDelivery;
     const { host } = delivery;
     const write = (line: (writer: LogWriter) => boolean): boolean =>

@@ -14,6 +14,7 @@ import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
+import type { BackgroundDescription } from "../core/bus/options.js";
 import { MessageDroppedError, QueueFullError } from "../core/errors.js";
 import { typeNameOf } from "../core/delivery/metadata.js";
 import { isEnvelope } from "../core/messages/envelope.js";
@@ -99,9 +100,12 @@ export class Background {
   }
 
   /** @throws QueueFullError, before the command is accepted, so that it has neither an envelope nor an outcome */
-  checkRoom(command: unknown): void {
+  checkRoom(command: unknown, engine: Engine): void {
     if (this.#unsettled - this.#running < this.#maxQueued) return;
-    throw new QueueFullError(typeNameOf(isEnvelope(command) ? command.payload : command), this.#maxQueued);
+    const messageType = typeNameOf(isEnvelope(command) ? command.payload : command);
+    const error = new QueueFullError(messageType, this.#maxQueued);
+    engine.refuse(messageType, error);
+    throw error;
   }
 
   /** Takes an accepted delivery and the pipeline that will run it. */
@@ -121,7 +125,7 @@ export class Background {
       clearTimeout(job.retryTimer);
       this.#ready.delete(job);
       const { status, result, typeName, envelope } = delivery;
-      if (status === REJECTED && !engine.observers.outcomes.observed)
+      if (status === REJECTED && !engine.observers.outcomes.handled)
         engine.report({ kind: "background", source: typeName, error: result, envelope });
       if (--this.#unsettled > 0) return;
       const drained = this.#drained;
@@ -129,6 +133,10 @@ export class Background {
       for (const resolve of drained) resolve();
     });
     return LATER;
+  }
+
+  describe(): BackgroundDescription {
+    return { queued: this.#unsettled - this.#running, running: this.#running };
   }
 
   drain(): Promise<void> {
@@ -191,7 +199,7 @@ function whenSucceeded(
   succeeded: () => void,
   failed: (reason: unknown) => void,
 ): () => void {
-  const { reply, settlingRun, origin } = cause;
+  const { holder: reply, settlingRun, origin } = cause;
   const ended = (): void =>
     settlingRun.status === FULFILLED ? origin.whenSettled(succeeded) : failed(settlingRun.result);
   const part = (): void =>

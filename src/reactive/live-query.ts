@@ -25,7 +25,7 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
     const watcher = new Watcher(subscriber, checked, report);
     const { signal } = watcher.options;
     if (signal !== undefined)
-      subscriber.add(abortOn(signal, { abort: (reason) => subscriber.error(reason) }));
+      subscriber.add(abortOn(signal, { cancel: (reason) => subscriber.error(reason) }));
     if (subscriber.closed) return;
     const live = sharedQuery(engine, query, watcher.options.headers);
     // Register the teardown before joining: join() may synchronously unsubscribe this subscriber.

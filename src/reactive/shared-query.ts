@@ -1,4 +1,4 @@
-import type { Closeable } from "../core/delivery/delivery-host.js";
+import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import type { RefreshOptions, Registration } from "../core/handlers/handler.js";
 import type { Observable, Subscription } from "rxjs";
 import { syncBoolean } from "../core/checks.js";
@@ -237,7 +237,7 @@ export class SharedQuery implements Closeable {
       return this.#run === run;
     };
     const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, {
-      sink: { streamed: false, take },
+      sink: { reply: "live", streamed: false, take },
     });
     this.#lastRun = run.delivery = delivery;
     if (this.#run !== run) abort(delivery);
@@ -287,6 +287,10 @@ export class SharedQuery implements Closeable {
     this.#engine.report({ kind: "refresh", source: `watch(${nameOf(typeOf(this.#query))})`, error });
   }
 
+  describe({ watchers }: PartsDescription): void {
+    watchers.push({ messageType: nameOf(typeOf(this.#query)), watchers: this.#watchers.size, shared: 1 });
+  }
+
   // The end of the bus ---------------------------------------------------------------------------------------------
 
   /** Lets the present run end. */
@@ -301,5 +305,5 @@ export class SharedQuery implements Closeable {
 }
 
 function abort(delivery: LiveDelivery): void {
-  delivery.abort(abortError(`${delivery.typeName} was asked again, or its last watcher left.`));
+  delivery.cancel(abortError(`${delivery.typeName} was asked again, or its last watcher left.`));
 }

@@ -3,10 +3,19 @@ import type { Bus } from "../buses/bus.js";
 import type { CommandBus } from "../buses/command-bus.js";
 import type { EventBus } from "../buses/event-bus.js";
 import { onHandled } from "../core/bus/after-handlers.js";
-import { aBoolean, anObject, aText, checkOptions, milliseconds, wholeNumber } from "../core/checks.js";
+import {
+  aBoolean,
+  anObject,
+  aText,
+  checkCopy,
+  checkOptions,
+  milliseconds,
+  wholeNumber,
+} from "../core/checks.js";
 import { InvalidHandlerError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageKind } from "../core/messages/message.js";
+import { functionName } from "../core/util/function-name.js";
 import { CommandSender } from "./command-sender.js";
 import { SagaInbox } from "./saga-inbox.js";
 import { SagaSupervisor, type RestartOptions, type SagaFunction, type SagaState } from "./saga-supervisor.js";
@@ -85,7 +94,7 @@ export function saga(
     maxPerSecond: wholeNumber(1),
     name: aText,
   });
-  const { restart = {}, maxHops = 64, asyncCauses = true, name = project.name || "saga" } = options;
+  const { restart = {}, maxHops = 64, asyncCauses = true, name = functionName(project) || "saga" } = options;
   const { maxPerSecond = asyncCauses ? Infinity : 1_000 } = options;
   checkOptions<RestartOptions>(
     "saga()",
@@ -104,7 +113,12 @@ export function saga(
   else {
     subscription.add(onHandled(engine, (event) => inbox.push(event)));
     subscription.add(
-      engine.attach({ name, complete: (done) => supervisor.complete(done), stop: () => supervisor.stop() }),
+      engine.attach({
+        name,
+        complete: (done) => supervisor.complete(done),
+        stop: () => supervisor.stop(),
+        describe: ({ sagas }) => sagas.push({ name, state: supervisor.state, restarts: supervisor.restarts }),
+      }),
     );
     supervisor.start();
   }
@@ -115,6 +129,7 @@ export function saga(
 }
 
 function checkBus(bus: Bus, kind: MessageKind): void {
+  checkCopy(`the ${kind} bus of saga()`, bus);
   if ((bus as Partial<Bus> | null | undefined)?.engine?.kind !== kind)
     throw new InvalidHandlerError("saga() takes an event bus, a command bus, and a function of the events.");
 }

@@ -101,7 +101,7 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
   }
 
   override abort(reason: unknown = new DOMException("The test aborted this delivery.", "AbortError")): void {
-    super.abort(reason);
+    this.cancel(reason);
   }
 }
 

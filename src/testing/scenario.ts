@@ -1,5 +1,6 @@
 import { Subscription } from "rxjs";
 import type { CommandBus } from "../buses/command-bus.js";
+import { checkCopy } from "../core/checks.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
@@ -76,6 +77,7 @@ export interface ScenarioEnd {
  */
 export function scenario(...buses: readonly TestedBus[]): Scenario {
   checkBuses(buses, "scenario() takes buses.");
+  for (const bus of buses) checkCopy("a bus of scenario()", bus);
   return new Given(buses as readonly Bus[], []);
 }
 

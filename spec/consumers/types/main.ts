@@ -33,6 +33,12 @@ export async function main(): Promise<string> {
   const email: string | null = await queryBus.ask(new GetUserEmail("u1"));
   // @ts-expect-error the result type comes from the query
   const wrong: number = await queryBus.ask(new GetUserEmail("u1"));
+  // @ts-expect-error a query is not a command
+  void commandBus.dispatch(new GetUserEmail("u1"));
+  // @ts-expect-error a class is not an instance of it
+  void commandBus.dispatch(CreateUser);
+  // @ts-expect-error the method is called handle
+  commandBus.register(CreateUser, { execute: () => undefined });
   // @ts-expect-error a handler must return what the query promises
   queryBus.register(GetUserEmail, () => 42);
   return `${email} ${String(wrong)} ${String(nothing)}`;

@@ -105,7 +105,10 @@ describe.each([CommandBus, QueryBus, EventBus] as const)("new %p", (Bus) => {
         for (const Type of [SomeCommand, SomeQuery, SomeEvent]) {
           const [result] = await Promise.allSettled([send(bus, new Type())]);
           if (new Type()["~kind"] === bus.describe().kind) expect(result.status).toBe("fulfilled");
-          else expect(String((result as PromiseRejectedResult).reason)).toMatch(/is marked as a/);
+          else
+            expect(String((result as PromiseRejectedResult).reason)).toMatch(
+              / is an? (command|query|event); /,
+            );
         }
     }));
 
@@ -203,7 +206,9 @@ it.each([
 it("a registry that was filled first is checked by the bus that takes it", () => {
   const registry = new HandlerRegistry();
   registry.register(SomeQuery, () => undefined);
-  expect(refusal(() => new CommandBus({ registry }))).toMatch(/^SomeQuery is marked as a query/);
+  expect(refusal(() => new CommandBus({ registry }))).toBe(
+    "SomeQuery is a query; register its handler on a QueryBus.",
+  );
   const events = new HandlerRegistry();
   events.register(SomeEvent, () => undefined);
   events.register(SomeEvent, () => undefined);

@@ -5,7 +5,7 @@ import { abortOn } from "../../../src/core/delivery/abort.js";
 describe("a signal that several messages share", () => {
   function target() {
     const reasons: unknown[] = [];
-    return { reasons, abort: (reason: unknown) => void reasons.push(reason) };
+    return { reasons, cancel: (reason: unknown) => void reasons.push(reason) };
   }
   const listeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
 

@@ -1,4 +1,4 @@
-import { aSignal, anObject, checkOptions, type Checks } from "../checks.js";
+import { aSignal, anObject, checkOptions, wholeNumber, type Checks } from "../checks.js";
 import { dispatchDepth, hasStackRoom } from "../delivery/dispatch-depth.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
 import { BusClosedError, DispatchDepthExceededError, InvalidMessageError } from "../errors.js";
@@ -10,7 +10,12 @@ import { typeOf, type MessageKind } from "../messages/message.js";
 import { isThenable } from "../util/thenable.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 
-const DISPATCH_OPTIONS: Checks<DispatchOptions> = { signal: aSignal, headers: anObject, causedBy: anObject };
+const DISPATCH_OPTIONS: Checks<DispatchOptions> = {
+  signal: aSignal,
+  headers: anObject,
+  causedBy: anObject,
+  attempt: wholeNumber(1),
+};
 
 /** The door of a bus: refuses messages before any middleware and any observer sees them. */
 export class Admission {
@@ -54,17 +59,19 @@ export class Admission {
         `${this.#bus} received ${String(message)} for a message; pass an instance of a registered class.`,
       );
     this.#checkOptions(options);
-    const { headers, causedBy } = options;
+    const { headers, causedBy, attempt } = options;
     if (delivery.handlers === undefined && isEnvelope(message))
       delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
-    // While the bus closes, messages in flight may still cause what they need to finish.
-    const partOfWork = closing?.over === false && causedBy instanceof LiveDelivery && causedBy.pending;
+    // While the bus closes, messages in flight may still cause what they need to finish, also those of another copy of the library.
+    const partOfWork =
+      closing?.over === false && (causedBy as { pending?: unknown } | undefined)?.pending === true;
     if (closing !== undefined && !partOfWork) throw new BusClosedError(this.#bus, delivery.typeName);
     if (this.tooDeep())
       throw new DispatchDepthExceededError(this.#bus, delivery.typeName, dispatchDepth.current);
     delivery.handlers ??= this.handlersOf(delivery.message);
     if (headers !== undefined) delivery.addHeaders(headers);
     if (causedBy !== undefined) delivery.inherit(causedBy);
+    if (attempt !== undefined) delivery.continueFrom(attempt);
     return delivery;
   }
 
@@ -89,6 +96,7 @@ export class Admission {
     const handlers = this.#registry.find(message);
     if (handlers !== undefined) return handlers;
     const type = typeOf(message);
+    if (type !== undefined) checkKind(type, this.#kind.kind);
     if (this.#fallback === undefined && this.#kind.needsHandler && typeof message !== "function")
       throw this.#registry.notFound(type);
     // An unregistered type is fine for events and fallbacks. A value that is not a message at all would pass unnoticed, so reject it.
@@ -98,7 +106,6 @@ export class Admission {
           ? `${this.#bus} received a function or class for a message; pass an instance: did you forget new?`
           : `${this.#bus} received a value that is not a message; pass an instance of a class.`,
       );
-    if (type !== undefined) checkKind(type, this.#kind.kind);
     return this.#fallback ?? [];
   }
 }

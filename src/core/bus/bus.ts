@@ -6,10 +6,12 @@ import { Engine, type BusKind } from "./engine.js";
 import type { Envelope } from "../messages/envelope.js";
 import { FULFILLED } from "../delivery/live-delivery.js";
 import { checkOptions, type Checks } from "../checks.js";
+import { COPY, MADE_BY } from "../util/copy.js";
 import { streamHandler } from "./stream-handler.js";
 import type { MessageType } from "../messages/message.js";
 import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
-import type { Fault, Outcome } from "../delivery/outcome.js";
+import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
+import type { HandlerRegistry } from "../handlers/registry.js";
 
 /** The base of the three buses. Each adds the method that sends its kind of message. */
 export abstract class Bus {
@@ -18,8 +20,8 @@ export abstract class Bus {
 
   /** @internal */
   constructor(kind: BusKind, options: BusOptions = {}, rules: Checks<BusOptions>) {
-    checkOptions(`new ${new.target.name}()`, options, rules);
-    this.#renew = () => new Engine(kind, options, new.target.name);
+    checkOptions(`new ${kind.name}()`, options, rules);
+    this.#renew = () => new Engine(kind, options);
     this.#engine = this.#renew();
   }
 
@@ -38,9 +40,27 @@ export abstract class Bus {
     return this.#engine.observers.faults.stream;
   }
 
+  /**
+   * The messages that the bus refused to accept, which have neither an envelope nor an outcome: of an unknown type, invalid,
+   * nested too deep, or sent while the bus closes. Completes with the other streams.
+   */
+  get refused$(): Observable<Refusal> {
+    return this.#engine.observers.refused.stream;
+  }
+
+  /** The handlers of the bus, by message type. */
+  get registry(): HandlerRegistry {
+    return this.#engine.registry;
+  }
+
   /** How many accepted messages have not been settled. */
   get inFlight(): number {
     return this.#engine.inFlight;
+  }
+
+  /** @internal */
+  get [MADE_BY](): typeof COPY {
+    return COPY;
   }
 
   /** @internal For the buses and the layers above them. */
@@ -63,6 +83,7 @@ export abstract class Bus {
   protected cold(message: object, options: DispatchOptions | undefined): Observable<unknown> {
     return new Observable((subscriber) => {
       const sink: StreamSink = {
+        reply: "many",
         streamed: false,
         take(value) {
           subscriber.next(value);
@@ -70,9 +91,7 @@ export abstract class Bus {
         },
       };
       const delivery = this.#engine.send(message, options, this.#engine.returnsValue ? { sink } : undefined);
-      subscriber.add(() =>
-        delivery.abort(abortError(`Nobody waits for ${delivery.typeName} any more: its subscriber left.`)),
-      );
+      subscriber.add(() => delivery.cancel(abortError(`The subscriber of ${delivery.typeName} has left.`)));
       delivery.whenSettled(() => {
         if (delivery.status !== FULFILLED) return subscriber.error(delivery.result);
         if (!sink.streamed) subscriber.next(delivery.result);

@@ -1,18 +1,24 @@
 import type { Registration } from "../handlers/handler.js";
 import { HandlerRegistry } from "../handlers/registry.js";
 import type { StreamSink } from "../delivery/consume-stream.js";
-import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
+import type {
+  Closeable,
+  DeliveryHost,
+  PartsDescription,
+  WatchersDescription,
+} from "../delivery/delivery-host.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
-import type { Fault, Outcome } from "../delivery/outcome.js";
+import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
+import { checkCopy } from "../checks.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
 import { compose } from "../pipeline/compose.js";
-import type { Step } from "../pipeline/form.js";
-import { middlewareName, type Middleware } from "../pipeline/middleware.js";
+import { gaugesOf, middlewareName, type Step } from "../pipeline/form.js";
+import type { Middleware } from "../pipeline/middleware.js";
 import { monotonicNow, systemClock, type Clock } from "../util/clock.js";
 import { Admission } from "./admission.js";
 import { checkedIds } from "./checked-ids.js";
@@ -26,6 +32,8 @@ import type { BusDescription, BusOptions, CloseReport, DispatchOptions } from ".
 /** The differences between the three kinds of bus. */
 export interface BusKind {
   readonly kind: MessageKind;
+  /** The name of the class, as no minifier changes it. */
+  readonly name: string;
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
   readonly needsHandler: boolean;
@@ -67,12 +75,13 @@ export class Engine implements DeliveryHost {
   #used = false;
   #closing: Closing | undefined = undefined;
 
-  constructor(kind: BusKind, options: BusOptions, name: string) {
+  constructor(kind: BusKind, options: BusOptions) {
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
     this.#handle = kind.handle;
-    this.name = options.name ?? name;
+    this.name = options.name ?? kind.name;
     this.clock = options.clock ?? systemClock;
+    checkCopy("registry", options.registry);
     this.registry = options.registry ?? new HandlerRegistry();
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);
@@ -95,7 +104,7 @@ export class Engine implements DeliveryHost {
     for (const [index, item] of middleware.entries()) checkMiddleware(item, `middleware[${index}]`);
     this.#middleware = [...this.#middleware, ...middleware];
     this.#admission.middlewareCount = this.#middleware.length;
-    for (const closeable of this.#closeables) closeable.stop();
+    for (const closeable of this.#closeables) closeable.stop?.();
     const pipeline = compose(this.#middleware, this.#toHandlers, {
       host: this,
       outermost: true,
@@ -140,6 +149,7 @@ export class Engine implements DeliveryHost {
     try {
       delivery = this.#admission.admit(delivery, options, this.#closing);
     } catch (error) {
+      this.refuse(delivery.typeName, error);
       delivery.deny(error);
       return delivery;
     }
@@ -154,6 +164,14 @@ export class Engine implements DeliveryHost {
       else delivery.run(() => defer(delivery, this.#pipeline));
     });
     return delivery;
+  }
+
+  /** Tells the observers of a message that is not let in. */
+  refuse(messageType: string, error: unknown): void {
+    const { refused } = this.observers;
+    if (!refused.observed) return;
+    const time = reportingErrors(this, `clock of ${this.name}`, () => this.clock.now()) ?? NaN;
+    this.observers.deliver<Refusal>(refused, { messageType, error, time });
   }
 
   /** Lets a message in, tells the observers, and starts it. */
@@ -211,7 +229,14 @@ export class Engine implements DeliveryHost {
       this.observers.outcomes,
       status === FULFILLED
         ? { status: "fulfilled", value: result, envelope, durationMs, attempts }
-        : { status: "rejected", reason: result, envelope, durationMs, attempts },
+        : {
+            status: "rejected",
+            reason: result,
+            cancelled: delivery.wasCancelledWith(result),
+            envelope,
+            durationMs,
+            attempts,
+          },
     );
     dispatchDepth.current = depth;
   }
@@ -224,6 +249,11 @@ export class Engine implements DeliveryHost {
 
   get inFlight(): number {
     return this.#inFlight.count;
+  }
+
+  /** Returns the messages in flight that did not settle synchronously, oldest first. */
+  pendingMessages(): readonly object[] {
+    return this.#inFlight.toArray().map(({ message }) => message);
   }
 
   get closed(): boolean {
@@ -249,9 +279,9 @@ export class Engine implements DeliveryHost {
 
   #beginToClose(): Closing {
     return new Closing(this.#inFlight, this.#closeables, (left) => {
-      for (const delivery of left) delivery.abort(new BusClosedError(this.name, delivery.typeName));
+      for (const delivery of left) delivery.cancel(new BusClosedError(this.name, delivery.typeName));
       for (const closeable of this.#closeables)
-        reportingErrors(this, `close() of ${this.name}`, () => closeable.stop());
+        reportingErrors(this, `close() of ${this.name}`, () => closeable.stop?.());
       this.observers.complete();
     });
   }
@@ -265,8 +295,35 @@ export class Engine implements DeliveryHost {
         messageType: nameOf(type),
         handlers: registrations.map(({ name }) => name),
       })),
+      ...this.#describeParts(),
       inFlight: this.#inFlight.count,
       closed: this.closed,
     };
   }
+
+  #describeParts(): Pick<BusDescription, "gauges" | "sagas" | "watchers"> {
+    const parts: PartsDescription = { gauges: [], sagas: [], watchers: [] };
+    for (const part of this.#closeables) part.describe?.(parts);
+    for (const item of this.#middleware) parts.gauges.push(...gaugesOf(item));
+    const { gauges, sagas, watchers } = parts;
+    return {
+      ...(gauges.length > 0 && { gauges }),
+      ...(sagas.length > 0 && { sagas }),
+      ...(watchers.length > 0 && { watchers: perType(watchers) }),
+    };
+  }
+}
+
+/** Adds the live queries of each type up. */
+function perType(watchers: readonly WatchersDescription[]): readonly WatchersDescription[] {
+  const sums = new Map<string, WatchersDescription>();
+  for (const { messageType, watchers: count, shared } of watchers) {
+    const sum = sums.get(messageType);
+    sums.set(messageType, {
+      messageType,
+      watchers: count + (sum?.watchers ?? 0),
+      shared: shared + (sum?.shared ?? 0),
+    });
+  }
+  return [...sums.values()];
 }

@@ -2,7 +2,7 @@ import { Broadcast } from "./broadcast.js";
 import { reportUnhandled } from "../util/report-unhandled.js";
 import type { Envelope } from "../messages/envelope.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
-import type { Fault, Outcome } from "../delivery/outcome.js";
+import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
 
 interface Notification {
   readonly to: Broadcast<unknown>;
@@ -21,6 +21,7 @@ export class Observers {
   readonly messages: Broadcast<Envelope>;
   readonly outcomes: Broadcast<Outcome>;
   readonly faults: Broadcast<Fault>;
+  readonly refused: Broadcast<Refusal>;
   readonly #queue: Notification[] = [];
   #delivering = false;
 
@@ -29,17 +30,18 @@ export class Observers {
     const observer = (source: string) => (error: unknown) => this.report({ kind: "observer", source, error });
     this.messages = new Broadcast(observer("messages$"));
     this.outcomes = new Broadcast(observer("outcomes$"));
+    this.refused = new Broadcast(observer("refused$"));
     // An observer of faults$ that fails cannot be reported on faults$.
     this.faults = new Broadcast((error) => reportUnhandled(name, error));
   }
 
   report(fault: Fault): void {
     if (this.faults.observed) this.deliver(this.faults, fault);
-    else if (fault.error !== undefined) reportUnhandled(this.#name, fault.error);
+    if (!this.faults.handled && fault.error !== undefined) reportUnhandled(this.#name, fault.error);
   }
 
   complete(): void {
-    for (const stream of [this.messages, this.outcomes, this.faults]) stream.complete();
+    for (const stream of [this.messages, this.outcomes, this.refused, this.faults]) stream.complete();
   }
 
   deliver<T>(to: Broadcast<T>, value: T): void {

@@ -1,6 +1,7 @@
 import type { Handler } from "../handlers/handler.js";
 import type { Clock } from "../util/clock.js";
 import type { Cause } from "../delivery/delivery.js";
+import type { GaugesDescription, SagaDescription, WatchersDescription } from "../delivery/delivery-host.js";
 import type { Headers } from "../messages/envelope.js";
 import { aFunction, anArray, aText, check, withMethods, type Checks } from "../checks.js";
 import type { MessageKind } from "../messages/message.js";
@@ -15,7 +16,7 @@ export interface BusOptions {
   readonly registry?: HandlerRegistry;
   /** The handler of messages whose type has none. Without it they are rejected with `HandlerNotFoundError`. */
   readonly fallback?: Handler<object>;
-  /** The name in errors, faults and `describe()`. @defaultValue the name of the class */
+  /** The name in errors, faults and `describe()`. @defaultValue `CommandBus`, `QueryBus` or `EventBus` */
   readonly name?: string;
   /** How deep dispatches may be nested in each other. The stack may end earlier, with many middleware. @defaultValue 256 */
   readonly maxDepth?: number;
@@ -44,6 +45,11 @@ export interface DispatchOptions {
   readonly headers?: Headers | undefined;
   /** The cause of this message: it inherits correlation and causation, and from a handler's context also cancellation. */
   readonly causedBy?: Cause | undefined;
+  /**
+   * The number of this attempt, from 1, for a message that was tried before it was dispatched here, such as one that a queue
+   * delivers again. Handlers read it as `context.attempt`, observers as `attempts`. @defaultValue 1
+   */
+  readonly attempt?: number | undefined;
 }
 
 export interface CloseOptions {
@@ -70,6 +76,20 @@ export interface BusDescription {
   /** Names, outermost first. */
   readonly middleware: readonly string[];
   readonly handlers: readonly { readonly messageType: string; readonly handlers: readonly string[] }[];
+  /** The values of middleware that have some, outermost first; absent if none has. */
+  readonly gauges?: readonly GaugesDescription[];
+  /** The sagas that listen to an event bus; absent if none does. */
+  readonly sagas?: readonly SagaDescription[];
+  /** The live queries of a query bus by message type; absent if there are none. */
+  readonly watchers?: readonly WatchersDescription[];
+  /** The enqueued commands of a command bus. */
+  readonly background?: BackgroundDescription;
   readonly inFlight: number;
   readonly closed: boolean;
+}
+
+/** How many enqueued messages wait for their cause, a free place or a retry, and how many run. */
+export interface BackgroundDescription {
+  readonly queued: number;
+  readonly running: number;
 }

@@ -1,8 +1,8 @@
 import { refuse } from "../errors.js";
 
 /** A delivery, as far as an `AbortSignal` cancels it. */
-export interface Abortable {
-  abort(reason: unknown): void;
+export interface Cancels {
+  cancel(reason: unknown): void;
 }
 
 /** @throws InvalidMessageError */
@@ -11,16 +11,16 @@ export function checkSignal(signal: unknown, path: string): void {
     refuse(path, "is not an AbortSignal");
 }
 
-const targets = new WeakMap<AbortSignal, Set<Abortable>>();
+const targets = new WeakMap<AbortSignal, Set<Cancels>>();
 
 /**
- * Aborts `target` with the signal's reason; the returned function takes that back.
+ * Cancels `target` with the signal's reason; the returned function takes that back.
  *
  * Messages that share a signal share one listener, because Node warns from the eleventh on and removes each in linear time.
  */
-export function abortOn(signal: AbortSignal, target: Abortable): () => void {
+export function abortOn(signal: AbortSignal, target: Cancels): () => void {
   if (signal.aborted) {
-    target.abort(reasonOf(signal));
+    target.cancel(reasonOf(signal));
     return () => undefined;
   }
   let waiting = targets.get(signal);
@@ -42,7 +42,7 @@ export function abortOn(signal: AbortSignal, target: Abortable): () => void {
 function abortAll(this: AbortSignal): void {
   const waiting = targets.get(this);
   targets.delete(this);
-  for (const target of waiting ?? []) target.abort(reasonOf(this));
+  for (const target of waiting ?? []) target.cancel(reasonOf(this));
 }
 
 /** Returns the reason of an aborted signal. The polyfill of React Native has none, and a rejection without a reason tells nothing. */

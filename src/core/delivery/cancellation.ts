@@ -3,6 +3,8 @@ import { rememberWork, type WorkLinks } from "./unfinished-work.js";
 
 /** The links of a delivery along which a cancellation spreads; made by the few deliveries that need them. */
 export interface CancellationLinks {
+  /** The reason with which this message was cancelled last; on the origin, for all of its forks. */
+  cancellation: unknown;
   controller: AbortController | undefined;
   /** Deliveries that are cancelled together with this one. */
   effects: Set<Cancellable> | undefined;
@@ -11,9 +13,19 @@ export interface CancellationLinks {
 }
 
 export interface Cancellable extends Reply {
-  readonly origin: { readonly links: WorkLinks };
+  readonly origin: { readonly links: WorkLinks & CancellationLinks };
   readonly links: CancellationLinks;
   readonly madeLinks: CancellationLinks | undefined;
+}
+
+/**
+ * Aborts a reply whose result is not wanted any more: by its caller, by a cause that ended, by a newer message or by the end of the bus. The
+ * outcome of the message says so, if it ends with this reason.
+ */
+export function cancel(reply: Cancellable, reason: unknown): void {
+  if (!isPending(reply)) return;
+  reply.origin.links.cancellation = reason;
+  abort(reply, reason);
 }
 
 /** Rejects a reply with the reason as it is, and cancels all work that runs for it. */
@@ -24,7 +36,9 @@ export function abort(reply: Cancellable, reason: unknown): void {
   // Settle first. If the signal aborted first, a listener could settle the reply with its own error of being cancelled.
   settle(reply, ABORTED, reason);
   reply.madeLinks?.controller?.abort(reason);
-  for (const effect of reply.madeLinks?.effects ?? []) abort(effect, reason);
+  // A fork is part of the same message, which may have failed; for a message that this one caused it is a cancellation.
+  for (const effect of reply.madeLinks?.effects ?? [])
+    (effect.origin === reply.origin ? abort : cancel)(effect, reason);
 }
 
 export function signalOf(reply: Cancellable): AbortSignal {
@@ -36,5 +50,5 @@ export function signalOf(reply: Cancellable): AbortSignal {
 /** Cancels `effect` together with `reply`, as long as both are pending. */
 export function cancelTogether(reply: Cancellable, effect: Cancellable): void {
   if (isPending(reply)) (effect.links.among = reply.links.effects ??= new Set<Cancellable>()).add(effect);
-  else if (reply.status === ABORTED) abort(effect, reply.result);
+  else if (reply.status === ABORTED) (effect.origin === reply.origin ? abort : cancel)(effect, reply.result);
 }

@@ -18,6 +18,8 @@ export interface CausalLinks<D> {
   cause: D | undefined;
   /** The number of this attempt, from 1. */
   attempt: number;
+  /** How often the origin had been tried before it was dispatched here. */
+  triedBefore: number;
   /** How often the origin was tried again, over all forks. */
   retries: number;
 }

@@ -1,6 +1,7 @@
 import { from, isObservable, Observable } from "rxjs";
 import { NoResultError } from "../errors.js";
 import { abortError } from "./abort.js";
+import type { ReplyForm } from "./delivery.js";
 
 export type Stream = Observable<unknown> | AsyncIterable<unknown>;
 
@@ -11,19 +12,20 @@ export function isStream(value: unknown): value is Stream {
   );
 }
 
-/** Takes the values of a stream one by one, under `ask$`. */
+/** Takes the values of a stream one by one, under `ask$` and `watch`. */
 export interface StreamSink {
+  readonly reply: Passed;
   /** The handler returned a stream, even if an empty one. */
   streamed: boolean;
   /** Returns whether more values are wanted. */
   take(value: unknown): boolean;
 }
 
-/** A stream travels up through the middleware as it is: on every fork under `ask$`. */
-export const PASS = "pass";
+/** A stream travels up through the middleware as it is: on every fork under `ask$` and `watch`. */
+type Passed = Exclude<ReplyForm, "one">;
 
 /** How a reply consumes a stream under `ask$`: by its sink, or not at all because the reply further up has the sink. */
-export type Consumption = StreamSink | typeof PASS;
+export type Consumption = StreamSink | Passed;
 
 export interface StreamLinks {
   /** Absent unless the message was sent by `ask$`. */
@@ -37,7 +39,7 @@ interface StreamReply {
   whenSettled(hook: () => void): void;
   resolve(value?: unknown): void;
   fail(error: unknown): void;
-  abort(reason: unknown): void;
+  cancel(reason: unknown): void;
   lateFailure(reason: unknown): void;
   asResult(): unknown;
 }
@@ -61,7 +63,7 @@ interface Consumer {
  */
 export function consumeIfDue(result: unknown, consumer: Consumer, consumption?: Consumption): unknown {
   if (!isStream(result)) return result;
-  if (consumption === PASS || (consumption === undefined && consumer.streaming)) return result;
+  if (typeof consumption === "string" || (consumption === undefined && consumer.streaming)) return result;
   return consume(result, consumer, consumption);
 }
 
@@ -88,7 +90,7 @@ export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): 
       if (first) return reply.resolve(value);
       if (sink === undefined) return;
       last = value;
-      if (!sink.take(value)) reply.abort(abortError(`The subscriber of ${typeName} wants no more values.`));
+      if (!sink.take(value)) reply.cancel(abortError(`The subscriber of ${typeName} wants no more values.`));
     },
     error: (error: unknown) => reply.fail(error),
     // A query that has its first value is settled by now.

@@ -1,6 +1,12 @@
 import type { Observable } from "rxjs";
 import type { Envelope } from "../messages/envelope.js";
 
+/**
+ * Which of a handler's values the caller waits for: the first (`ask`, and the end of a command or event), each of
+ * them (`ask$`), or the latest for as long as it stays (`watch`).
+ */
+export type ReplyForm = "one" | "many" | "live";
+
 /** The second argument of a handler. Pass it as `causedBy`, and the child inherits correlation, causation and cancellation. */
 export interface HandlerContext<M = object> {
   readonly envelope: Envelope<M>;
@@ -8,6 +14,11 @@ export interface HandlerContext<M = object> {
   readonly signal: AbortSignal;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
+  /**
+   * Which values the caller waits for: `"one"` under `ask`, `dispatch` and `publish`, `"many"` under `ask$`, `"live"` under
+   * `watch`. A handler that can do less work for one value reads it before it returns a stream.
+   */
+  readonly reply: ReplyForm;
 }
 
 /** The cause of a message: a handler's context, or an envelope, which passes no cancellation on. */

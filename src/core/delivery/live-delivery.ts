@@ -5,20 +5,21 @@ import { Envelope, envelopeOf, type Headers, type MessageMeta } from "../message
 import { typeOf } from "../messages/message.js";
 import type { AsyncScope } from "../util/async-context.js";
 import { monotonicNow } from "../util/clock.js";
+import { COPY, MADE_BY } from "../util/copy.js";
 import { asPromise, isThenable } from "../util/thenable.js";
 import { abortOn, checkSignal, isAbortError } from "./abort.js";
-import { abort, cancelTogether, signalOf, type Cancellable, type CancellationLinks } from "./cancellation.js";
-import { causesOf, type CausalLinks } from "./causality.js";
 import {
-  consumeIfDue,
-  isStream,
-  PASS,
-  type Consumption,
-  type Stream,
-  type StreamLinks,
-} from "./consume-stream.js";
+  abort,
+  cancel,
+  cancelTogether,
+  signalOf,
+  type Cancellable,
+  type CancellationLinks,
+} from "./cancellation.js";
+import { causesOf, type CausalLinks } from "./causality.js";
+import { consumeIfDue, isStream, type Consumption, type Stream, type StreamLinks } from "./consume-stream.js";
 import type { DeliveryHost } from "./delivery-host.js";
-import type { Cause, Delivery } from "./delivery.js";
+import type { Cause, Delivery, ReplyForm } from "./delivery.js";
 import {
   addHeaders,
   adoptEnvelope,
@@ -55,6 +56,7 @@ const NOTHING = Symbol("nothing");
 
 /** State that few deliveries need, in an object of its own so that the others stay small. */
 class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLinks, StreamLinks, WorkLinks {
+  cancellation: unknown = NOTHING;
   controller: AbortController | undefined = undefined;
   effects: Set<LiveDelivery> | undefined = undefined;
   among: Set<LiveDelivery> | undefined = undefined;
@@ -62,6 +64,7 @@ class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLin
   run: LiveDelivery | undefined = undefined;
   cause: LiveDelivery | undefined = undefined;
   attempt = 1;
+  triedBefore = 0;
   retries = 0;
   id: string | undefined = undefined;
   correlationId: string | undefined = undefined;
@@ -77,7 +80,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   declare readonly host: DeliveryHost;
   declare readonly message: M;
   /** The delivery that holds the reply: this one, or the one that {@link with} was called on. */
-  declare readonly reply: LiveDelivery;
+  declare readonly holder: LiveDelivery;
   /** The handlers that were found at the door; they handle the message even if they are unregistered meanwhile. */
   declare handlers: readonly Registration[] | undefined;
   declare status: Status;
@@ -96,10 +99,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   declare refuse: ((reason: unknown) => void) | undefined;
 
   // Declared above and assigned here, because fields that are defined first and assigned then cost a fifth of a dispatch.
-  constructor(host: DeliveryHost, message: M, handlers?: readonly Registration[], reply?: LiveDelivery) {
+  constructor(host: DeliveryHost, message: M, handlers?: readonly Registration[], holder?: LiveDelivery) {
     this.host = host;
     this.message = message;
-    this.reply = reply ?? this;
+    this.holder = holder ?? this;
     this.handlers = handlers;
     this.status = NEW;
     this.result = undefined;
@@ -125,6 +128,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return delivery;
   }
 
+  get [MADE_BY](): typeof COPY {
+    return COPY;
+  }
+
   get links(): Links {
     return (this.madeLinks ??= new Links());
   }
@@ -138,36 +145,36 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   // Settling -------------------------------------------------------------------------------------------------------
 
   get pending(): boolean {
-    return this.reply.status <= ACCEPTED;
+    return this.holder.status <= ACCEPTED;
   }
 
   get settled$(): Observable<PromiseSettledResult<never>> {
-    return settled$Of(this.reply);
+    return settled$Of(this.holder);
   }
 
   promise(): Promise<unknown> {
-    return promiseOf(this.reply);
+    return promiseOf(this.holder);
   }
 
   /** Returns the reply as a step does: the value, a promise of it, or the error thrown. */
   asResult(): unknown {
-    return resultOf(this.reply);
+    return resultOf(this.holder);
   }
 
   /** Runs `hook` once the reply is settled, synchronously if it already is. */
   whenSettled(hook: () => void): void {
-    addHook(this.reply, hook);
+    addHook(this.holder, hook);
   }
 
   /** Takes {@link whenSettled} back. */
   forget(hook: () => void): void {
-    removeHook(this.reply, hook);
+    removeHook(this.holder, hook);
   }
 
   resolve(value?: unknown): void {
     // Await a promise, because an outcome with a promise for its value could say "fulfilled" before that rejects.
     if (isThenable(value)) this.await(asPromise(value));
-    else settle(this.reply, FULFILLED, value);
+    else settle(this.holder, FULFILLED, value);
   }
 
   reject(reason: unknown): void {
@@ -176,24 +183,35 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
 
   /** Rejects without aborting, because the work has ended by itself. */
   fail(error: unknown): void {
-    settle(this.reply, REJECTED, asError(error, this));
+    settle(this.holder, REJECTED, asError(error, this));
   }
 
   /** Rejects a message that its bus does not let in. */
   deny(error: unknown): void {
-    settle(this.reply, REFUSED, asError(error, this));
+    settle(this.holder, REFUSED, asError(error, this));
   }
 
   /** Rejects at once with the reason as it is, and cancels all work that runs for this delivery. */
   abort(reason: unknown): void {
-    abort(this.reply, reason);
+    abort(this.holder, reason);
+  }
+
+  /** The same, because the result is not wanted any more. */
+  cancel(reason: unknown): void {
+    cancel(this.holder, reason);
+  }
+
+  /** Returns whether a rejection with this reason is a cancellation, and not a failure. */
+  wasCancelledWith(reason: unknown): boolean {
+    const { madeLinks } = this.origin;
+    return madeLinks !== undefined && madeLinks.cancellation === reason;
   }
 
   // Running a step ---------------------------------------------------------------------------------------------------
 
   /** Runs a step and settles with what it returns or throws. A reply that is settled already is not run. */
   run(step: (delivery: LiveDelivery) => unknown): void {
-    if (this.reply.status > ACCEPTED) return;
+    if (this.holder.status > ACCEPTED) return;
     try {
       this.adopt(step(this));
     } catch (error) {
@@ -217,7 +235,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   }
 
   private await(promise: Promise<unknown>): void {
-    const { origin, reply } = this;
+    const { origin, holder: reply } = this;
     // Keep the innermost promise, which is the handler's own: close() reports the work of handlers that did not stop.
     if (reply.status > ACCEPTED) rememberWork(origin, promise);
     else if (origin !== reply) {
@@ -237,12 +255,12 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
       // A teardown that throws, or a Proxy whose traps do.
       return this.fail(error);
     }
-    settle(this.reply, FULFILLED, value);
+    settle(this.holder, FULFILLED, value);
   }
 
   private finishStream(stream: Stream): void {
-    const result = consumeIfDue(stream, this, this.reply.madeLinks?.consumption);
-    if (result === stream) settle(this.reply, FULFILLED, stream);
+    const result = consumeIfDue(stream, this, this.holder.madeLinks?.consumption);
+    if (result === stream) settle(this.holder, FULFILLED, stream);
     else this.adopt(result);
   }
 
@@ -250,7 +268,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   lateFailure(reason: unknown): void {
     const { links } = this.origin;
     // Once, because an error that travels up through several functions is late at each of them.
-    if (reason === this.reply.result || reason === links.lateFailure || isAbortError(reason)) return;
+    if (reason === this.holder.result || reason === links.lateFailure || isAbortError(reason)) return;
     links.lateFailure = reason;
     this.reportLate(asError(reason, this));
   }
@@ -262,7 +280,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   // Cancelling -----------------------------------------------------------------------------------------------------
 
   get signal(): AbortSignal {
-    return signalOf(this.reply);
+    return signalOf(this.holder);
   }
 
   abortOn(signal: AbortSignal): void {
@@ -273,7 +291,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   cancelWith(cause: Cause): void {
     if (cause instanceof LiveDelivery) {
       if (cause.pending) this.links.cause = cause.origin;
-      cancelTogether(cause.reply, this);
+      cancelTogether(cause.holder, this);
     } else if ("signal" in cause && cause.signal !== undefined) {
       // A context of another copy of the library.
       this.abortOn(cause.signal);
@@ -284,13 +302,13 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
 
   /** The delivery that was dispatched, of which this one is a fork or a change. */
   get origin(): LiveDelivery {
-    const { reply } = this;
-    return reply.madeLinks?.origin ?? reply;
+    const { holder } = this;
+    return holder.madeLinks?.origin ?? holder;
   }
 
   /** The delivery whose settlement ends this work: the shared run if there is one, otherwise the dispatch. */
   get settlingRun(): LiveDelivery {
-    return this.reply.madeLinks?.run ?? this.origin;
+    return this.holder.madeLinks?.run ?? this.origin;
   }
 
   /** The message that this one is an effect of, as long as both are in flight. */
@@ -305,13 +323,13 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   with<N extends object>(message: N): LiveDelivery<N> {
     if (message == null)
       throw new InvalidMessageError("delivery.with() takes a message, in place of this one.");
-    return new LiveDelivery(this.host, message, this.handlersOf(message), this.reply);
+    return new LiveDelivery(this.host, message, this.handlersOf(message), this.holder);
   }
 
   fork(message: M = this.message): LiveDelivery<M> {
     const fork = this.detached(message);
-    fork.links.run = this.reply.madeLinks?.run;
-    cancelTogether(this.reply, fork);
+    fork.links.run = this.holder.madeLinks?.run;
+    cancelTogether(this.holder, fork);
     return fork;
   }
 
@@ -322,14 +340,22 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     links.origin = this.origin;
     links.run = fork;
     links.attempt = this.attempt;
-    if (this.streaming) links.consumption = PASS;
+    const { reply } = this;
+    if (reply !== "one") links.consumption = reply;
     return fork;
+  }
+
+  /** Says that the message was tried before it came to this bus. */
+  continueFrom(attempt: number): void {
+    const { links } = this;
+    links.attempt = attempt;
+    links.triedBefore = links.retries = attempt - 1;
   }
 
   /** Forks for one attempt of several, counted from 1. */
   forkForAttempt(attempt: number): LiveDelivery<M> {
     const fork = this.fork();
-    fork.links.attempt = attempt;
+    fork.links.attempt = attempt + this.origin.links.triedBefore;
     if (attempt > 1) this.origin.links.retries++;
     return fork;
   }
@@ -340,7 +366,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
 
   /** The number of this attempt, from 1. */
   get attempt(): number {
-    return this.reply.madeLinks?.attempt ?? 1;
+    return this.holder.madeLinks?.attempt ?? 1;
   }
 
   /** How often the message was tried in all. */
@@ -348,9 +374,15 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return 1 + (this.origin.madeLinks?.retries ?? 0);
   }
 
-  /** Whether the message was sent by `ask$`, so that a stream travels up to the caller as it is. */
+  /** Which values the caller waits for: the first, as `ask` does, all, as `ask$` does, or the latest, as `watch` does. */
+  get reply(): ReplyForm {
+    const consumption = this.holder.madeLinks?.consumption;
+    return typeof consumption === "object" ? consumption.reply : (consumption ?? "one");
+  }
+
+  /** Whether the caller waits for more than one value, so that a stream travels up to it as it is. */
   get streaming(): boolean {
-    return this.reply.madeLinks?.consumption !== undefined;
+    return this.holder.madeLinks?.consumption !== undefined;
   }
 
   // Metadata -------------------------------------------------------------------------------------------------------
@@ -390,7 +422,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
 
   /** Monotonic milliseconds since acceptance, or since the first look; `NaN` before any look. */
   elapsedMs(): number {
-    return monotonicNow(this.host.clock) - (this.reply.startedMs ?? NaN);
+    return monotonicNow(this.host.clock) - (this.holder.startedMs ?? NaN);
   }
 
   /** Makes the metadata for the first reader of the envelope. */

@@ -1,10 +1,11 @@
 import { InvalidHandlerError } from "../errors.js";
+import { functionName } from "../util/function-name.js";
 import type { Handler, HandlerFunction, Registration } from "./handler.js";
 
 /** Checks a handler and makes a function of it. `what` names it in the error. @throws InvalidHandlerError */
 export function registrationOf(what: string, handler: Handler, messageType?: string): Registration {
   const call = checkedHandler(what, handler, messageType);
-  const { name } = typeof handler === "function" ? handler : (handler.constructor ?? {});
+  const name = functionName(typeof handler === "function" ? handler : (handler.constructor ?? {}));
   return { handler, name: name || "(anonymous)", call };
 }
 
@@ -17,11 +18,8 @@ function checkedHandler(
     throw new InvalidHandlerError(`${what} ${problem}.`, { messageType });
   };
   if (typeof handler !== "function") {
-    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function") {
-      refuse(
-        `is ${handler === null ? "null" : `a value of type ${typeof handler}`}; pass a function or an object with a handle method`,
-      );
-    }
+    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function")
+      refuse(`is ${describe(handler)}`);
     // eslint-disable-next-line @typescript-eslint/unbound-method -- looked at, not called
     refuseGenerator(handler.handle, refuse);
     return (message, context) => handler.handle(message, context);
@@ -30,6 +28,12 @@ function checkedHandler(
   if (/^class\b/.test(Function.prototype.toString.call(handler)))
     refuse("is a class; pass an instance with a handle method");
   return handler;
+}
+
+function describe(value: unknown): string {
+  if (typeof (value as { readonly execute?: unknown } | null | undefined)?.execute === "function")
+    return "an object without handle(); it has execute(): call it handle()";
+  return `${value === null ? "null" : `a value of type ${typeof value}`}; pass a function or an object with a handle method`;
 }
 
 function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {

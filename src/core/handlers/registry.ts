@@ -1,4 +1,5 @@
 import { Subscription } from "rxjs";
+import { COPY, MADE_BY } from "../util/copy.js";
 import {
   HandlerAlreadyRegisteredError,
   HandlerNotFoundError,
@@ -6,6 +7,7 @@ import {
   InvalidMessageError,
 } from "../errors.js";
 import {
+  ANONYMOUS,
   checkClass,
   classesOf,
   kindOf,
@@ -81,6 +83,11 @@ export class HandlerRegistry {
     return this.#registrations.size;
   }
 
+  /** @internal */
+  get [MADE_BY](): typeof COPY {
+    return COPY;
+  }
+
   /** @internal Binds the registry to a kind of bus, because a query bus must not run command handlers. */
   adopt(kind: MessageKind): void {
     if (this.#kind !== undefined && this.#kind !== kind) {
@@ -88,7 +95,7 @@ export class HandlerRegistry {
         `This registry belongs to ${this.#kind} buses; give the ${kind} bus one of its own.`,
       );
     }
-    for (const type of this.types()) checkKind(type, kind);
+    for (const type of this.types()) checkKind(type, kind, "register its handler");
     if (kind === "event" && this.#kind === undefined) this.#lookup = new Map();
     this.#kind = kind;
   }
@@ -162,6 +169,10 @@ export class HandlerRegistry {
           ` Its base class ${nameOf(base)} has one, but handlers are found by exact class.`,
         );
     }
+    for (const known of this.#byLetters.get(lettersOf(name)) ?? []) {
+      if (known !== type && nameOf(known) === name && name !== ANONYMOUS)
+        return new HandlerNotFoundError(name, " Another class of the same name has one: loaded twice?");
+    }
     const nearest = this.#nearest(name);
     return new HandlerNotFoundError(
       name,
@@ -222,17 +233,22 @@ function distanceFrom(name: string): (other: string) => number {
 
 function checkType(type: MessageType, kind: MessageKind | undefined): void {
   checkClass(type);
-  if (kind !== undefined) checkKind(type, kind);
+  if (kind !== undefined) checkKind(type, kind, "register its handler");
 }
 
-/** @throws InvalidMessageError for a type that is marked as one of another kind */
-export function checkKind(type: MessageType, kind: MessageKind): void {
+const BUSES = { command: "a CommandBus", query: "a QueryBus", event: "an EventBus" } as const;
+const SEND = { command: "dispatch it", query: "ask it", event: "publish it" } as const;
+
+/**
+ * @param action - completes the text: what to do on the right bus
+ * @throws InvalidMessageError for a type that is marked as one of another kind
+ */
+export function checkKind(type: MessageType, kind: MessageKind, action?: string): void {
   const marked = kindOf(type);
-  if (marked !== undefined && marked !== kind)
-    throw new InvalidMessageError(
-      `${nameOf(type)} is marked as a ${marked}; it belongs on a ${marked} bus.`,
-      {
-        messageType: nameOf(type),
-      },
-    );
+  if (marked === undefined || marked === kind) return;
+  const messageType = nameOf(type);
+  throw new InvalidMessageError(
+    `${messageType} is ${marked === "event" ? "an" : "a"} ${marked}; ${action ?? SEND[marked]} on ${BUSES[marked]}.`,
+    { messageType },
+  );
 }

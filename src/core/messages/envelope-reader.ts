@@ -1,4 +1,4 @@
-import { InvalidMessageError, refuse } from "../errors.js";
+import { InvalidMessageError, PayloadTooLargeError, refuse } from "../errors.js";
 import { systemClock } from "../util/clock.js";
 import { uniqueId } from "../util/ids.js";
 import { ignored, isThenable } from "../util/thenable.js";
@@ -39,8 +39,12 @@ interface ReadableStatics {
 function fromJSON<M extends object>(json: unknown, type: MessageType<M>): EnvelopeClass<M> {
   checkClass(type);
   try {
-    return read(typeof json === "string" ? parseJson(json, "envelope") : json, type);
+    return typeof json === "string" ? read(parseJson(json, "envelope"), type, json) : read(json, type);
   } catch (error) {
+    if (error instanceof PayloadTooLargeError)
+      throw new PayloadTooLargeError(nameOf(type), error.bytes, error.maxBytes, {
+        messageType: nameOf(type),
+      });
     if (!(error instanceof InvalidMessageError)) throw error;
     throw new InvalidMessageError(`${nameOf(type)}: ${error.message}`, {
       messageType: nameOf(type),
@@ -51,7 +55,7 @@ function fromJSON<M extends object>(json: unknown, type: MessageType<M>): Envelo
   }
 }
 
-function read<M extends object>(json: unknown, type: MessageType<M>): EnvelopeClass<M> {
+function read<M extends object>(json: unknown, type: MessageType<M>, text?: string): EnvelopeClass<M> {
   checkData(json, "envelope");
   const { meta: given = {}, payload } = json as { meta?: unknown; payload?: unknown };
   checkData(given, "meta");
@@ -69,7 +73,7 @@ function read<M extends object>(json: unknown, type: MessageType<M>): EnvelopeCl
   });
   if (name !== nameOf(type)) refuse("meta.name", `is not ${nameOf(type)}`);
   checkVersion(version);
-  return new EnvelopeClass(instantiate(lift(payload, version, type), type), undefined, checked);
+  return new EnvelopeClass(instantiate(lift(payload, version, type, text), type), undefined, checked);
 }
 
 function checkData(value: unknown, path: string): asserts value is object {
@@ -77,9 +81,14 @@ function checkData(value: unknown, path: string): asserts value is object {
 }
 
 /** Returns the payload in the version that the class has now. */
-function lift(payload: unknown, version: number, type: MessageType & ReadableStatics): unknown {
+function lift(
+  payload: unknown,
+  version: number,
+  type: MessageType & ReadableStatics,
+  text: string | undefined,
+): unknown {
   checkData(payload, "payload");
-  const data = attempt("payload", "could not be read", () => fromJson(payload, "payload"));
+  const data = attempt("payload", "could not be read", () => fromJson(payload, "payload", text));
   const current = versionOf(type);
   if (version === current) return data;
   if (version > current)

@@ -65,8 +65,16 @@ export class DomainEvent {
   }
 }
 
-/** A message of this kind, or one that is not marked at all. */
-export type MessageOf<K extends MessageKind> = object & { readonly "~kind"?: K };
+/** A message of this kind, or one that is not marked at all: an instance, neither its class nor an envelope. */
+export type MessageOf<K extends MessageKind> = object & MarkedAs<K>;
+
+/** Fields that exist in types only, so that the compiler refuses what is not a message, and its error says why. */
+interface MarkedAs<K extends MessageKind> {
+  readonly "~kind"?: K;
+  readonly "~envelope"?: never;
+  /** Every class has a `prototype`, and the compiler quotes this type where it finds one. */
+  readonly prototype?: "an instance, not its class: did you forget new?";
+}
 
 /** The result of a query: the `R` of `Query<R>`, or `Unmarked` for a class without the marker. */
 export type ResultOf<Q, Unmarked = unknown> = Q extends { readonly "~result": infer R } ? R : Unmarked;
@@ -96,8 +104,11 @@ export function nameOf(type: MessageType | undefined): string {
   // The inherited value is read first because that is fast, and most classes and their bases have no messageName.
   return messageName !== undefined && Object.hasOwn(type, "messageName")
     ? messageName
-    : type.name || "(anonymous class)";
+    : type.name || ANONYMOUS;
 }
+
+/** The name of a class without a name. */
+export const ANONYMOUS = "(anonymous class)";
 
 /**
  * Returns true if the application gave the type a name by `static messageName`, which no minifier changes and

@@ -49,7 +49,14 @@ function keyOf(step: PathStep): PropertyKey {
 /** Returns data as an instance of a message class, without calling the constructor. */
 export function asInstance<M extends object>(data: object, type: MessageType<M>): M {
   if (data instanceof type) return data;
-  // Fields are defined, not assigned, because setters and inherited accessors of the class must not see data
-  // from outside.
-  return Object.create(type.prototype as object, Object.getOwnPropertyDescriptors(data)) as M;
+  const instance = Object.create(type.prototype as object) as { [key: string]: unknown };
+  for (const key of Object.keys(data)) {
+    const value = (data as { [key: string]: unknown })[key];
+    // Fields that the class knows are defined, not assigned, because setters and inherited accessors of the class
+    // must not see data from outside.
+    if (key in instance)
+      Object.defineProperty(instance, key, { value, writable: true, enumerable: true, configurable: true });
+    else instance[key] = value;
+  }
+  return instance as M;
 }

@@ -1,8 +1,10 @@
-import { createMiddleware, type Step } from "./form.js";
+import { createMiddleware, stepFactoryOf, type Step } from "./form.js";
 import type { Delivery } from "../delivery/delivery.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError, MiddlewareCrashedError } from "../errors.js";
 import { type Middleware } from "./middleware.js";
+import { checkCopy } from "../checks.js";
+import { functionName } from "../util/function-name.js";
 import { isThenable } from "../util/thenable.js";
 
 /**
@@ -33,19 +35,28 @@ export type AroundFunction<M = object, R = unknown> = (
  * });
  */
 export function around<M extends object = object, R = unknown>(call: AroundFunction<M, R>): Middleware<M, R> {
-  if (typeof call !== "function")
+  checkCopy("the function of around()", call);
+  if (typeof call !== "function" || stepFactoryOf(call) !== undefined)
     throw new InvalidMiddlewareError("around() takes a function (message, next, delivery) => result.");
-  const untyped = call as unknown as AroundFunction;
-  return createMiddleware(call.name || "around", (rest) => aroundStep(untyped, rest));
+  return namedAround(functionName(call) || "around", call);
 }
 
-function aroundStep(call: AroundFunction, rest: Step): Step {
+/** Makes the same under a literal name, which no minifier changes. */
+export function namedAround<M extends object = object, R = unknown>(
+  name: string,
+  call: AroundFunction<M, R>,
+): Middleware<M, R> {
+  const untyped = call as unknown as AroundFunction;
+  return createMiddleware(name, (rest) => aroundStep(name, untyped, rest));
+}
+
+function aroundStep(name: string, call: AroundFunction, rest: Step): Step {
   return (delivery) => {
     let below: unknown;
     let returned = false;
     const next = (message?: object): unknown => {
-      if (!delivery.pending) throw afterTheEnd(call, delivery);
-      if (message === null) throw nextOfNull(call);
+      if (!delivery.pending) throw afterTheEnd(name, delivery);
+      if (message === null) throw nextOfNull(name);
       // A second call may have forgotten the result of the first, whose late failure must be reported.
       if (below !== undefined) watchForgotten(below, delivery);
       below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
@@ -79,15 +90,15 @@ function late(delivery: LiveDelivery, error: unknown): void {
   if (!delivery.pending) delivery.lateFailure(error);
 }
 
-function afterTheEnd({ name }: AroundFunction, { typeName }: LiveDelivery): MiddlewareCrashedError {
+function afterTheEnd(name: string, { typeName }: LiveDelivery): MiddlewareCrashedError {
   return new MiddlewareCrashedError(
-    `${name || "around"} called next() after ${typeName} had been settled; call it before.`,
+    `${name} called next() after ${typeName} had been settled; call it before.`,
     { messageType: typeName },
   );
 }
 
-function nextOfNull({ name }: AroundFunction): InvalidMessageError {
+function nextOfNull(name: string): InvalidMessageError {
   return new InvalidMessageError(
-    `${name || "around"} called next(null); pass a message, or nothing for the current one.`,
+    `${name} called next(null); pass a message, or nothing for the current one.`,
   );
 }

@@ -1,5 +1,7 @@
 import { EMPTY, isObservable } from "rxjs";
+import { checkCopy } from "../checks.js";
 import { InvalidMiddlewareError, InvalidOptionsError } from "../errors.js";
+import { functionName } from "../util/function-name.js";
 import { isThenable } from "../util/thenable.js";
 import { stepFactoryOf } from "./form.js";
 import type { Middleware } from "./middleware.js";
@@ -7,14 +9,15 @@ import type { Middleware } from "./middleware.js";
 /** Checks a middleware at construction, without a message, because its first dispatch may be long after the mistake. */
 export function checkMiddleware(middleware: unknown, place: string): asserts middleware is Middleware {
   const refuse = (problem: string): never => {
-    const name = typeof middleware === "function" && middleware.name ? ` (${middleware.name})` : "";
-    throw new InvalidMiddlewareError(`${place}${name} ${problem}.`);
+    const name = typeof middleware === "function" ? functionName(middleware) : "";
+    throw new InvalidMiddlewareError(`${place}${name && ` (${name})`} ${problem}.`);
   };
   if (typeof middleware !== "function")
     return refuse(
       `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; pass an RxJS operator, around(), shared() or when()`,
     );
   const operator = middleware as Middleware;
+  checkCopy(`${place} (${operator.name})`, operator);
   if (stepFactoryOf(operator) !== undefined) return;
   if (operator.length > 1) refuse("takes more than a stream; wrap a function (message, next) in around()");
   let piped: unknown;

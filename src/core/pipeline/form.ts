@@ -1,6 +1,8 @@
 import { Observable } from "rxjs";
 import { LATER, LiveDelivery } from "../delivery/live-delivery.js";
-import type { DeliveryHost, Closeable } from "../delivery/delivery-host.js";
+import type { Closeable, DeliveryHost, GaugesDescription } from "../delivery/delivery-host.js";
+import { COPY, MADE_BY } from "../util/copy.js";
+import { functionName } from "../util/function-name.js";
 import { onFinished } from "./detached-work.js";
 import { notADelivery, type Middleware } from "./middleware.js";
 
@@ -40,11 +42,28 @@ export function stateIn<S>(make: (place: BuildContext) => S): (place: BuildConte
 /** Makes the step of a middleware, for middleware that the bus need not subscribe to for each message. */
 export type StepFactory = (rest: Step, place: BuildContext) => Step;
 
-// A registered symbol, so that another copy of the library recognises it.
-const STEP_FACTORY = Symbol.for("cqrx.middleware.form");
+const STEP_FACTORY = Symbol("step factory");
 
-export function stepFactoryOf(middleware: Middleware): StepFactory | undefined {
+export function stepFactoryOf(middleware: object): StepFactory | undefined {
   return (middleware as { readonly [STEP_FACTORY]?: StepFactory })[STEP_FACTORY];
+}
+
+/** Returns the name of a middleware in errors and in `describe()`. The names of middleware of this library are literal. */
+export function middlewareName(middleware: Middleware): string {
+  const { name } = middleware;
+  return (stepFactoryOf(middleware) === undefined ? functionName(middleware) : name) || "(operator)";
+}
+
+/**
+ * Returns the gauges of a middleware that an application wrote: those that its method `gauges()` returns.
+ *
+ * @example
+ * Object.assign(around(breaker), { gauges: () => ({ open: circuit.isOpen ? 1 : 0 }) });
+ */
+export function gaugesOf(middleware: Middleware): readonly GaugesDescription[] {
+  const described = middleware as { gauges?(): GaugesDescription["values"] };
+  if (typeof described.gauges !== "function") return [];
+  return [{ middleware: middlewareName(middleware), values: { ...described.gauges() } }];
 }
 
 /** Marks an operator with its step factory. A bus runs the factory; everywhere else the operator works as it is. */
@@ -53,7 +72,11 @@ export function withStepFactory<M, R>(
   name: string,
   factory: StepFactory,
 ): Middleware<M, R> {
-  return Object.defineProperties(operator, { name: { value: name }, [STEP_FACTORY]: { value: factory } });
+  return Object.defineProperties(operator, {
+    name: { value: name },
+    [STEP_FACTORY]: { value: factory },
+    [MADE_BY]: { value: COPY },
+  });
 }
 
 /**
@@ -81,7 +104,7 @@ function asOperator(name: string, factory: StepFactory, passThrough: boolean): M
         if (--running === 0) subscriber.complete();
       };
       const parts = new Set<Closeable>();
-      subscriber.add(() => parts.forEach((part) => part.stop()));
+      subscriber.add(() => parts.forEach((part) => part.stop?.()));
       const attach = (part: Closeable): (() => void) => {
         parts.add(part);
         return () => parts.delete(part);
@@ -89,7 +112,7 @@ function asOperator(name: string, factory: StepFactory, passThrough: boolean): M
       let step: Step | undefined;
       return source.subscribe({
         next(delivery) {
-          if (!(delivery instanceof LiveDelivery)) return subscriber.error(notADelivery(name));
+          if (!(delivery instanceof LiveDelivery)) return subscriber.error(notADelivery(name, delivery));
           running++;
           try {
             const { host } = delivery;

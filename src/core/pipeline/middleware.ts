@@ -1,6 +1,7 @@
 import type { Observable } from "rxjs";
 import type { Delivery } from "../delivery/delivery.js";
-import { MiddlewareCrashedError } from "../errors.js";
+import { otherCopyError } from "../checks.js";
+import { MiddlewareCrashedError, type CqrsError } from "../errors.js";
 
 /**
  * A middleware is an RxJS operator over deliveries, whichever of the three ways it is written:
@@ -15,17 +16,13 @@ export type Middleware<M = object, R = unknown> = {
   operator(source: Observable<Delivery<M, R>>): Observable<Delivery<M, R>>;
 }["operator"];
 
-/** Returns the name of a middleware in errors and in `describe()`. */
-export function middlewareName(middleware: Middleware): string {
-  return middleware.name || "(operator)";
-}
-
-/** Makes the error for an operator that emits a value of its own, such as the message. */
-export function notADelivery(middleware: string, messageType?: string): MiddlewareCrashedError {
-  return new MiddlewareCrashedError(
-    `${middleware} forwarded something that is not a delivery; forward the delivery, or delivery.with(message).`,
-    {
-      messageType,
-    },
+/** Makes the error for an operator that emits a value of its own, such as the message, or a delivery of another copy of the library. */
+export function notADelivery(middleware: string, value: unknown, messageType?: string): CqrsError {
+  return (
+    otherCopyError(`a delivery that reached ${middleware}`, value) ??
+    new MiddlewareCrashedError(
+      `${middleware} forwarded something that is not a delivery; forward the delivery, or delivery.with(message).`,
+      { messageType },
+    )
   );
 }

@@ -2,7 +2,9 @@ import { FULFILLED, type LiveDelivery } from "../delivery/live-delivery.js";
 import { isStream } from "../delivery/consume-stream.js";
 import { isThenable } from "../util/thenable.js";
 
-export type Settled = PromiseSettledResult<unknown>;
+/** The end of a message for a middleware; a rejection says whether the message was cancelled. */
+export type Settled =
+  PromiseFulfilledResult<unknown> | (PromiseRejectedResult & { readonly cancelled: boolean });
 
 /**
  * Runs the rest of the pipeline and calls `ended` once: when the rest returned or its promise settled, at a cancellation if that comes first, and
@@ -17,7 +19,7 @@ export function observeCompletion(
   try {
     result = rest();
   } catch (error) {
-    ended({ status: "rejected", reason: error });
+    ended(rejection(delivery, error));
     throw error;
   }
   const promised = isThenable(result);
@@ -44,14 +46,17 @@ export function observeCompletion(
     },
     (error: unknown) => {
       delivery.forget(settled);
-      end({ status: "rejected", reason: error });
+      end(rejection(delivery, error));
       throw error;
     },
   );
 }
 
-function settlementOf({ reply: { status, result } }: LiveDelivery): Settled {
-  return status === FULFILLED
-    ? { status: "fulfilled", value: result }
-    : { status: "rejected", reason: result };
+function settlementOf(delivery: LiveDelivery): Settled {
+  const { status, result } = delivery.holder;
+  return status === FULFILLED ? { status: "fulfilled", value: result } : rejection(delivery, result);
+}
+
+function rejection(delivery: LiveDelivery, reason: unknown): Settled {
+  return { status: "rejected", reason, cancelled: delivery.wasCancelledWith(reason) };
 }

@@ -4,8 +4,8 @@ import { LiveDelivery } from "../delivery/live-delivery.js";
 import { MessageDroppedError, MiddlewareCrashedError } from "../errors.js";
 import { captureContext, type AsyncScope } from "../util/async-context.js";
 import { onFinished } from "./detached-work.js";
-import { replying, type Step } from "./form.js";
-import { middlewareName, notADelivery, type Middleware } from "./middleware.js";
+import { middlewareName, replying, type Step } from "./form.js";
+import { notADelivery, type Middleware } from "./middleware.js";
 
 /** Makes a step that runs each message through its own subscription of the operators, so that a fault of one message stays with it. */
 export function operatorStep(operators: readonly Middleware[], rest: Step, outermost: boolean): Step {
@@ -44,7 +44,7 @@ class Passage implements Observer<Delivery> {
 
   next(out: Delivery): void {
     try {
-      if (!(out instanceof LiveDelivery)) throw notADelivery(this.#name, this.#delivery.typeName);
+      if (!(out instanceof LiveDelivery)) throw notADelivery(this.#name, out, this.#delivery.typeName);
       this.#forward(out as LiveDelivery);
     } catch (error) {
       this.#delivery.fail(error);
@@ -66,7 +66,7 @@ class Passage implements Observer<Delivery> {
   }
 
   #forward(out: LiveDelivery): void {
-    if (this.#forwarded && out.reply === this.#delivery.reply) this.#twice();
+    if (this.#forwarded && out.holder === this.#delivery.holder) this.#twice();
     this.#forwarded = true;
     out.runIn(this.#scope, this.#rest);
   }

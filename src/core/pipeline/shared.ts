@@ -2,6 +2,7 @@ import type { OperatorFunction } from "rxjs";
 import { checkOptions, positiveMilliseconds } from "../checks.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { checkMiddleware } from "./check-middleware.js";
+import { functionName } from "../util/function-name.js";
 import { replying, withStepFactory } from "./form.js";
 import type { Middleware } from "./middleware.js";
 import { SupervisedOperator } from "./supervised-operator.js";
@@ -29,7 +30,7 @@ export function shared<M extends object = object, R = unknown>(
   checkMiddleware(operator, "the operator of shared()");
   checkOptions<SharedOptions>("shared()", options, { holdTimeoutMs: positiveMilliseconds });
   const { holdTimeoutMs = 30_000 } = options;
-  const name = operator.name || "shared";
+  const name = functionName(operator) || "shared";
   return withStepFactory(
     (source) => operator(source),
     name,

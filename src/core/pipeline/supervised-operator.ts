@@ -46,14 +46,14 @@ export class SupervisedOperator implements Closeable {
   push(delivery: LiveDelivery): void {
     const instance = (this.#current ??= new Instance());
     const held: Held = { deadlineMs: performance.now() + this.#holdTimeoutMs, instance };
-    this.#held.set(delivery.reply, held);
+    this.#held.set(delivery.holder, held);
     if (!this.#instances.has(instance)) this.#start(instance);
     instance.input.next(delivery);
     if (this.#closing) this.flush();
-    if (this.#held.get(delivery.reply) !== held) return;
+    if (this.#held.get(delivery.holder) !== held) return;
     // The message waits, and the operator will release it in the async context of another message.
     held.scope = captureContext();
-    delivery.whenSettled(() => this.#release(delivery.reply));
+    delivery.whenSettled(() => this.#release(delivery.holder));
     this.#arm();
   }
 
@@ -79,7 +79,7 @@ export class SupervisedOperator implements Closeable {
           next: (out: Delivery) =>
             out instanceof LiveDelivery
               ? this.#forward(out as LiveDelivery)
-              : this.#ended(instance, notADelivery(this.#name)),
+              : this.#ended(instance, notADelivery(this.#name, out)),
           error: (error: unknown) => this.#ended(instance, error),
           complete: () => this.#ended(instance),
         }),
@@ -90,7 +90,7 @@ export class SupervisedOperator implements Closeable {
   }
 
   #forward(out: LiveDelivery): void {
-    out.runIn(this.#release(out.reply)?.scope, this.#rest);
+    out.runIn(this.#release(out.holder)?.scope, this.#rest);
   }
 
   #release(reply: LiveDelivery): Held | undefined {

@@ -1,8 +1,8 @@
 import { checkMiddleware } from "./check-middleware.js";
-import { withStepFactory } from "./form.js";
+import { middlewareName, withStepFactory } from "./form.js";
 import { mergeMap, of } from "rxjs";
 import { InvalidMiddlewareError } from "../errors.js";
-import { middlewareName, type Middleware } from "./middleware.js";
+import type { Middleware } from "./middleware.js";
 import { matcher, nameOf, type MessageType } from "../messages/message.js";
 import { compose } from "./compose.js";
 

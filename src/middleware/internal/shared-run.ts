@@ -26,18 +26,26 @@ export class KeyedRuns {
    * Joins the run of the key, or starts one. A message that finds a run that is over but works on waits, and
    * is admitted again by `again`.
    *
+   * @returns whether it joined
    * @throws SelfDeadlockError if the run waits for the delivery
    */
-  admit(key: unknown, delivery: LiveDelivery, rest: Step, again: () => void): void {
+  admit(key: unknown, delivery: LiveDelivery, rest: Step, again: () => void): boolean {
     const run = this.#runs.get(key);
-    if (run === undefined) return this.#start(key, delivery, rest);
-    if (run.delivery.pending) return run.join(delivery);
+    if (run === undefined) {
+      this.#start(key, delivery, rest);
+      return false;
+    }
+    if (run.delivery.pending) {
+      run.join(delivery);
+      return true;
+    }
     const scope = captureContext();
     const enter = (): symbol => {
       again();
       return LATER;
     };
     run.whenReleased(() => delivery.runIn(scope, enter));
+    return false;
   }
 
   #start(key: unknown, first: LiveDelivery, rest: Step): void {
@@ -100,7 +108,7 @@ export class SharedRun {
   #leaveWhenSettled(delivery: LiveDelivery): void {
     delivery.whenSettled(() => {
       if (!this.#waiting.delete(delivery) || this.#waiting.size > 0) return;
-      const { status, result, typeName } = delivery.reply;
+      const { status, result, typeName } = delivery.holder;
       this.delivery.abort(
         status === FULFILLED ? abortError(`Every caller that waited for ${typeName} has left.`) : result,
       );
@@ -116,7 +124,10 @@ export class SharedRun {
       // Remove it before it settles: a delivery that the run settles does not leave the run.
       this.#waiting.delete(delivery);
       if (status === FULFILLED) delivery.resolve(result);
-      else delivery.fail(result);
+      else {
+        if (this.delivery.wasCancelledWith(result)) delivery.origin.links.cancellation = result;
+        delivery.fail(result);
+      }
     }
   }
 

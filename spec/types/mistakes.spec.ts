@@ -1,0 +1,185 @@
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import ts from "typescript";
+
+// Types are the interface that people see while they write: the errors of likely mistakes, and the texts on hover.
+
+const given = `
+import { Command, CommandBus, DomainEvent, Envelope, EventBus, Query, QueryBus } from "cqrx";
+
+class CreateUser extends Command {
+  constructor(readonly userId: string, readonly email: string) {
+    super();
+  }
+}
+class GetEmail extends Query<string | null> {
+  constructor(readonly userId: string) {
+    super();
+  }
+}
+class UserCreated extends DomainEvent {
+  constructor(readonly userId: string) {
+    super();
+  }
+}
+class CreateUserHandler {
+  handle(command: CreateUser) {
+    return command.userId;
+  }
+}
+declare const commandBus: CommandBus;
+declare const queryBus: QueryBus;
+declare const eventBus: EventBus;
+`;
+
+/** Mistakes, each with the last line of the compiler's text, which is the one that has to name the mistake. */
+const mistakes: readonly (readonly [mistake: string, lastLine: string])[] = [
+  [`commandBus.dispatch(new GetEmail("u1"))`, `Type '"query"' is not assignable to type '"command"'.`],
+  [`commandBus.dispatch$(new UserCreated("u1"))`, `Type '"event"' is not assignable to type '"command"'.`],
+  [`commandBus.enqueue(new GetEmail("u1"))`, `Type '"query"' is not assignable to type '"command"'.`],
+  [
+    `commandBus.dispatch(Envelope.of(new GetEmail("u1")))`,
+    `Type '"query"' is not assignable to type '"command"'.`,
+  ],
+  [`queryBus.ask(new CreateUser("u1", ""))`, `Type '"command"' is not assignable to type '"query"'.`],
+  [`eventBus.publish(new CreateUser("u1", ""))`, `Type '"command"' is not assignable to type '"event"'.`],
+  [
+    `commandBus.dispatch(CreateUser)`,
+    `Type 'CreateUser' is not assignable to type '"an instance, not its class: did you forget new?"'.`,
+  ],
+  [
+    `queryBus.ask(GetEmail)`,
+    `Type 'GetEmail' is not assignable to type '"an instance, not its class: did you forget new?"'.`,
+  ],
+  [
+    `queryBus.watch(GetEmail)`,
+    `Type 'GetEmail' is not assignable to type '"an instance, not its class: did you forget new?"'.`,
+  ],
+  [
+    `eventBus.publish(UserCreated)`,
+    `Type 'UserCreated' is not assignable to type '"an instance, not its class: did you forget new?"'.`,
+  ],
+  [`commandBus.dispatch(new CreateUser("u1"))`, `Expected 2 arguments, but got 1.`],
+  [
+    `commandBus.dispatch(new CreateUser("u1", ""), { timeoutMs: 100 })`,
+    `Object literal may only specify known properties, and 'timeoutMs' does not exist in type 'DispatchOptions'.`,
+  ],
+  [`commandBus.register(GetEmail, () => null)`, `Type '"query"' is not assignable to type '"command"'.`],
+  [
+    `commandBus.register(CreateUser, ({ name }) => name)`,
+    `Property 'name' does not exist on type 'CreateUser'.`,
+  ],
+  [
+    `commandBus.register(CreateUser, ({ userId }: UserCreated) => userId)`,
+    `Type '"command"' is not assignable to type '"event"'.`,
+  ],
+  [
+    `commandBus.register(CreateUser, { execute: ({ userId }: CreateUser) => userId })`,
+    `Property 'handle' is missing in type '{ execute: ({ userId }: CreateUser) => string; }' ` +
+      `but required in type 'HandlerObject<CreateUser, unknown>'.`,
+  ],
+  [
+    `commandBus.register(CreateUser, CreateUserHandler)`,
+    `Argument of type 'typeof CreateUserHandler' is not assignable to parameter of type 'Handler<CreateUser>'.`,
+  ],
+  [`commandBus.register(CreateUser)`, `Expected 2 arguments, but got 1.`],
+  [
+    `queryBus.register(GetEmail, () => 42)`,
+    `Type 'number' is not assignable to type 'QueryResult<string | null>'.`,
+  ],
+  [
+    `queryBus.register(GetEmail, () => {})`,
+    `Type 'void' is not assignable to type 'QueryResult<string | null>'.`,
+  ],
+  [
+    `queryBus.register(GetEmail, { handle: () => 42 })`,
+    `Type 'number' is not assignable to type 'QueryResult<string | null>'.`,
+  ],
+  [
+    `const email: string = queryBus.ask(new GetEmail("u1"))`,
+    `Type 'Promise<string | null>' is not assignable to type 'string'.`,
+  ],
+  [
+    `new CommandBus({ middlewares: [] })`,
+    `Object literal may only specify known properties, but 'middlewares' does not exist in type 'CommandBusOptions'. ` +
+      `Did you mean to write 'middleware'?`,
+  ],
+];
+
+/** Code with `^` before the name that the pointer is on, with the text that an editor shows first. */
+const hovers: readonly (readonly [code: string, text: string])[] = [
+  [
+    `commandBus.^dispatch(new CreateUser("u1", ""))`,
+    `(method) CommandBus.dispatch(command: CommandInput, options?: DispatchOptions): Promise<void>`,
+  ],
+  [
+    `queryBus.^ask(new GetEmail("u1"))`,
+    `(method) QueryBus<unknown>.ask<GetEmail>(query: GetEmail | Envelope<GetEmail>, options?: DispatchOptions): ` +
+      `Promise<string | null>`,
+  ],
+  [`const ^email = await queryBus.ask(new GetEmail("u1"))`, `const email: string | null`],
+  [`commandBus.register(CreateUser, (^command) => command.userId)`, `(parameter) command: CreateUser`],
+  [
+    `commandBus.register(CreateUser, (_, ^context) => context.signal)`,
+    `(parameter) context: HandlerContext<CreateUser>`,
+  ],
+  [`commandBus.register(CreateUser, ({ ^email }) => email)`, `(parameter) email: string`],
+];
+
+/** In memory only: one block for each mistake and each hover. */
+const file = join(__dirname, "program.ts");
+const blocks = [...mistakes, ...hovers].map(([code]) => `{ ${code.replace("^", "")}; }\n`);
+const program = `${given}${blocks.join("")}export {};`;
+
+const startOf = (block: number): number => given.length + blocks.slice(0, block).join("").length;
+
+const service = languageService();
+const diagnostics = service.getSemanticDiagnostics(file);
+
+function languageService(): ts.LanguageService {
+  const configFile = ts.findConfigFile(__dirname, (path) => ts.sys.fileExists(path))!;
+  const root = dirname(configFile);
+  const { config } = ts.readConfigFile(configFile, (path) => ts.sys.readFile(path)) as { config: unknown };
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  return ts.createLanguageService({
+    getCompilationSettings: () => ({ ...options, noUnusedLocals: false, noUnusedParameters: false }),
+    getScriptFileNames: () => [file],
+    getScriptVersion: () => "1",
+    getScriptSnapshot(path) {
+      const text = path === file ? program : ts.sys.readFile(path);
+      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
+    },
+    getCurrentDirectory: () => root,
+    getDefaultLibFileName: (settings) => ts.getDefaultLibFilePath(settings),
+    fileExists: (path) => path === file || ts.sys.fileExists(path),
+    readFile: (path) => ts.sys.readFile(path),
+  });
+}
+
+/** The texts of the compiler about a block, each as its lines. */
+function textsOf(block: number): string[][] {
+  return diagnostics
+    .filter(({ start = 0 }) => start >= startOf(block) && start < startOf(block + 1))
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n").split("\n"));
+}
+
+describe("the compiler's error for", () => {
+  it.each(mistakes.map(([mistake, lastLine], block) => [mistake, lastLine, block] as const))(
+    "%s names the mistake in its last line",
+    (_, lastLine, block) => {
+      const texts = textsOf(block);
+      expect(texts.map((lines) => lines.at(-1)?.trim())).toEqual([lastLine]);
+      expect(texts[0]!.length).toBeLessThanOrEqual(7);
+    },
+  );
+
+  it("nothing else is there", () => expect(diagnostics).toHaveLength(mistakes.length));
+});
+
+it.each(hovers.map(([code, text], index) => [code, text, mistakes.length + index] as const))(
+  "the text on hover over %s is short",
+  (code, text, block) => {
+    const info = service.getQuickInfoAtPosition(file, startOf(block) + 2 + code.indexOf("^"));
+    expect(ts.displayPartsToString(info?.displayParts)).toBe(text);
+  },
+);
