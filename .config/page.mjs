@@ -15,7 +15,15 @@ const { outputFiles } = buildSync({
 // The script is limited to 20 kB gzipped. The names that swc chooses compress better by 3 % than those of esbuild.
 const { code } = minifySync(outputFiles[0].text, {
   module: true,
-  compress: { passes: 3, ecma: 2022, toplevel: true, unsafe_arrows: true, unsafe_methods: true },
+  compress: {
+    passes: 3,
+    ecma: 2022,
+    toplevel: true,
+    inline: 0,
+    reduce_funcs: false,
+    unsafe_arrows: true,
+    unsafe_methods: true,
+  },
   mangle: { toplevel: true },
   ecma: 2022,
 });

@@ -12,7 +12,6 @@ export interface Colours {
   readonly event: string;
   readonly fulfilled: string;
   readonly rejected: string;
-  readonly cancelled: string;
   readonly open: string;
 }
 
@@ -30,7 +29,6 @@ export const DARK: Colours = {
   event: "#c9f",
   fulfilled: "#6d9",
   rejected: "#f67",
-  cancelled: "#aab",
   open: "#fb5",
 };
 
@@ -47,7 +45,6 @@ export const LIGHT: Colours = {
   event: "#83d",
   fulfilled: "#174",
   rejected: "#c13",
-  cancelled: "#667",
   open: "#850",
 };
 

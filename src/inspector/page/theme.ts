@@ -1,14 +1,11 @@
 import { type Colours, DARK, LIGHT } from "./colours.js";
-import { stored } from "./storage.js";
 
-const KEY = "cqrx-inspector-theme";
-
-/** The theme of the system, or the other one if the user has asked for it. */
+/** The theme of the system, or the other one while the user wants it. */
 export class Theme {
   readonly #light = matchMedia("(prefers-color-scheme: light)");
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #changed: () => void;
-  #chosen = stored(() => localStorage, KEY);
+  #isOther = false;
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -16,7 +13,7 @@ export class Theme {
   }
 
   get isLight(): boolean {
-    return this.#chosen ? this.#chosen === "light" : this.#light.matches;
+    return this.#light.matches !== this.#isOther;
   }
 
   get colours(): Colours {
@@ -29,8 +26,7 @@ export class Theme {
   }
 
   toggle(): void {
-    this.#chosen = this.isLight ? "dark" : "light";
-    stored(() => localStorage, KEY, this.#chosen);
+    this.#isOther = !this.#isOther;
     this.#changed();
   }
 

@@ -93,7 +93,7 @@ export function drawLane(scene: Scene, { of: lane, top, height }: Row<Lane>, hit
   };
   const drawHollow = (entry: Entry, isCancelled: boolean): void => {
     const [x, y, end] = place(entry);
-    const [tone, dash] = isCancelled ? [colours.cancelled, [1.5, 3.5]] : [colours.open, [5, 4]];
+    const [tone, dash] = isCancelled ? [colours.quiet, [1.5, 3.5]] : [colours.open, [5, 4]];
     if (end - x > radius) line(x, y, end, tone, dash);
     hollow(g, x, y, radius, isCancelled ? tone : colour, colours.page, isCancelled);
   };

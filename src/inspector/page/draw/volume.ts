@@ -8,21 +8,17 @@ const FULL = 0.86;
 /** Below this time shown, an area of one value a second would be a bar across the lane. */
 const MIN_SPAN_MS = 1500;
 
-/** Returns the most messages that any lane accepted in one shown second: the scale of all volumes, so that lanes compare. */
-export function busiestSecond({ layout, window: { from, to } }: Scene): number {
-  let most = 0;
-  for (const { of } of layout.lanes) {
-    for (const [second, accepted] of of.series.values()) {
-      if (second * 1000 > from - 2000 && second * 1000 < to + 1000) most = Math.max(most, accepted);
-    }
-  }
-  return most;
+/** Returns the most messages that any lane accepted in one second: the scale of all volumes, so that lanes compare. */
+export function busiestSecond({ layout }: Scene): number {
+  return Math.max(
+    ...layout.lanes.flatMap(({ of }) => [...of.series.values()].map(([, accepted]) => accepted)),
+  );
 }
 
 /** Shades a lane by the volume of all its messages, also those that were not kept. By square root, so that rare types show, too. */
 export function drawVolume(scene: Scene, { of: lane, top, height }: Row<Lane>, most: number): void {
   const { g, window, scroll, headPx, colours } = scene;
-  if (most === 0 || lane.series.size === 0 || window.span < MIN_SPAN_MS) return;
+  if (lane.series.size === 0 || window.span < MIN_SPAN_MS) return;
   const bottom = top + height - scroll - 1;
   const last = Math.ceil(window.to / 1000) + 1;
   let second = Math.floor(window.from / 1000) - 1;

@@ -25,8 +25,8 @@ export interface Actions {
   setSpan(span: number): void;
   /** Moves the shown time by a share of its length. Time that has not come yet is not shown. */
   pan(share: number): void;
-  /** Shows `factor` times as much time, around `at` or else around the selection, the middle, or the present while live. */
-  zoom(factor: number, at?: number): void;
+  /** Shows `factor` times as much time, around the selection, or else the middle, or up to the present while live. */
+  zoom(factor: number): void;
   lookAt(extent: Extent): void;
   select(entry: Entry): void;
   deselect(this: void): void;
@@ -126,16 +126,12 @@ export function actionsOf(store: Store, ui: Ui, filter: Filter, clock: Clock, ch
       const isFuture = share > 0 && until >= now() && !isRecording();
       show({ until: isFuture ? undefined : until, span });
     },
-    zoom: (factor, at) => {
+    zoom: (factor) => {
       const [to, old] = [end(), ui.shown.span];
       const span = Math.min(Math.max(old * factor, MIN_SPAN_MS), MAX_SPAN_MS);
-      if (isLive() && at === undefined) {
-        show({ until: undefined, span });
-        return;
-      }
       const time = selected()?.message.time ?? NaN;
-      const centre = at ?? (time > to - old && time < to ? time : to - old / 2);
-      show({ until: centre + ((to - centre) * span) / old, span });
+      const centre = time > to - old && time < to ? time : to - old / 2;
+      show({ until: isLive() ? undefined : centre + ((to - centre) * span) / old, span });
     },
     lookAt: (extent) => {
       remember();

@@ -6,13 +6,18 @@ export interface JsonToken {
 
 const TOKEN = /("(?:\\.|[^"\\])*"(?:\s*:)?|[^\s"{}[\],]+)/;
 
-/** Returns the text with line breaks and indentation; a text that does not parse is returned as it is. */
-export function prettyJson(text: string): string {
+/** Returns the value of a JSON text, or the text itself if it does not parse. */
+export function valueOf(text: string): unknown {
   try {
-    return JSON.stringify(JSON.parse(text), undefined, 2);
+    return JSON.parse(text);
   } catch {
     return text;
   }
+}
+
+/** Returns JSON with line breaks and indentation. */
+export function prettyJson(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
 }
 
 /** Splits JSON text into tokens to colour. The tokens joined are the text again. */

@@ -24,7 +24,8 @@ export interface LaneLayout {
 
 /** Lays out lanes by kind, then name, unused ones last, as high as the available pixels allow between the limits. */
 export function layoutLanes(lanes: Iterable<Lane>, available: number, minLane = MIN_LANE_PX): LaneLayout {
-  const sorted = [...lanes].sort((a, b) => compareTexts(a.name, b.name) || compareTexts(a.bus, b.bus));
+  // By code units: the order must not depend on the language of the browser.
+  const sorted = [...lanes].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const groupOf = (lane: Lane): Group =>
     lane.entries.length > 0 || lane.figures?.accepted ? lane.kind : "unused";
   const grouped = ([...KINDS, "unused"] as const)
@@ -46,7 +47,6 @@ export function layoutLanes(lanes: Iterable<Lane>, available: number, minLane = 
   return layout;
 }
 
-/** Compares by code units: the order must not depend on the language of the browser. */
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function keyOf({ name, bus }: Lane): string {
+  return `${name}\n${bus}`;
 }

@@ -64,7 +64,6 @@ function itemOf(
         "aria-label": label,
         "aria-current": entry === selected,
         "data-order": order,
-        title: label,
         click: () => actions.select(entry),
       },
       text,

@@ -1,20 +1,17 @@
 import { type InspectedMessage } from "../../protocol.js";
 import { h, setText } from "../dom.js";
+import { prettyJson, valueOf } from "../model/json.js";
+
+const TEXTS = ["payload", "result", "headers"];
 
 /** Returns a message as JSON in which payload, result and headers are values, not texts. */
 export function messageJson(message: InspectedMessage): string {
-  const texts = new Set(["payload", "result", "headers"]);
   const parts = Object.entries(message) as [string, unknown][];
-  const values = parts.map(([name, value]) => [name, texts.has(name) ? valueOf(value as string) : value]);
-  return JSON.stringify(Object.fromEntries(values), undefined, 2);
-}
-
-function valueOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  const values = parts.map(([name, value]) => [
+    name,
+    TEXTS.includes(name) ? valueOf(value as string) : value,
+  ]);
+  return prettyJson(Object.fromEntries(values));
 }
 
 /** Makes the button that copies the selected message. */

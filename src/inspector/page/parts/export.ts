@@ -11,7 +11,7 @@ export function exportButton(lines: () => string | Promise<string>, run: () => s
   const tell = (text: string) => (): void => setText(button, text);
   const button = h(
     "button#export",
-    { click: () => void save().then(tell("Export"), tell("Export failed")) },
+    { click: () => void save().then(tell("Export"), tell("Failed")) },
     "Export",
   );
   return button;

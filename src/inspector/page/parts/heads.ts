@@ -23,9 +23,8 @@ export function heads(context: Context): { element: HTMLElement; update(layout: 
       ? h(`div.group.k-${of}`, h("span.title", TITLES[of]), h("span.gauges"))
       : laneHead(context, of),
   );
-  const update = ({ all, lanes }: LaneLayout): void => {
+  const update = ({ all }: LaneLayout): void => {
     const elements = show(all.map(({ of }) => of));
-    const names = lanes.map(({ of }) => of.name);
     for (const { of, height } of all) {
       const head = elements.get(of)!;
       head.style.height = `${height}px`;
@@ -34,17 +33,15 @@ export function heads(context: Context): { element: HTMLElement; update(layout: 
         continue;
       }
       updateHead(head, of, context);
-      const isTwice = names.indexOf(of.name) !== names.lastIndexOf(of.name);
-      setAttribute(head, "data-bus", isTwice && of.bus);
     }
   };
   return { element, update };
 }
 
 function laneHead({ actions, filter }: Context, lane: Lane): HTMLElement {
-  const { kind, name } = lane;
+  const { bus, kind, name } = lane;
   const click = (): void => actions.setFilter(filter.text === name ? "" : name);
-  const only = h("button.only", { title: `Only ${name}`, click }, name);
+  const only = h("button.only", { title: `Only ${name} (${bus})`, click }, name);
   return h(
     `div.lane.k-${kind}#lane`,
     { "data-type": name },

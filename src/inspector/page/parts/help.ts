@@ -14,15 +14,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["?", "This help"],
 ];
 
-const SIGNS: readonly (readonly [string, string])[] = [
-  ["●─|", "accepted, fulfilled"],
-  ["✕", "rejected"],
-  ["⊘", "cancelled"],
-  ["○╌", "in flight"],
-  ["▲", "shade: volume of all messages, kept or not"],
-];
-
-/** Makes the box that explains keys and signs. */
+/** Makes the box that explains the keys. */
 export function help({ actions, ui }: Context): Part {
   const keys = KEYS.map(([names, what]) => [names.split(" ").map((name) => h("kbd", name)), what] as const);
   const close = icon("✕", "Close help", actions.toggleHelp);
@@ -33,8 +25,6 @@ export function help({ actions, ui }: Context): Part {
     close,
     h("h2", "Keys"),
     h("dl", terms(keys)),
-    h("h2", "Signs"),
-    h("dl", terms(SIGNS)),
   );
   return { element, update: () => void (element.hidden = !ui.help) };
 }

@@ -26,9 +26,7 @@ export function inFlight(context: Context): Part {
     note.hidden = shown.length > 0 && hidden === 0;
     setText(
       note,
-      hidden === 0
-        ? "Nothing is in flight."
-        : `${formatCount(hidden)} more in flight, not kept: sampled out, or accepted before the inspector was attached.`,
+      hidden === 0 ? "Nothing is in flight." : `${formatCount(hidden)} more in flight, not kept.`,
     );
   };
   return { element: h("div.scroll", table, note), update };

@@ -63,10 +63,7 @@ export function lanes(context: Context, root: HTMLElement, redraw: () => void): 
       `Marble diagram of ${layout.lanes.length} message types, ${span} shown`,
     );
     const isQuiet = ui.state === "live" && store.counts.accepted === 0;
-    setText(
-      hint,
-      isQuiet ? "No message yet. Each one that is dispatched, asked or published appears here." : "",
-    );
+    setText(hint, isQuiet ? "Waiting for the first message" : "");
     if (ui.selected !== shown) followSelection();
   };
 

@@ -17,7 +17,7 @@ export function nearest(hits: readonly Hit[], x: number, y: number, reach: numbe
   return found;
 }
 
-/** Returns the listeners of the diagram: hover, click, drag to move in time, wheel with Ctrl to zoom, sideways to move. */
+/** Returns the listeners of the diagram: hover, click, drag to move in time, wheel sideways to move, too. */
 export function pointerListeners(
   { actions }: Context,
   hits: () => readonly Hit[],
@@ -56,14 +56,10 @@ export function pointerListeners(
     pointercancel: () => (from = undefined),
     pointerleave: (event: PointerEvent) => onHover(undefined, event),
     wheel: (event: WheelEvent) => {
-      const { ctrlKey, deltaX, deltaY, offsetX } = event;
-      const share = 1 / (event.target as Element).clientWidth;
       // An upright wheel scrolls the lanes, as it does elsewhere.
-      if (!ctrlKey && Math.abs(deltaX) < Math.abs(deltaY)) return;
+      if (Math.abs(event.deltaX) < Math.abs(event.deltaY)) return;
       event.preventDefault();
-      const { from: start, span } = actions.window;
-      if (!ctrlKey) actions.pan(deltaX * share);
-      else actions.zoom(1.01 ** deltaY, actions.live ? undefined : start + offsetX * share * span);
+      actions.pan(event.deltaX / (event.target as Element).clientWidth);
     },
   };
 }

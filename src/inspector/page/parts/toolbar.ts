@@ -36,9 +36,7 @@ export function toolbar(
   const input = h("input#filter", {
     type: "search",
     "aria-label": "Filter by type, id or text",
-    placeholder: "Filter: type, id, text",
-    autocomplete: "off",
-    spellcheck: "false",
+    placeholder: "Filter",
     input: () => actions.setFilter(input.value),
   });
   const toggles = STATES.map((state) =>
@@ -81,7 +79,6 @@ export function toolbar(
     setAttribute(dot, "data-state", word === "paused" ? word : ui.state);
     const gaps = store.gaps > 0 ? `, ${formatCount(store.gaps)} updates left out` : "";
     setText(seen, store.hello ? `${formatCount(store.counts.accepted)} seen${gaps}` : "");
-    setAttribute(seen, "title", store.hello?.title);
     // The text is set only from outside the field, so that the caret stays.
     if (input.value !== filter.text) input.value = filter.text;
     for (const [index, toggle] of toggles.entries()) {

@@ -7,15 +7,14 @@ export const base = `
 .body{position:relative;display:flex;flex:1;min-height:0}
 .left{display:flex;flex:1;flex-direction:column;min-width:0}
 h1,h2,h3,p,dl,dd,ul,ol,pre{margin:0;padding:0;list-style:none}
-h1{font-size:15px}
-h2{font-size:14px}
+h1,h2{font-size:15px}
 h3{font-size:12px}
 button,input,select{height:30px;padding:0 11px;background:var(--raised);border:1px solid var(--line);border-radius:8px;color:inherit;font:inherit;white-space:nowrap}
 button,select,tbody tr,summary{cursor:pointer}
 button:hover,select:hover{border-color:var(--quiet)}
 .icon{width:30px;padding:0}
 :focus-visible{outline:2px solid var(--accent);outline-offset:-2px}
-pre,code,kbd,.envelope dd{font-family:ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:12px}
+pre,code,kbd,.envelope dd{font-family:ui-monospace,monospace;font-size:12px}
 pre{white-space:pre-wrap}
 kbd{padding:1px 6px;background:var(--panel);border:1px solid var(--line);border-radius:5px}
 h3,dt,small,th,pre,code,.seen,.unit,.search kbd,.title,.lane-figures,.hint,.when,.time,.empty,.facts,.kind,.rows dd{color:var(--quiet);font-weight:400}
@@ -26,7 +25,7 @@ td,.state,.unit,.gauges,.lane-figures,.only,.row-button,.tree-name span{overflow
 .k-event{--kind:var(--event)}
 .s-fulfilled{color:var(--fulfilled)}
 .s-rejected{color:var(--rejected)}
-.s-cancelled{color:var(--cancelled)}
+.s-cancelled{color:var(--quiet)}
 .s-open{color:var(--open)}
 .glyph{display:inline-block;width:1.3em;text-align:center}
 .word{margin-left:3px}

@@ -14,7 +14,7 @@ export const bottom = `
 table{width:100%;border-collapse:collapse;table-layout:fixed}
 th{position:sticky;top:0;z-index:1;height:30px;background:var(--panel);box-shadow:inset 0 -1px var(--line);text-align:left}
 th,td{padding:0 8px}
-td{height:27px;border-bottom:1px solid color-mix(in srgb,var(--line) 60%,transparent)}
+td{height:27px;border-bottom:1px solid var(--line)}
 th:first-child,td:first-child{width:22%;padding-left:16px}
 th:nth-child(2){width:110px}
 th:nth-child(3),td:nth-child(3){width:86px;text-align:right}

@@ -10,15 +10,15 @@ export const details = `
 .tree-name{display:flex;align-items:center;gap:7px}
 .bead{flex:none;width:9px;height:9px;border:2px solid var(--kind);border-radius:50%;background:var(--kind)}
 .s-rejected .bead,.bar.s-rejected{border-color:var(--rejected);background:var(--rejected)}
-.s-cancelled .bead{border-color:var(--cancelled);background:none}
+.s-cancelled .bead{border-color:var(--quiet);background:none}
 .s-open .bead{border-color:var(--open);background:none}
 .tree li{color:var(--text)}
 .track{position:relative;height:9px;background:var(--raised);border-radius:4px;overflow:hidden}
 .bar{position:absolute;height:100%;min-width:3px;border-radius:3px;background:var(--kind)}
-.bar.s-cancelled{background:var(--cancelled)}
+.bar.s-cancelled{background:var(--quiet)}
 .bar.s-open{background:repeating-linear-gradient(90deg,var(--open) 0 5px,transparent 5px 8px)}
-.json,.error pre{padding:10px 12px;background:var(--page);border:1px solid var(--line);border-radius:8px}
-.card .json{margin-top:8px;padding:0;border:0}
+.json,.error pre{padding:10px 12px;background:var(--page);border-radius:8px}
+.card .json{padding:8px 0}
 .j-key{color:var(--command)}
 .j-string{color:var(--query)}
 .j-value{color:var(--event)}
@@ -27,5 +27,4 @@ export const details = `
 .error pre{margin-top:9px}
 .help{top:56px;right:14px;max-height:calc(100% - 70px);padding:14px 20px;overflow:auto}
 .help dl{display:grid;grid-template-columns:70px 1fr;gap:6px 12px;margin:8px 0 14px}
-.help dt{white-space:nowrap}
 `;

@@ -8,14 +8,13 @@ export const diagram = `
 .over{cursor:pointer}
 .group,.lane{position:relative;display:flex;align-items:center;gap:10px;padding:0 12px;border-bottom:1px solid var(--line)}
 .group{width:max-content;min-width:100%;pointer-events:none}
-.title{font-size:10px;font-weight:600;text-transform:uppercase;letter-spacing:.05em}
+.title{font-size:10px;font-weight:600;text-transform:uppercase}
 .gauges{color:var(--kind)}
 .lane-text{flex:1;min-width:0;line-height:1.3}
 .only{height:auto;padding:0;background:none;border:0;font-weight:600}
 .only:hover,.only[aria-pressed=true]{text-decoration:underline}
-[data-bus] .lane-text::after{content:attr(data-bus)}
 .lane-figures{display:block}
-.lane-failures{position:absolute;top:6px;right:12px;color:var(--rejected);white-space:nowrap}
+.lane-failures{position:absolute;top:6px;right:12px;color:var(--rejected)}
 .hint{position:absolute;inset:40% 0 auto 226px;text-align:center;pointer-events:none}
 .tip,.help{position:absolute;z-index:4;background:var(--raised);border:1px solid var(--line);border-radius:10px;box-shadow:0 8px 40px rgb(0 0 0/.3)}
 .tip{top:0;left:0;max-width:min(380px,90%);padding:8px 11px;pointer-events:none}

@@ -19,7 +19,6 @@ export const toolbar = `
 .toggle[aria-pressed=true]{border-color:color-mix(in srgb,currentColor 45%,var(--line))}
 .toggle[aria-pressed=false]{background:none;color:var(--quiet)}
 .toggle[aria-pressed=false] *{color:inherit;text-decoration:line-through}
-.pause{min-width:68px}
 .on{background:var(--accent);border-color:var(--accent);color:var(--page);font-weight:600}
 .figures dl{display:flex;gap:26px}
 .figures dd{display:flex;align-items:baseline;gap:5px;white-space:nowrap}
