@@ -1,3 +1,4 @@
+export type { LocalInspector } from "./attached.js";
 export { inspect, type Inspector, type ListenOptions } from "./inspector.js";
 export type { Listening } from "./listen.js";
 export type { NodeRequest, NodeResponse } from "./http.js";

@@ -35,16 +35,11 @@ function nodeHttp(): NodeHttp {
   return http;
 }
 
-/**
- * Starts a server that keeps no process alive.
- *
- * @param closed - called when it closes
- */
+/** Starts a server that keeps no process alive. */
 export async function listenOn(
   respond: (request: NodeRequest, response: NodeResponse) => void,
   { port = 0, host = "127.0.0.1" }: { readonly port?: number; readonly host?: string },
   token: string,
-  closed: () => void,
 ): Promise<Listening> {
   const server = nodeHttp().createServer(respond);
   server.on("connection", (socket) => socket.unref());
@@ -62,7 +57,6 @@ export async function listenOn(
     port: bound,
     close: () =>
       new Promise((resolve) => {
-        closed();
         server.close(() => resolve());
         server.closeAllConnections();
       }),

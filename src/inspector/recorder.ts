@@ -55,7 +55,7 @@ export class Recorder {
     this.redact = redaction(settings.redact);
     this.sampling = new Sampling(settings.maxPerSecond);
     this.ring = new Ring(settings.capacity, settings.maxBytes, (record) => {
-      if (record.ofFamily) this.sampling.left(record.correlationId);
+      if (record.ofFamily) this.sampling.left(record.accepted.correlationId);
     });
     this.#parts = parts;
   }
@@ -219,20 +219,23 @@ class Watch {
     const { settings, ring, redact, version } = recorder;
     const { meta, payload } = envelope;
     const { causationId, headers } = meta;
+    const text = this.#text(payload, settings.payload, payload);
     const record = new KeptMessage(
-      ++recorder.kept,
+      {
+        order: ++recorder.kept,
+        kind: this.#kind,
+        name: figures.name,
+        bus: this.#name,
+        id: meta.id,
+        correlationId: meta.correlationId,
+        ...(causationId !== undefined && { causationId }),
+        time: preciseTime(meta.time, nowMs),
+        ...(text !== undefined && { payload: text }),
+        ...(Object.keys(headers).length > 0 && {
+          headers: valueText(headers, settings.maxMessageBytes, redact, ["headers"]),
+        }),
+      },
       version,
-      this.#kind,
-      figures.name,
-      this.#name,
-      meta.id,
-      meta.correlationId,
-      causationId,
-      preciseTime(meta.time, nowMs),
-      this.#text(payload, settings.payload, payload),
-      Object.keys(headers).length === 0
-        ? undefined
-        : valueText(headers, settings.maxMessageBytes, redact, ["headers"]),
       ofFamily,
     );
     figures.kept++;

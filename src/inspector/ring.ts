@@ -1,7 +1,16 @@
-import type { InspectedError, InspectedKind, InspectedMessage, InspectedState } from "./protocol.js";
+import type { InspectedError, InspectedMessage, InspectedState } from "./protocol.js";
+
+/** The part of a record that is known at acceptance. */
+export type Accepted = Omit<InspectedMessage, keyof Ended>;
+type Ended = Pick<InspectedMessage, "state" | "durationMs" | "attempts" | "result" | "error">;
 
 /** A record in the ring. Holds texts and numbers only, never an object of the application. */
 export class KeptMessage {
+  readonly accepted: Accepted;
+  /** The version of the recorder when the record was made. */
+  readonly acceptedAt: number;
+  /** Whether it counts for its family; not for a failure that was kept although its family was not. */
+  readonly ofFamily: boolean;
   state: InspectedState = "open";
   durationMs: number | undefined = undefined;
   attempts = 1;
@@ -11,23 +20,16 @@ export class KeptMessage {
   /** The version of the recorder when the record was settled. */
   settledAt = 0;
 
-  constructor(
-    readonly order: number,
-    /** The version of the recorder when the record was made. */
-    readonly acceptedAt: number,
-    readonly kind: InspectedKind,
-    readonly name: string,
-    readonly bus: string,
-    readonly id: string,
-    readonly correlationId: string,
-    readonly causationId: string | undefined,
-    readonly time: number,
-    readonly payload: string | undefined,
-    readonly headers: string | undefined,
-    /** Whether it counts for its family; not for a failure that was kept although its family was not. */
-    readonly ofFamily: boolean,
-  ) {
+  constructor(accepted: Accepted, acceptedAt: number, ofFamily: boolean) {
+    this.accepted = accepted;
+    this.acceptedAt = acceptedAt;
+    this.ofFamily = ofFamily;
+    const { id, correlationId, causationId, payload, headers } = accepted;
     this.bytes = RECORD_BYTES + bytesOf(id, correlationId, causationId, payload, headers);
+  }
+
+  get order(): number {
+    return this.accepted.order;
   }
 
   settle(
@@ -48,24 +50,11 @@ export class KeptMessage {
   }
 
   toPlain(): InspectedMessage {
-    const { causationId, payload, headers } = this;
-    return {
-      order: this.order,
-      kind: this.kind,
-      name: this.name,
-      bus: this.bus,
-      id: this.id,
-      correlationId: this.correlationId,
-      ...(causationId !== undefined && { causationId }),
-      time: this.time,
-      ...(payload !== undefined && { payload }),
-      ...(headers !== undefined && { headers }),
-      ...this.end(),
-    };
+    return { ...this.accepted, ...this.end() };
   }
 
   /** Returns how the message ended, as far as it has. */
-  end(): Pick<InspectedMessage, "state" | "durationMs" | "attempts" | "result" | "error"> {
+  end(): Ended {
     const { state, durationMs, attempts, result, error } = this;
     return {
       state,
