@@ -1,20 +1,37 @@
 // Bundles the script of the inspector's page: src/inspector/page/main.ts and all that it imports, in one text. Run as a program, it prints the text.
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { minifySync } from "@swc/core";
 import { buildSync } from "esbuild";
 
+/** Returns the script: a function of its own, because a classic script shares its names with the document. */
 export function pageText() {
   const { outputFiles } = buildSync({
     entryPoints: [fileURLToPath(new URL("../src/inspector/page/main.ts", import.meta.url))],
     bundle: true,
-    minify: true,
     write: false,
-    format: "iife",
+    format: "esm",
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
   });
-  return outputFiles[0].text;
+  // Not minified by esbuild, because the page is limited to 20 kB gzipped, and the names that swc chooses compress better by 3 %.
+  const { code } = minifySync(outputFiles[0].text, {
+    module: true,
+    compress: {
+      passes: 3,
+      ecma: 2022,
+      toplevel: true,
+      inline: 0,
+      reduce_funcs: false,
+      unsafe_arrows: true,
+      unsafe_methods: true,
+    },
+    mangle: { toplevel: true },
+    ecma: 2022,
+  });
+  // The text stands in a script element, which "</script" would end.
+  return `(()=>{${code.replaceAll("</script", "<\\/script")}})()`;
 }
 
 /** Returns the text of the module that takes the place of src/inspector/page-script.ts in the package. */

@@ -4,13 +4,13 @@ export function fitCanvas(
   width: number,
   height: number,
 ): CanvasRenderingContext2D | undefined {
-  const scale = globalThis.devicePixelRatio || 1;
+  const scale = devicePixelRatio;
   const [wide, high] = [Math.round(width * scale), Math.round(height * scale)];
   // Setting a size empties the canvas, also if it is the same.
   if (canvas.width !== wide) canvas.width = wide;
   if (canvas.height !== high) canvas.height = high;
-  if (canvas.style.width !== `${width}px`) canvas.style.width = `${width}px`;
-  if (canvas.style.height !== `${height}px`) canvas.style.height = `${height}px`;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
   const g = canvas.getContext("2d") ?? undefined;
   g?.setTransform(scale, 0, 0, scale, 0, 0);
   return g;

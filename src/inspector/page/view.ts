@@ -1,7 +1,7 @@
 import { type CreateView, type FeedState, type Frame } from "../protocol.js";
 import { h, setAttribute } from "./dom.js";
 import { Loop } from "./loop.js";
-import { Actions } from "./model/actions.js";
+import { actionsOf } from "./model/actions.js";
 import { Clock } from "./model/clock.js";
 import { Filter } from "./model/filter.js";
 import { Store } from "./model/store.js";
@@ -32,12 +32,12 @@ export const createView: CreateView = (host, source, options = {}) => {
   const [store, filter, ui, clock] = [new Store(), new Filter(), initialUi(), new Clock()];
   const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   shadow.adoptedStyleSheets = [styleSheet()];
-  const root = h("div", { class: "app", role: "region", "aria-label": "cqrx inspector" });
+  const root = h("div.app", { role: "region", "aria-label": "cqrx inspector" });
   shadow.replaceChildren(root);
 
   const changed = (): void => loop.invalidate(true);
   const theme = new Theme(changed);
-  const actions = new Actions(store, ui, filter, clock, changed);
+  const actions = actionsOf(store, ui, filter, clock, changed);
   const context: Context = {
     store,
     ui,
@@ -59,14 +59,14 @@ export const createView: CreateView = (host, source, options = {}) => {
     help(context),
   ];
   const [, numbers, message, , lists, selection, keys] = parts.map(({ element }) => element);
-  const left = h("div", { class: "left" }, numbers, message, diagram.element, lists);
-  root.prepend(bar.element, h("div", { class: "body" }, left, selection), keys!);
+  const left = h("div.left", numbers, message, diagram.element, lists);
+  root.prepend(bar.element, h("div.body", left, selection), keys!);
 
   const loop = new Loop({
     refresh: () => {
       const { clientWidth: width } = root;
       setAttribute(root, "data-size", width < COMPACT_PX ? "compact" : width < NARROW_PX ? "narrow" : "wide");
-      setAttribute(root, "data-theme", theme.name);
+      setAttribute(root, "data-theme", theme.isLight ? "light" : "dark");
       setAttribute(root, "data-selected", actions.selected !== undefined);
       for (const part of parts) part.update();
     },
@@ -88,7 +88,7 @@ export const createView: CreateView = (host, source, options = {}) => {
     }
     if (ui.state === "recording") {
       clock.stop(store.time);
-      actions.showAll();
+      actions.goLive();
     } else if (frame.type === "hello" || frame.type === "changes") clock.sync(frame.time, now);
     loop.invalidate(frame.type !== "changes");
   };

@@ -39,16 +39,10 @@ export function drawMinute({ g, width, height, totals, window, colours }: Minute
   }
   g.fillStyle = colours.line;
   g.fillRect(0, height - 1, width, 1);
-  const first = (totals[0]?.second ?? 0) * 1000;
-  const xOf = (time: number): number => ((time - first) / (totals.length * 1000)) * width;
-  const [from, to] = [Math.max(0, xOf(window.from)), Math.min(width, xOf(window.to))];
-  if (to < 0 || from > width) return;
+  const xOf = (time: number): number => Math.max(0, (time / 1000 - totals[0]!.second) * bar);
+  const from = xOf(window.from);
   g.fillStyle = colours.accent;
-  g.globalAlpha = 0.14;
-  g.fillRect(from, 0, Math.max(2, to - from), height);
-  g.globalAlpha = 0.9;
-  g.strokeStyle = colours.accent;
-  g.lineWidth = 1;
-  g.strokeRect(from + 0.5, 0.5, Math.max(2, to - from - 1), height - 1);
+  g.globalAlpha = 0.2;
+  g.fillRect(from, 0, Math.max(2, xOf(window.to) - from), height);
   g.globalAlpha = 1;
 }

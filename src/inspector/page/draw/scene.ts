@@ -1,5 +1,6 @@
 import { type Colours } from "../colours.js";
 import { type Entry } from "../model/entry.js";
+import { type Lane } from "../model/lane.js";
 import { type LaneLayout } from "../model/layout.js";
 import { type TimeWindow } from "../model/ui.js";
 
@@ -18,11 +19,11 @@ export interface Scene {
   readonly window: TimeWindow;
   /** The recorder's time, up to which open messages last. */
   readonly now: number;
-  readonly live: boolean;
   /** The time of `performance.now()` if marbles may move, else 0. */
   readonly motion: number;
   readonly layout: LaneLayout;
   readonly colours: Colours;
+  readonly laneOf: (entry: Entry) => Lane;
   readonly matches: (entry: Entry) => boolean;
   readonly selected: Entry | undefined;
   /** The conversation of the selected message. */

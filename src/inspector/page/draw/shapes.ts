@@ -1,81 +1,69 @@
 import { type Colours } from "../colours.js";
 
-const TURN = Math.PI * 2;
+type Canvas = CanvasRenderingContext2D;
 
-export function circle(g: CanvasRenderingContext2D, x: number, y: number, radius: number): void {
+/** Adds a circle to the path. */
+export function circle(g: Canvas, x: number, y: number, radius: number): void {
   g.moveTo(x + radius, y);
-  g.arc(x, y, radius, 0, TURN);
+  g.arc(x, y, radius, 0, 7);
+}
+
+export function fill(g: Canvas, colour: string): void {
+  g.fillStyle = colour;
+  g.fill();
+}
+
+export function stroke(g: Canvas, colour: string, width: number): void {
+  g.strokeStyle = colour;
+  g.lineWidth = width;
+  g.stroke();
+}
+
+/** Draws lines through points; each list of coordinates is a line of its own. */
+export function lines(
+  g: Canvas,
+  colour: string,
+  width: number,
+  ...paths: readonly (readonly number[])[]
+): void {
+  g.beginPath();
+  for (const [x1, y1, x2, y2] of paths) {
+    g.moveTo(x1!, y1!);
+    g.lineTo(x2!, y2!);
+  }
+  stroke(g, colour, width);
+}
+
+export function cross(g: Canvas, x: number, y: number, reach: number, colour: string): void {
+  const [left, right, top, bottom] = [x - reach, x + reach, y - reach, y + reach];
+  lines(g, colour, 1.9, [left, top, right, bottom], [right, top, left, bottom]);
 }
 
 /** Draws the failure: a red disc with a cross cut into it. */
-export function failure(
-  g: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  radius: number,
-  colours: Colours,
-): void {
+export function failure(g: Canvas, x: number, y: number, radius: number, { rejected, page }: Colours): void {
   g.beginPath();
   circle(g, x, y, radius + 1);
-  g.fillStyle = colours.rejected;
-  g.fill();
-  cross(g, x, y, radius * 0.48, colours.page, 1.8);
+  fill(g, rejected);
+  cross(g, x, y, radius * 0.48, page);
 }
 
-export function cross(
-  g: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  reach: number,
-  colour: string,
-  width: number,
-): void {
-  g.beginPath();
-  g.moveTo(x - reach, y - reach);
-  g.lineTo(x + reach, y + reach);
-  g.moveTo(x + reach, y - reach);
-  g.lineTo(x - reach, y + reach);
-  g.strokeStyle = colour;
-  g.lineWidth = width;
-  g.lineCap = "round";
-  g.stroke();
-  g.lineCap = "butt";
-}
-
-/** Draws a cancelled message: a hollow marble with a stroke through it. */
-export function cancelled(
-  g: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  radius: number,
-  colours: Colours,
-): void {
-  g.beginPath();
-  circle(g, x, y, radius);
-  g.fillStyle = colours.page;
-  g.fill();
-  const reach = radius * Math.SQRT1_2;
-  g.moveTo(x - reach, y + reach);
-  g.lineTo(x + reach, y - reach);
-  g.strokeStyle = colours.cancelled;
-  g.lineWidth = 1.4;
-  g.stroke();
-}
-
-/** Draws a message in flight: a hollow marble. */
+/** Draws a message in flight: a hollow marble. A cancelled one has a stroke through it. */
 export function hollow(
-  g: CanvasRenderingContext2D,
+  g: Canvas,
   x: number,
   y: number,
   radius: number,
   colour: string,
   page: string,
+  isCancelled: boolean,
 ): void {
   g.beginPath();
   circle(g, x, y, radius);
-  g.fillStyle = page;
-  g.fill();
-  g.strokeStyle = colour;
-  g.lineWidth = 2;
-  g.stroke();
+  fill(g, page);
+  const reach = radius * Math.SQRT1_2;
+  if (isCancelled) {
+    g.moveTo(x - reach, y + reach);
+    g.lineTo(x + reach, y - reach);
+  }
+  stroke(g, colour, isCancelled ? 1.4 : 2);
 }

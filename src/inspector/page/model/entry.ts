@@ -7,9 +7,7 @@ export interface Entry {
   end: number;
   /** Track of its lane, `-1` until placed. */
   track: number;
-  /** When the page first drew it, by `performance.now()`; 0 for messages of before. */
-  readonly arrived: number;
-  /** When the page heard that it failed; 0 for failures of before. */
+  /** When the page heard that it failed, by `performance.now()`; 0 for failures of before. */
   failed: number;
   /** Version of the filter that decided `matched`. */
   checked: number;
@@ -21,7 +19,7 @@ export function endOf(message: InspectedMessage): number {
   return message.state === "open" ? Infinity : message.time + (message.durationMs ?? 0);
 }
 
-export function makeEntry(message: InspectedMessage, arrived: number): Entry {
-  const failed = message.state === "rejected" ? arrived : 0;
-  return { message, end: endOf(message), track: -1, arrived, failed, checked: -1, matched: true };
+/** @param now when the page heard of it, as `failed` */
+export function makeEntry(message: InspectedMessage, now: number): Entry {
+  return { message, end: endOf(message), track: -1, failed: now, checked: -1, matched: true };
 }

@@ -51,7 +51,9 @@ function hasWords(message: InspectedMessage, words: readonly string[]): boolean 
 }
 
 function textOf(message: InspectedMessage): string {
-  const { kind, name, bus, id, correlationId, causationId, payload, result, headers, error } = message;
-  const texts = [kind, name, bus, id, correlationId, causationId, payload, result, headers];
-  return [...texts, error?.name, error?.code, error?.message].join("\n").toLowerCase();
+  const values: unknown[] = [message, message.error ?? {}].flatMap((each) => Object.values(each));
+  return values
+    .filter((value) => typeof value === "string")
+    .join("\n")
+    .toLowerCase();
 }

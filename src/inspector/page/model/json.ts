@@ -1,33 +1,30 @@
 export interface JsonToken {
   readonly text: string;
-  readonly kind: "key" | "string" | "number" | "word" | "plain";
+  /** Absent for space and punctuation. */
+  readonly kind?: "key" | "string" | "value";
 }
 
-const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const TOKEN = /("(?:\\.|[^"\\])*"(?:\s*:)?|[^\s"{}[\],]+)/;
 
-/** Returns the text with line breaks and indentation; a text that does not parse is returned as it is. */
-export function prettyJson(text: string): string {
+/** Returns the value of a JSON text, or the text itself if it does not parse. */
+export function valueOf(text: string): unknown {
   try {
-    return JSON.stringify(JSON.parse(text), undefined, 2);
+    return JSON.parse(text);
   } catch {
     return text;
   }
 }
 
+/** Returns JSON with line breaks and indentation. */
+export function prettyJson(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}
+
 /** Splits JSON text into tokens to colour. The tokens joined are the text again. */
 export function jsonTokens(text: string): readonly JsonToken[] {
-  const tokens: JsonToken[] = [];
-  let at = 0;
-  const plain = (to: number): void => {
-    if (to > at) tokens.push({ text: text.slice(at, to), kind: "plain" });
-  };
-  for (const match of text.matchAll(TOKEN)) {
-    plain(match.index);
-    const [all, quoted, colon] = match;
-    if (quoted !== undefined) tokens.push({ text: quoted, kind: colon === undefined ? "string" : "key" });
-    else tokens.push({ text: all, kind: /[a-z]/.test(all[0]!) ? "word" : "number" });
-    at = match.index + (quoted ?? all).length;
-  }
-  plain(text.length);
-  return tokens;
+  // Split by a pattern with a group: each second part is what the group matched.
+  return text.split(TOKEN).map((part, index) => {
+    if (index % 2 === 0) return { text: part };
+    return { text: part, kind: part.endsWith(":") ? "key" : part.startsWith('"') ? "string" : "value" };
+  });
 }

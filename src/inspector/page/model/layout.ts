@@ -2,55 +2,51 @@ import { type InspectedKind } from "../../protocol.js";
 import { KINDS, type Lane } from "./lane.js";
 
 export const MIN_LANE_PX = 34;
-export const MAX_LANE_PX = 60;
+const MAX_LANE_PX = 60;
 export const GROUP_PX = 24;
 
-export interface LaneRow {
-  readonly lane: Lane;
+/** Name of a group: the kind of its lanes, or `unused` for types without a message. */
+export type Group = InspectedKind | "unused";
+
+/** A lane, or the title of a group of lanes. */
+export interface Row<T extends Lane | Group = Lane | Group> {
+  readonly of: T;
   readonly top: number;
   readonly height: number;
 }
 
-export interface GroupRow {
-  /** Kind of the lanes below, or `unused` for types without a message. */
-  readonly group: InspectedKind | "unused";
-  readonly top: number;
-}
-
 export interface LaneLayout {
-  readonly groups: readonly GroupRow[];
-  readonly rows: readonly LaneRow[];
+  /** Titles and lanes from top to bottom. */
+  readonly all: readonly Row[];
+  readonly lanes: readonly Row<Lane>[];
   readonly height: number;
 }
 
 /** Lays out lanes by kind, then name, unused ones last, as high as the available pixels allow between the limits. */
 export function layoutLanes(lanes: Iterable<Lane>, available: number, minLane = MIN_LANE_PX): LaneLayout {
-  const sorted = [...lanes].sort((a, b) => compareTexts(a.name, b.name) || compareTexts(a.bus, b.bus));
-  const isUsed = (lane: Lane): boolean => lane.entries.length > 0 || (lane.figures?.accepted ?? 0) > 0;
-  const grouped = [
-    ...KINDS.map((kind) => ({
-      group: kind,
-      lanes: sorted.filter((l) => l.kind === kind && isUsed(l)),
-    })),
-    { group: "unused" as const, lanes: sorted.filter((lane) => !isUsed(lane)) },
-  ].filter(({ lanes: some }) => some.length > 0);
+  // By code units: the order must not depend on the language of the browser.
+  const sorted = [...lanes].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const groupOf = (lane: Lane): Group =>
+    lane.entries.length > 0 || lane.figures?.accepted ? lane.kind : "unused";
+  const grouped = ([...KINDS, "unused"] as const)
+    .map((group) => [group, sorted.filter((lane) => groupOf(lane) === group)] as const)
+    .filter(([, some]) => some.length > 0);
   const room = (available - grouped.length * GROUP_PX) / Math.max(1, sorted.length);
-  const height = Math.floor(Math.min(Math.max(minLane, MAX_LANE_PX), Math.max(minLane, room)));
-  const groups: GroupRow[] = [];
-  const rows: LaneRow[] = [];
-  let top = 0;
-  for (const { group, lanes: some } of grouped) {
-    groups.push({ group, top });
-    top += GROUP_PX;
-    for (const lane of some) {
-      rows.push({ lane, top, height });
-      top += height;
-    }
+  const height = Math.floor(Math.max(minLane, Math.min(MAX_LANE_PX, room)));
+  const layout = { all: [] as Row[], lanes: [] as Row<Lane>[], height: 0 };
+  const place = <T extends Lane | Group>(of: T, rowHeight: number): Row<T> => {
+    const row = { of, top: layout.height, height: rowHeight };
+    layout.height += rowHeight;
+    layout.all.push(row);
+    return row;
+  };
+  for (const [group, some] of grouped) {
+    place(group, GROUP_PX);
+    for (const lane of some) layout.lanes.push(place(lane, height));
   }
-  return { groups, rows, height: top };
+  return layout;
 }
 
-/** Compares by code units: the order must not depend on the language of the browser. */
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function keyOf({ name, bus }: Lane): string {
+  return `${name}\n${bus}`;
 }

@@ -13,17 +13,6 @@ import {
 import { endOf, type Entry, makeEntry } from "./entry.js";
 import { Lane } from "./lane.js";
 
-const NO_COUNTS: InspectedCounts = {
-  accepted: 0,
-  fulfilled: 0,
-  rejected: 0,
-  cancelled: 0,
-  kept: 0,
-  inFlight: 0,
-  bytes: 0,
-  clients: 0,
-};
-
 /** How many times the recorder's capacity the page keeps while it is told to hold on to old records. */
 const HELD_CAPACITIES = 3;
 /** Faults and refusals that the page keeps, each. */
@@ -32,7 +21,7 @@ const MAX_TROUBLES = 500;
 /** All that the frames of one run have told. */
 export class Store {
   hello: HelloFrame | undefined;
-  counts = NO_COUNTS;
+  counts: Pick<InspectedCounts, "accepted" | "kept" | "inFlight"> = { accepted: 0, kept: 0, inFlight: 0 };
   parts: readonly DescribedPart[] = [];
   faults: InspectedFault[] = [];
   refusals: InspectedRefusal[] = [];
@@ -45,20 +34,14 @@ export class Store {
   gaps = 0;
   /** Keeps records that have left the recorder's ring, because the user looks at the past. */
   holding = false;
-  #byId = new Map<string, Entry>();
-  #conversations = new Map<string, Entry[]>();
 
-  /** @param now the time of `performance.now()`, for marbles that appear; 0 if nothing should move */
+  /** @param now the time of `performance.now()`, to mark new failures; 0 for those of before */
   apply(frame: Frame, now: number): void {
     if (frame.type === "hello") this.#begin(frame);
     else if (frame.run !== this.hello?.run) return;
     else if (frame.type === "history") for (const message of frame.messages) this.#add(message, 0);
     else if (frame.type === "changes") this.#change(frame, now);
     else this.gaps += frame.frames;
-  }
-
-  byId(id: string | undefined): Entry | undefined {
-    return id === undefined ? undefined : this.#byId.get(id);
   }
 
   /** Returns the entry of a record by the number that the recorder gave it. */
@@ -70,7 +53,7 @@ export class Store {
 
   /** Returns the kept messages with this correlation id, in the order of keeping. */
   conversation(correlationId: string): readonly Entry[] {
-    return this.#conversations.get(correlationId) ?? [];
+    return this.entries.filter(({ message }) => message.correlationId === correlationId);
   }
 
   laneOf(entry: Entry): Lane {
@@ -82,8 +65,6 @@ export class Store {
     this.hello = hello;
     this.entries = [];
     this.lanes = new Map();
-    this.#byId = new Map();
-    this.#conversations = new Map();
     this.counts = hello.counts;
     this.parts = hello.parts;
     this.faults = [...hello.faults];
@@ -110,10 +91,6 @@ export class Store {
     if (message.order <= last) return;
     const entry = makeEntry(message, now);
     this.entries.push(entry);
-    this.#byId.set(message.id, entry);
-    const conversation = this.#conversations.get(message.correlationId);
-    if (conversation) conversation.push(entry);
-    else this.#conversations.set(message.correlationId, [entry]);
     this.laneOf(entry).add(entry);
   }
 
@@ -123,7 +100,7 @@ export class Store {
     entry.message = { ...entry.message, ...settlement };
     entry.end = endOf(entry.message);
     entry.checked = -1;
-    if (settlement.state === "rejected") entry.failed = now;
+    entry.failed = now;
     this.laneOf(entry).settle(entry);
   }
 
@@ -133,16 +110,8 @@ export class Store {
     const count = Math.min(this.#indexOf(oldest), held);
     if (count === 0) return;
     const limit = this.entries[count - 1]!.message.order;
-    for (const entry of this.entries.splice(0, count)) this.#forget(entry);
+    this.entries.splice(0, count);
     for (const lane of this.lanes.values()) lane.drop((order) => order <= limit);
-  }
-
-  #forget(entry: Entry): void {
-    const { id, correlationId } = entry.message;
-    if (this.#byId.get(id) === entry) this.#byId.delete(id);
-    const conversation = this.#conversations.get(correlationId);
-    if (conversation?.[0] === entry) conversation.shift();
-    if (conversation?.length === 0) this.#conversations.delete(correlationId);
   }
 
   /** Index of the first entry of this order or a later one. */

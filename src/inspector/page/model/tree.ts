@@ -42,12 +42,8 @@ export function treeOf(conversation: readonly Entry[]): readonly TreeRow[] {
 
 /** Returns the first acceptance and the last settlement of messages; an open message lasts until `now`. */
 export function extentOf(entries: readonly Entry[], now: number): Extent {
-  let [from, to] = [Infinity, -Infinity];
-  for (const { message, end } of entries) {
-    from = Math.min(from, message.time);
-    to = Math.max(to, end === Infinity ? Math.max(now, message.time) : end);
-  }
-  return { from, to };
+  const from = Math.min(...entries.map(({ message }) => message.time));
+  return { from, to: Math.max(from, ...entries.map(({ end }) => (end === Infinity ? now : end))) };
 }
 
 function byTime(entries: readonly Entry[]): Entry[] {

@@ -3,5 +3,5 @@ import { h } from "../dom.js";
 
 /** Makes the round badge with the first letter of a kind. */
 export function badge(kind: InspectedKind): HTMLElement {
-  return h("span", { class: `badge k-${kind}`, "aria-hidden": "true" }, kind[0]!.toUpperCase());
+  return h(`span.badge.k-${kind}`, { "aria-hidden": true }, kind[0]!.toUpperCase());
 }

@@ -1,50 +1,52 @@
 import { h } from "../dom.js";
 import { type Entry } from "../model/entry.js";
+import { formatTime } from "../model/format.js";
 import { type Context } from "./part.js";
 
 const MAX_CHARS = 300;
 
-/** Makes the cell of a message's type, with the button that selects it by keyboard. */
-export function typeCell({ message }: Entry): HTMLTableCellElement {
-  const name = h(
-    "button",
-    { type: "button", class: `row-button k-${message.kind}`, tabindex: "-1" },
-    message.name,
-  );
-  return h("td", { class: "type" }, name);
-}
-
-/** Makes the cell of the payload: the error first where there is one. */
-export function payloadCell({ message: { error, payload } }: Entry): HTMLTableCellElement {
+/** Makes the head of a table. The class of a column is its title. */
+export function headRow(...titles: readonly string[]): HTMLElement {
   return h(
-    "td",
-    { class: "payload" },
-    error && h("span", { class: "s-rejected" }, `${error.name}: ${error.message} `.slice(0, MAX_CHARS)),
-    payload === undefined ? undefined : h("code", {}, payload.slice(0, MAX_CHARS)),
+    "thead",
+    h(
+      "tr",
+      titles.map((title) => h(`th.${title.toLowerCase()}`, { scope: "col" }, title)),
+    ),
   );
 }
 
-/** Selects the message of the row that is clicked. */
-export function selectByRow(
-  table: HTMLElement,
+/**
+ * Makes a row of a table of messages: its type as a button for the keyboard, two cells of the table's own, payload and time. The error
+ * stands before the payload where there is one.
+ */
+export function messageRow(
   { actions }: Context,
-  entryOf: (row: Element) => Entry | undefined,
-): void {
-  table.addEventListener("click", (event) => {
-    const row = (event.target as Element).closest("tr[data-id]");
-    const entry = row ? entryOf(row) : undefined;
-    if (entry) actions.select(entry);
-  });
+  entry: Entry,
+  ...own: readonly (HTMLElement | string)[]
+): HTMLTableRowElement {
+  const { error, id, kind, name, payload, state, time } = entry.message;
+  return h(
+    "tr",
+    { "data-id": id, "data-state": state, click: () => actions.select(entry) },
+    h("td", h(`button.row-button.k-${kind}`, { tabindex: -1 }, name)),
+    own.map((cell) => h("td", cell)),
+    h(
+      "td.payload",
+      error && h("span.s-rejected", `${error.name}: ${error.message} `.slice(0, MAX_CHARS)),
+      h("code", payload?.slice(0, MAX_CHARS)),
+    ),
+    h("td.time", formatTime(time)),
+  );
 }
 
-/** Makes the first button of a table the one that Tab reaches, or the selected one; the arrow keys reach the others. */
-export function setTabStop(body: Element): void {
-  const buttons = [...body.querySelectorAll<HTMLElement>(".row-button")];
-  const stop =
-    body.querySelector<HTMLElement>("tr[aria-selected=true] .row-button, tr.selected .row-button") ??
-    buttons[0];
-  for (const button of buttons) {
-    const wanted = button === stop ? 0 : -1;
-    if (button.tabIndex !== wanted) button.tabIndex = wanted;
-  }
+/** Marks the row of the selected message, and makes it, or else the first one, what Tab reaches; the arrow keys reach the others. */
+export function markRows(
+  body: Element,
+  rows: Iterable<readonly [unknown, HTMLElement]>,
+  selected: unknown,
+): void {
+  for (const [item, row] of rows) row.classList.toggle("selected", item === selected);
+  const stop = body.querySelector(".selected") ?? body.firstElementChild;
+  for (const row of body.children) row.querySelector("button")!.tabIndex = row === stop ? 0 : -1;
 }

@@ -12,76 +12,62 @@ const MAX_INDENT = 8;
 /** Makes the conversation of the selected message: a tree of causes with a bar for each message, all on one axis. */
 export function conversation({ actions, store }: Context): Part {
   const title = h("h3");
-  const list = h("ul", { class: "tree", "data-testid": "tree" });
-  const rest = h("p", { class: "empty" });
-  const element = h("section", {}, title, list, rest);
+  const list = h("ul.tree#tree");
+  const rest = h("p.empty");
   let key = "";
   const update = (): void => {
     const { selected, now } = actions;
     if (!selected) return;
     const entries = store.conversation(selected.message.correlationId);
     const extent = extentOf(entries, now);
-    const open = entries.some(({ end }) => end === Infinity);
-    const settled = entries.filter(({ end }) => end !== Infinity).length;
-    const length = formatDuration(Math.max(0, extent.to - extent.from));
-    const count = entries.length === 1 ? "1 message" : `${entries.length} messages`;
-    setText(title, `Conversation: ${count}, ${open ? "so far " : ""}${length}`);
+    const open = entries.filter(({ end }) => end === Infinity).length;
     // A bar of an open message grows twice a second.
-    const grown = open ? Math.floor(now / 500) : 0;
-    const next = [selected.message.order, entries.length, entries[0]?.message.order, settled, grown].join();
+    const grown = open && Math.floor(now / 500);
+    const next = [selected.message.order, entries.length, entries[0]?.message.order, open, grown].join();
     if (next === key) return;
     key = next;
-    const focused = list.querySelector(":focus")?.getAttribute("data-order");
+    const length = formatDuration(extent.to - extent.from);
+    const count = entries.length === 1 ? "1 message" : `${entries.length} messages`;
+    setText(title, `Conversation: ${count}, ${open ? "so far " : ""}${length}`);
+    const focused = list.querySelector<HTMLElement>(":focus")?.dataset.order;
     const rows = treeOf(entries);
-    list.replaceChildren(...around(rows, selected).map((row) => itemOf(row, extent, now, selected, actions)));
-    list.querySelector<HTMLElement>(`[data-order="${focused ?? ""}"]`)?.focus();
+    list.replaceChildren(...rows.slice(0, MAX_ROWS).map((row) => itemOf(row, extent, selected, actions)));
+    if (focused) list.querySelector<HTMLElement>(`[data-order="${focused}"]`)?.focus();
     rest.hidden = rows.length <= MAX_ROWS;
     setText(rest, `${rows.length - MAX_ROWS} more messages are not listed.`);
   };
-  return { element, update };
-}
-
-/** Returns the rows that are listed: the first ones, or those around the selection if it is not among the first. */
-function around(rows: readonly TreeRow[], selected: Entry): readonly TreeRow[] {
-  const at = rows.findIndex(({ entry }) => entry === selected);
-  const start = at < MAX_ROWS ? 0 : Math.min(at - MAX_ROWS / 2, rows.length - MAX_ROWS);
-  return rows.slice(start, start + MAX_ROWS);
+  return { element: h("section", title, list, rest), update };
 }
 
 function itemOf(
   { entry, depth, cause }: TreeRow,
   { from, to }: Extent,
-  now: number,
   selected: Entry,
   actions: Context["actions"],
 ): HTMLElement {
-  const { message } = entry;
-  const length = Math.max(to - from, 1e-6);
-  const start = (message.time - from) / length;
-  const end = (Math.min(entry.end, Math.max(now, message.time)) - from) / length;
-  const bar = h("span", { class: `bar s-${message.state}` });
-  bar.style.left = `${Math.min(98.5, start * 100)}%`;
-  bar.style.width = `${Math.max(0, end - start) * 100}%`;
-  const took = message.durationMs === undefined ? "" : ` ${formatDuration(message.durationMs)}`;
-  const label = `${message.name}${cause ? `, caused by ${cause.message.name}` : ""}, ${wordOf(message.state)}${took}`;
-  const name = h("span", { class: "tree-name" }, h("i", { class: "bead" }), h("span", {}, message.name));
-  name.style.paddingLeft = `${Math.min(depth, MAX_INDENT) * 11}px`;
-  const button = h(
-    "button",
-    {
-      type: "button",
-      "aria-label": label,
-      "aria-current": entry === selected ? "true" : undefined,
-      "data-order": message.order,
-      title: label,
-      click: () => actions.select(entry),
-    },
-    name,
-    h("span", { class: "track" }, bar),
-  );
+  const { durationMs, id, kind, name, order, state, time } = entry.message;
+  const percent = (at: number): number => ((at - from) / Math.max(to - from, 1e-6)) * 100;
+  const bar = h(`span.bar.s-${state}`);
+  const start = percent(time);
+  bar.style.left = `${Math.min(98.5, start)}%`;
+  bar.style.width = `${percent(Math.min(entry.end, to)) - start}%`;
+  const took = durationMs === undefined ? "" : ` ${formatDuration(durationMs)}`;
+  const label = `${name}${cause ? `, caused by ${cause.message.name}` : ""}, ${wordOf(state)}${took}`;
+  const text = h("span.tree-name", h("i.bead"), h("span", name));
+  text.style.paddingLeft = `${Math.min(depth, MAX_INDENT) * 11}px`;
   return h(
-    "li",
-    { class: `k-${message.kind} s-${message.state}`, "data-id": message.id, "data-depth": depth },
-    button,
+    `li.k-${kind}.s-${state}`,
+    { "data-id": id, "data-depth": depth },
+    h(
+      "button",
+      {
+        "aria-label": label,
+        "aria-current": entry === selected,
+        "data-order": order,
+        click: () => actions.select(entry),
+      },
+      text,
+      h("span.track", bar),
+    ),
   );
 }

@@ -1,36 +1,28 @@
 import { type InspectedMessage } from "../../protocol.js";
 import { h, setText } from "../dom.js";
+import { prettyJson, valueOf } from "../model/json.js";
+
+const TEXTS = ["payload", "result", "headers"];
 
 /** Returns a message as JSON in which payload, result and headers are values, not texts. */
 export function messageJson(message: InspectedMessage): string {
-  const value = (text: string | undefined): unknown => {
-    try {
-      return text === undefined ? undefined : JSON.parse(text);
-    } catch {
-      return text;
-    }
-  };
-  const { payload, result, headers, ...rest } = message;
-  const values = { payload: value(payload), result: value(result), headers: value(headers) };
-  return JSON.stringify({ ...rest, ...values }, undefined, 2);
+  const parts = Object.entries(message) as [string, unknown][];
+  const values = parts.map(([name, value]) => [
+    name,
+    TEXTS.includes(name) ? valueOf(value as string) : value,
+  ]);
+  return prettyJson(Object.fromEntries(values));
 }
 
 /** Makes the button that copies the selected message. */
 export function copyButton(message: () => InspectedMessage | undefined): HTMLElement {
-  const button = h("button", { type: "button" }, "Copy as JSON");
-  button.addEventListener("click", () => {
-    const found = message();
-    if (!found) return;
-    copy(messageJson(found)).then(
-      () => setText(button, "Copied"),
-      () => setText(button, "Copying is not allowed here"),
-    );
-  });
-  button.addEventListener("blur", () => setText(button, "Copy as JSON"));
+  // An async function, because a page without a secure context has no clipboard.
+  const copy = async (): Promise<void> => navigator.clipboard.writeText(messageJson(message()!));
+  const tell = (text: string) => (): void => setText(button, text);
+  const button = h(
+    "button",
+    { click: () => void copy().then(tell("Copied"), tell("Not allowed here")), blur: tell("Copy as JSON") },
+    "Copy as JSON",
+  );
   return button;
-}
-
-/** Copies a text. A page without a secure context has no clipboard object, and rejects. */
-async function copy(text: string): Promise<void> {
-  await navigator.clipboard.writeText(text);
 }

@@ -8,18 +8,11 @@ export function exportButton(lines: () => string | Promise<string>, run: () => s
     // The download reads the URL after this task.
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
-  const button = h("button", { type: "button", "data-testid": "export" }, "Export");
-  button.addEventListener("click", () => {
-    button.disabled = true;
-    void save()
-      .then(
-        () => "Export",
-        () => "Export failed",
-      )
-      .then((text) => {
-        setText(button, text);
-        button.disabled = false;
-      });
-  });
+  const tell = (text: string) => (): void => setText(button, text);
+  const button = h(
+    "button#export",
+    { click: () => void save().then(tell("Export"), tell("Failed")) },
+    "Export",
+  );
   return button;
 }

@@ -1,6 +1,6 @@
-import { h, setAttribute, setText } from "../dom.js";
+import { h, setText } from "../dom.js";
 import { formatCount, formatDuration, formatPercent, formatRate } from "../model/format.js";
-import { failingShare } from "../model/series.js";
+import { failingShare, totalsOf } from "../model/series.js";
 import { minute } from "./minute.js";
 import { type Context, type Part } from "./part.js";
 
@@ -10,55 +10,39 @@ const FAILING_SECONDS = 10;
 /** Makes the row of figures with the bars of the last minute. */
 export function figures(context: Context): Part {
   const { store } = context;
-  const rate = figure("Messages", "rate");
-  const failing = figure("Failing", "failing");
-  const inFlight = figure("In flight", "in-flight");
-  const slowest = figure("Slowest p99", "p99");
-  const drawn = figure("Drawn", "drawn");
+  const list = h("dl");
   const bars = minute(context);
-  const all = [rate, failing, inFlight, slowest, drawn];
-  const element = h(
-    "div",
-    { class: "figures" },
-    h("dl", {}, ...all.map((each) => each.element)),
-    bars.element,
-  );
+  const rate = figure(list, "Messages", "rate");
+  const failing = figure(list, "Failing", "failing");
+  const inFlight = figure(list, "In flight", "in-flight");
+  const slowest = figure(list, "Slowest p99", "p99");
+  const drawn = figure(list, "Drawn", "drawn");
   const update = (): void => {
     const lanes = [...store.lanes.values()];
-    const total = lanes.reduce((sum, lane) => sum + (lane.figures?.rate ?? 0), 0);
-    rate.show(formatRate(total), "/s");
-    const share = failingShare(lanes, store.time, FAILING_SECONDS);
-    failing.show(share === undefined ? "–" : formatPercent(share), share === undefined ? "" : "%");
-    setAttribute(failing.element, "class", share ? "failing" : "");
-    inFlight.show(formatCount(store.counts.inFlight), "");
-    const worst = lanes.reduce<(typeof lanes)[number] | undefined>(
-      (most, lane) => ((lane.figures?.p99 ?? -1) > (most?.figures?.p99 ?? -1) ? lane : most),
-      undefined,
-    );
-    if (worst?.figures?.p99 === undefined) slowest.show("–", "");
-    else slowest.show(formatDuration(worst.figures.p99), worst.name);
+    rate(formatRate(lanes.reduce((sum, lane) => sum + (lane.figures?.rate ?? 0), 0)), "/s");
+    const share = failingShare(totalsOf(lanes, store.time, FAILING_SECONDS));
+    failing(share === undefined ? "–" : formatPercent(share), share === undefined ? "" : "%");
+    list.classList.toggle("fails", !!share);
+    inFlight(formatCount(store.counts.inFlight));
+    const [worst] = lanes
+      .flatMap(({ name, figures: { p99 } = {} }) => (p99 === undefined ? [] : [{ name, p99 }]))
+      .sort((a, b) => b.p99 - a.p99);
+    slowest(worst ? formatDuration(worst.p99) : "–", worst?.name);
     const { accepted, kept } = store.counts;
-    drawn.show(
-      accepted === 0 ? "–" : formatPercent(Math.min(1, kept / accepted)),
-      accepted === 0 ? "" : `% of ${formatCount(accepted)}`,
-    );
+    if (accepted === 0) drawn("–");
+    else drawn(formatPercent(Math.min(1, kept / accepted)), `% of ${formatCount(accepted)}`);
     bars.update();
   };
-  return { element, update };
+  return { element: h("div.figures", list, bars.element), update };
 }
 
-function figure(
-  label: string,
-  id: string,
-): { element: HTMLElement; show: (value: string, unit: string) => void } {
+/** Adds a figure and returns the function that shows its value. */
+function figure(list: Element, label: string, id: string): (value: string, unit?: string) => void {
   const number = h("b");
-  const unit = h("span", { class: "unit" });
-  const element = h("div", {}, h("dt", {}, label), h("dd", { "data-testid": id }, number, unit));
-  return {
-    element,
-    show: (value, text) => {
-      setText(number, value);
-      setText(unit, text);
-    },
+  const unit = h("span.unit");
+  list.append(h("div", h("dt", label), h(`dd#${id}`, number, unit)));
+  return (value, text = "") => {
+    setText(number, value);
+    setText(unit, text);
   };
 }

@@ -31,12 +31,12 @@ export function keyListener(
     Escape: escape,
   };
   return (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     // The first of the path is the element inside the shadow root.
     const target = event.composedPath()[0];
     const isOwn = ([selector, own]: (typeof OWN_KEYS)[number]): boolean =>
       target instanceof Element && target.closest(selector) !== null && own.test(event.key);
-    const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
+    const act = keys[event.key];
     if (!act || OWN_KEYS.some(isOwn)) return;
     event.preventDefault();
     act();

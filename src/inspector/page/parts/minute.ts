@@ -10,39 +10,38 @@ const HEIGHT_PX = 46;
 const DRAG_PX = 5;
 
 /** Makes the bars of the last minute. A click shows the time around it, a drag the time it goes over. */
-export function minute(context: Context): Part {
-  const { actions, store, theme, ui } = context;
-  const canvas = h("canvas", { role: "img", "aria-label": "Messages of the last 60 seconds, by kind" });
-  const element = h("div", { class: "minute", title: "Click or drag to look at a time" }, canvas);
+export function minute({ actions, store, theme, ui }: Context): Part {
   let from: number | undefined;
-  const timeAt = (event: PointerEvent): number => {
+  const timeAt = (x: number): number => {
     const { left, width } = canvas.getBoundingClientRect();
-    const first = (Math.floor(actions.now / 1000) - SECONDS + 1) * 1000;
-    return first + ((event.clientX - left) / width) * SECONDS * 1000;
+    return (Math.floor(actions.now / 1000) + 1 - SECONDS * (1 - (x - left) / width)) * 1000;
   };
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    from = event.clientX;
+  const canvas = h("canvas", {
+    role: "img",
+    "aria-label": "Messages of the last 60 seconds, by kind",
+    title: "Click or drag to look at a time",
+    pointerdown: (event: PointerEvent) => {
+      canvas.setPointerCapture(event.pointerId);
+      from = event.clientX;
+    },
+    pointerup: ({ clientX }: PointerEvent) => {
+      if (from === undefined) return;
+      const times = [timeAt(from), timeAt(clientX)];
+      const half = Math.abs(clientX - from) < DRAG_PX ? ui.liveSpan / 2 : 0;
+      actions.lookAt({ from: Math.min(...times) - half, to: Math.max(...times) + half });
+      from = undefined;
+    },
   });
-  canvas.addEventListener("pointerup", (event) => {
-    if (from === undefined) return;
-    const to = timeAt(event);
-    const { width } = canvas.getBoundingClientRect();
-    const moved = event.clientX - from;
-    const start = to - (moved / width) * SECONDS * 1000;
-    from = undefined;
-    if (Math.abs(moved) >= DRAG_PX) actions.lookAt({ from: Math.min(start, to), to: Math.max(start, to) });
-    else actions.lookAt({ from: to - ui.liveSpan / 2, to: to + ui.liveSpan / 2 });
-  });
+  const element = h("div.minute", canvas);
   const update = (): void => {
     const width = Math.floor(element.clientWidth);
-    const g = fitCanvas(canvas, width, HEIGHT_PX);
-    if (!g || width === 0) return;
+    const g = width > 0 && fitCanvas(canvas, width, HEIGHT_PX);
+    if (!g) return;
     drawMinute({
       g,
       width,
       height: HEIGHT_PX,
-      totals: totalsOf(store.lanes.values(), actions.now, SECONDS),
+      totals: totalsOf([...store.lanes.values()], actions.now, SECONDS),
       window: actions.window,
       colours: theme.colours,
     });

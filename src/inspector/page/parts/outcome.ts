@@ -15,6 +15,6 @@ export function wordOf(state: InspectedState): string {
 
 /** Makes the sign and the word of a state; a narrow page hides the word from the eye. */
 export function outcome(state: InspectedState): HTMLElement {
-  const glyph = h("span", { "aria-hidden": "true", class: "glyph" }, GLYPHS[state]);
-  return h("span", { class: `outcome s-${state}` }, glyph, h("span", { class: "word" }, wordOf(state)));
+  const glyph = h("span.glyph", { "aria-hidden": true }, GLYPHS[state]);
+  return h(`span.outcome.s-${state}`, glyph, h("span.word", wordOf(state)));
 }

@@ -3,69 +3,63 @@ import { type Entry } from "../model/entry.js";
 import { type Context } from "./part.js";
 
 const CLICK_PX = 4;
-const NEAR_PX = { mouse: 10, touch: 18 };
+const NEAR_PX = 10;
+const NEAR_TOUCH_PX = 18;
 
 /** Finds the marble that is nearest to a point and within `reach` pixels. Later ones lie on top, so they win. */
 export function nearest(hits: readonly Hit[], x: number, y: number, reach: number): Entry | undefined {
-  let [best, found]: [number, Entry | undefined] = [reach * reach, undefined];
+  let best = reach;
+  let found: Entry | undefined;
   for (const hit of hits) {
-    const distance = (hit.x - x) ** 2 + (hit.y - y) ** 2;
+    const distance = Math.hypot(hit.x - x, hit.y - y);
     if (distance <= best) [best, found] = [distance, hit.entry];
   }
   return found;
 }
 
-/** Listens to the pointer on the diagram: hover, click, drag to move in time, wheel to zoom or move. */
-export function listenToPointer(
-  canvas: HTMLCanvasElement,
+/** Returns the listeners of the diagram: hover, click, drag to move in time, wheel sideways to move, too. */
+export function pointerListeners(
   { actions }: Context,
   hits: () => readonly Hit[],
-  onHover: (entry: Entry | undefined, event?: PointerEvent) => void,
-): void {
-  let drag: { x: number; y: number; moved: boolean } | undefined;
-  const at = (event: PointerEvent): Entry | undefined => {
-    const reach = event.pointerType === "touch" ? NEAR_PX.touch : NEAR_PX.mouse;
-    return nearest(hits(), event.offsetX, event.offsetY, reach);
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button === 0) drag = { x: event.clientX, y: event.clientY, moved: false };
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!drag) {
-      onHover(at(event), event);
-      return;
-    }
-    const by = event.clientX - drag.x;
-    if (!drag.moved && Math.abs(by) < CLICK_PX) return;
-    if (!drag.moved) canvas.setPointerCapture(event.pointerId);
-    actions.pause();
-    drag = { ...drag, x: event.clientX, moved: true };
-    actions.pan(-by / canvas.clientWidth);
-  });
-  canvas.addEventListener("pointerup", (event) => {
-    if (drag && !drag.moved) {
+  onHover: (entry: Entry | undefined, event: PointerEvent) => void,
+): Readonly<Record<string, (event: never) => void>> {
+  let from: number | undefined;
+  let isDrag = false;
+  const at = ({ offsetX, offsetY, pointerType }: PointerEvent): Entry | undefined =>
+    nearest(hits(), offsetX, offsetY, pointerType === "touch" ? NEAR_TOUCH_PX : NEAR_PX);
+  return {
+    pointerdown: ({ clientX }: PointerEvent) => {
+      from = clientX;
+      isDrag = false;
+    },
+    pointermove: (event: PointerEvent) => {
+      if (from === undefined) {
+        onHover(at(event), event);
+        return;
+      }
+      const by = event.clientX - from;
+      if (!isDrag && Math.abs(by) < CLICK_PX) return;
+      const canvas = event.target as Element;
+      isDrag = true;
+      from = event.clientX;
+      canvas.setPointerCapture(event.pointerId);
+      actions.pause();
+      actions.pan(-by / canvas.clientWidth);
+    },
+    pointerup: (event: PointerEvent) => {
+      from = undefined;
+      if (isDrag) return;
       const entry = at(event);
       if (entry) actions.select(entry);
       else actions.deselect();
-    }
-    drag = undefined;
-  });
-  canvas.addEventListener("pointercancel", () => (drag = undefined));
-  canvas.addEventListener("pointerleave", () => onHover(undefined));
-  canvas.addEventListener(
-    "wheel",
-    (event) => {
-      const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
-      // An upright wheel scrolls the lanes, as it does elsewhere.
-      if (!sideways && !event.ctrlKey) return;
-      event.preventDefault();
-      if (sideways) actions.pan(event.deltaX / canvas.clientWidth);
-      else {
-        const { from, to } = actions.window;
-        const time = from + (event.offsetX / canvas.clientWidth) * (to - from);
-        actions.zoom(1.01 ** event.deltaY, actions.live ? undefined : time);
-      }
     },
-    { passive: false },
-  );
+    pointercancel: () => (from = undefined),
+    pointerleave: (event: PointerEvent) => onHover(undefined, event),
+    wheel: (event: WheelEvent) => {
+      // An upright wheel scrolls the lanes, as it does elsewhere.
+      if (Math.abs(event.deltaX) < Math.abs(event.deltaY)) return;
+      event.preventDefault();
+      actions.pan(event.deltaX / (event.target as Element).clientWidth);
+    },
+  };
 }

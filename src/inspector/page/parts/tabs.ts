@@ -20,17 +20,10 @@ interface Tab {
 export function tabs(context: Context): Part {
   const { actions, store, ui } = context;
   const make = (name: TabName, title: string, part: Part, total: () => number): Tab => {
-    const count = h("span", { class: "count" });
+    const count = h("span.count");
     const button = h(
-      "button",
-      {
-        type: "button",
-        role: "tab",
-        id: `tab-${name}`,
-        "aria-controls": `panel-${name}`,
-        "data-testid": `tab-${name}`,
-        click: () => actions.setTab(name),
-      },
+      `button#tab-${name}`,
+      { role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, click: () => actions.setTab(name) },
       title,
       count,
     );
@@ -38,7 +31,7 @@ export function tabs(context: Context): Part {
       role: "tabpanel",
       id: `panel-${name}`,
       "aria-labelledby": `tab-${name}`,
-      tabindex: "0",
+      tabindex: 0,
     };
     return { name, part, button, count, panel: h("div", attributes, part.element), total };
   };
@@ -53,7 +46,11 @@ export function tabs(context: Context): Part {
     ),
     make("wiring", "Wiring", wiring(context), () => store.parts.length),
   ];
-  const bar = h("div", { role: "tablist", "aria-label": "Lists" }, ...all.map(({ button }) => button));
+  const bar = h(
+    "div",
+    { role: "tablist", "aria-label": "Lists" },
+    all.map(({ button }) => button),
+  );
   bar.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by === undefined) return;
@@ -63,14 +60,18 @@ export function tabs(context: Context): Part {
     actions.setTab(next.name);
     next.button.focus();
   });
-  const element = h("div", { class: "tabs" }, bar, ...all.map(({ panel }) => panel));
+  const element = h(
+    "div.tabs",
+    bar,
+    all.map(({ panel }) => panel),
+  );
   const update = (): void => {
     for (const { name, part, button, count, panel, total } of all) {
       const open = name === ui.tab;
-      setAttribute(button, "aria-selected", open ? "true" : "false");
-      setAttribute(button, "tabindex", open ? "0" : "-1");
+      setAttribute(button, "aria-selected", open);
+      setAttribute(button, "tabindex", open ? 0 : -1);
       setText(count, formatCount(total()));
-      setAttribute(count, "class", name === "troubles" && total() > 0 ? "count bad" : "count");
+      count.classList.toggle("bad", name === "troubles" && total() > 0);
       panel.hidden = !open;
       if (open) part.update();
     }

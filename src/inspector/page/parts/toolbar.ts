@@ -4,6 +4,7 @@ import { STATES } from "../model/filter.js";
 import { formatCount, formatDuration } from "../model/format.js";
 import { SPANS_MS } from "../model/ui.js";
 import { exportButton } from "./export.js";
+import { icon } from "./icon.js";
 import { outcome } from "./outcome.js";
 import { type Context, type Part } from "./part.js";
 
@@ -28,76 +29,44 @@ export function toolbar(
   options: ToolbarOptions,
 ): Part & { readonly filter: HTMLInputElement } {
   const { actions, filter, store, ui, theme } = context;
-  const dot = h("span", { class: "dot", "aria-hidden": "true" });
+  const dot = h("span.dot", { "aria-hidden": true });
   // The count beside it is not part of the status: a screen reader would read each new number.
-  const status = h("span", { role: "status", "data-testid": "status" });
-  const seen = h("span", { class: "seen" });
-  const input = h("input", {
+  const status = h("span#status", { role: "status" });
+  const seen = h("span.seen");
+  const input = h("input#filter", {
     type: "search",
-    "data-testid": "filter",
     "aria-label": "Filter by type, id or text",
-    "aria-keyshortcuts": "/",
-    placeholder: "Filter: type, id, text",
-    autocomplete: "off",
-    spellcheck: "false",
+    placeholder: "Filter",
     input: () => actions.setFilter(input.value),
   });
   const toggles = STATES.map((state) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: `toggle s-${state}`,
-        "data-testid": `state-${state}`,
-        click: () => actions.toggleState(state),
-      },
-      outcome(state),
-    ),
+    h(`button.toggle.s-${state}#state-${state}`, { click: () => actions.toggleState(state) }, outcome(state)),
   );
   const custom = h("option", { value: "", hidden: true });
   const span = h(
-    "select",
-    { "aria-label": "Time shown", class: "span", change: () => actions.setSpan(Number(span.value)) },
+    "select.span",
+    { "aria-label": "Time shown", change: () => actions.setSpan(Number(span.value)) },
     custom,
-    ...SPANS_MS.map((ms) => h("option", { value: ms }, formatDuration(ms))),
+    SPANS_MS.map((ms) => h("option", { value: ms }, formatDuration(ms))),
   );
-  const pause = h("button", {
-    type: "button",
-    class: "pause",
-    "data-testid": "pause",
-    "aria-keyshortcuts": "Space",
-    click: () => actions.toggleLive(),
-  });
-  const look = h(
-    "button",
-    { type: "button", class: "icon", click: () => theme.toggle() },
-    h("span", { "aria-hidden": "true" }, "◐"),
-  );
-  const help = h(
-    "button",
-    { type: "button", class: "icon", "aria-label": "Help", click: () => actions.toggleHelp() },
-    h("span", { "aria-hidden": "true" }, "?"),
-  );
+  const pause = h("button.pause#pause", { click: actions.toggleLive });
+  const look = icon("◐", "", () => theme.toggle());
+  const help = icon("?", "Help", actions.toggleHelp);
   const { onClose, exportLines } = options;
-  const close =
-    onClose && h("button", { type: "button", class: "icon", "aria-label": "Close", click: onClose }, "✕");
-  const logo = h("span", { class: "logo", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
   const element = h(
-    "header",
-    { class: "toolbar" },
-    h("div", { class: "brand" }, logo, h("h1", {}, "cqrx inspector")),
-    h("div", { class: "state" }, dot, status, seen),
-    h("div", { class: "search" }, input, h("kbd", { "aria-hidden": "true" }, "/")),
-    h("div", { class: "toggles", role: "group", "aria-label": "Outcomes shown" }, ...toggles),
+    "header.toolbar",
+    h("div.brand", h("span.logo", h("i"), h("i"), h("i")), h("h1", "cqrx inspector")),
+    h("div.state", dot, status, seen),
+    h("div.search", input, h("kbd", { "aria-hidden": true }, "/")),
+    h("div.toggles", { role: "group", "aria-label": "Outcomes shown" }, toggles),
+    span,
     h(
-      "div",
-      { class: "buttons" },
-      span,
+      "div.buttons",
       pause,
       exportLines && exportButton(exportLines, () => store.hello?.run ?? ""),
       look,
       help,
-      close,
+      onClose && icon("✕", "Close", onClose),
     ),
   );
   const statusWord = (): string => {
@@ -110,11 +79,10 @@ export function toolbar(
     setAttribute(dot, "data-state", word === "paused" ? word : ui.state);
     const gaps = store.gaps > 0 ? `, ${formatCount(store.gaps)} updates left out` : "";
     setText(seen, store.hello ? `${formatCount(store.counts.accepted)} seen${gaps}` : "");
-    setAttribute(seen, "title", store.hello?.title);
     // The text is set only from outside the field, so that the caret stays.
     if (input.value !== filter.text) input.value = filter.text;
     for (const [index, toggle] of toggles.entries()) {
-      setAttribute(toggle, "aria-pressed", filter.states.has(STATES[index]!) ? "true" : "false");
+      setAttribute(toggle, "aria-pressed", filter.states.has(STATES[index]!));
     }
     const standard = SPANS_MS.includes(ui.shown.span);
     setText(custom, formatDuration(ui.shown.span));
@@ -122,9 +90,9 @@ export function toolbar(
     if (span.value !== value) span.value = value;
     const recording = ui.state === "recording";
     setText(pause, recording ? "Show all" : actions.live ? "Pause" : "Live");
-    setAttribute(pause, "class", actions.live || recording ? "pause" : "pause on");
-    setAttribute(look, "aria-label", theme.name === "light" ? "Dark theme" : "Light theme");
-    setAttribute(help, "aria-expanded", ui.help ? "true" : "false");
+    pause.classList.toggle("on", !actions.live && !recording);
+    setAttribute(look, "aria-label", theme.isLight ? "Dark theme" : "Light theme");
+    setAttribute(help, "aria-expanded", ui.help);
   };
   return { element, filter: input, update };
 }

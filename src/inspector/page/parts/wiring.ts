@@ -1,5 +1,5 @@
 import { type DescribedBus, type DescribedGauges, type DescribedPart } from "../../protocol.js";
-import { h } from "../dom.js";
+import { h, terms } from "../dom.js";
 import { formatCount, formatPercent } from "../model/format.js";
 import { badge } from "./badge.js";
 import { jsonView } from "./json-view.js";
@@ -7,7 +7,7 @@ import { type Context, type Part } from "./part.js";
 
 /** Makes the description of the buses and of the parts beside them, as `describe()` tells it. */
 export function wiring({ store }: Context): Part {
-  const element = h("div", { class: "scroll wiring" });
+  const element = h("div.scroll.wiring");
   let shown: unknown;
   const update = (): void => {
     // Once a second at most, and only if something has changed, because it is made anew as a whole.
@@ -19,28 +19,22 @@ export function wiring({ store }: Context): Part {
 }
 
 function partOf({ name, bus, other }: DescribedPart): HTMLElement {
-  if (bus) return busOf(name, bus);
-  return h("section", { class: "card" }, h("h3", {}, name), jsonView(JSON.stringify(other ?? null)));
-}
-
-function busOf(name: string, bus: DescribedBus): HTMLElement {
+  if (!bus) return h("section.card", h("h2", name), jsonView(JSON.stringify(other ?? null), "part"));
   const { kind, middleware, gauges = [], handlers, sagas = [], watchers = [], background } = bus;
   const facts = [`${formatCount(bus.inFlight)} in flight`];
   if (background) facts.push(`background ${background.running} running, ${background.queued} queued`);
   if (bus.closed) facts.push("closed");
   return h(
-    "section",
-    { class: `card k-${kind}` },
-    h("h3", {}, badge(kind), name, h("small", {}, bus.name)),
-    h("p", { class: "facts" }, facts.join(" · ")),
-    chainOf(middleware, gauges),
-    rowsOf(
-      "Handlers",
-      handlers.map(({ messageType, handlers: names, middleware: own = [] }) => [
-        messageType,
-        [...own.map((each) => `${each} →`), names.join(", ") || "none"].join(" "),
-      ]),
+    `section.card.k-${kind}`,
+    h("h2", badge(kind), name, h("small", bus.name)),
+    h("p.facts", facts.join(" · ")),
+    h(
+      "ol.chain",
+      { "aria-label": "Middleware, outermost first" },
+      middleware.map((name) => h("li", name)),
     ),
+    rowsOf("Gauges", gauges.map(gaugeOf)),
+    rowsOf("Handlers", handlers.map(handlerOf)),
     rowsOf(
       "Sagas",
       sagas.map(({ name: saga, state, restarts }) => [
@@ -58,33 +52,21 @@ function busOf(name: string, bus: DescribedBus): HTMLElement {
   );
 }
 
-/** Makes the chain of middleware, outermost first, each with its gauges. */
-function chainOf(middleware: readonly string[], gauges: readonly DescribedGauges[]): HTMLElement | undefined {
-  if (middleware.length === 0) return undefined;
-  const left = [...gauges];
-  const steps = middleware.map((name) => {
-    const at = left.findIndex((gauge) => gauge.middleware === name);
-    const values = at === -1 ? undefined : left.splice(at, 1)[0]!.values;
-    return h("li", {}, name, values && h("small", {}, valuesOf(values)));
-  });
-  // Gauges of a middleware inside another one, such as `when(Type, caching(…))`.
-  const inner = left.map((gauge) =>
-    h("li", { class: "inner" }, gauge.middleware, h("small", {}, valuesOf(gauge.values))),
-  );
-  return h("ol", { class: "chain", "aria-label": "Middleware, outermost first" }, ...steps, ...inner);
+function handlerOf({
+  messageType,
+  handlers,
+  middleware = [],
+}: DescribedBus["handlers"][number]): [string, string] {
+  return [messageType, [...middleware, handlers.join(", ") || "none"].join(" → ")];
 }
 
-function valuesOf(values: Readonly<Record<string, number>>): string {
+function gaugeOf({ middleware, values }: DescribedGauges): [string, string] {
   const texts = Object.entries(values).map(([name, value]) => `${formatCount(value)} ${name}`);
-  const { hits, misses } = values;
-  if (hits !== undefined && misses !== undefined && hits + misses > 0) {
-    texts.unshift(`${formatPercent(hits / (hits + misses))} %`);
-  }
-  return texts.join(" · ");
+  const { hits = 0, misses = 0 } = values;
+  if (hits > 0) texts.push(`${formatPercent(hits / (hits + misses))} %`);
+  return [middleware, texts.join(" · ")];
 }
 
 function rowsOf(title: string, rows: readonly (readonly [string, string])[]): HTMLElement | undefined {
-  if (rows.length === 0) return undefined;
-  const list = rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
-  return h("div", { class: "rows" }, h("h4", {}, title), h("dl", {}, ...list));
+  return rows.length === 0 ? undefined : h("div.rows", h("h3", title), h("dl", terms(rows)));
 }

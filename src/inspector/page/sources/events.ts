@@ -13,21 +13,18 @@ export class EventParser {
   #data: string[] = [];
 
   push(text: string): readonly ServerSentEvent[] {
-    const lines = (this.#rest + text).split(/\r\n|\n/);
+    const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop()!;
     const events: ServerSentEvent[] = [];
     for (const line of lines) {
-      if (line === "") {
-        if (this.#data.length > 0) events.push({ id: this.#id, data: this.#data.join("\n") });
+      const [, field, value] = /^(\w*):? ?(.*?)\r?$/.exec(line) ?? [];
+      if (field === "data") this.#data.push(value!);
+      else if (field === "id") this.#id = value!;
+      else if (!field && !value && this.#data.length > 0) {
+        events.push({ id: this.#id, data: this.#data.join("\n") });
         this.#data = [];
-      } else this.#take(line);
+      }
     }
     return events;
-  }
-
-  #take(line: string): void {
-    const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line)!;
-    if (field === "data") this.#data.push(value!);
-    else if (field === "id") this.#id = value!;
   }
 }

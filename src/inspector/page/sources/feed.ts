@@ -3,8 +3,6 @@ import { EventParser } from "./events.js";
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4_000;
-/** A feed that says nothing for so long, not even a ping, is taken as lost. */
-const SILENCE_MS = 60_000;
 
 export interface Feed {
   readonly source: FrameSource;
@@ -33,23 +31,24 @@ export function feedOf(url: string, token: () => string | undefined): Feed {
       if (response.status === 401) return "unauthorized";
       if (!response.ok || !response.body) return "unavailable";
       onState?.("live");
-      for await (const text of textsOf(response.body, connection)) {
-        for (const { id, data } of parser.push(text)) {
+      const parser = new EventParser();
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return "lost";
+        for (const { id, data } of parser.push(value)) {
           last = id;
           retryMs = FIRST_RETRY_MS;
           onFrame(JSON.parse(data) as Frame);
         }
       }
-      return "lost";
     };
-    let parser = new EventParser();
     const run = (): void => {
       if (!token()) {
         onState?.("unauthorized");
         return;
       }
       const mine = (connection = new AbortController());
-      parser = new EventParser();
       void connect()
         .catch((): FeedState => "lost")
         .then((state) => {
@@ -75,19 +74,4 @@ export function feedOf(url: string, token: () => string | undefined): Feed {
     };
   };
   return { source, restart: () => restart() };
-}
-
-/** Yields the texts of a body, and aborts the connection if it falls silent. */
-async function* textsOf(
-  body: ReadableStream<Uint8Array>,
-  connection: AbortController,
-): AsyncGenerator<string> {
-  const reader = body.getReader();
-  const decoder = new TextDecoder();
-  for (;;) {
-    const watchdog = setTimeout(() => connection.abort(), SILENCE_MS);
-    const { done, value } = await reader.read().finally(() => clearTimeout(watchdog));
-    if (done) return;
-    yield decoder.decode(value, { stream: true });
-  }
 }
