@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pageModule } from "./page.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tsc = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url));
@@ -35,3 +36,5 @@ writeNodeEntryPoints();
 
 const codes = await Promise.all([compile("esm"), compile("cjs")]);
 if (codes.some((code) => code !== 0)) process.exitCode = 1;
+// The page of the inspector is served as text, so that no file is read at run time.
+for (const format of ["esm", "cjs"]) write(`dist/${format}/inspector/page-script.js`, pageModule(format));

@@ -34,14 +34,18 @@ export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
 export type { EventBusOptions } from "./buses/event-bus.js";
 export type {
+  BackgroundDescription,
   Bus,
   BusDescription,
   BusOptions,
   CloseOptions,
   CloseReport,
   DispatchOptions,
+  GaugesDescription,
   HandlerOptions,
   HandlersDescription,
+  SagaDescription,
+  WatchersDescription,
 } from "./buses/bus.js";
 export { closeAll } from "./buses/close-all.js";
 export type { Clock } from "./core/util/clock.js";

@@ -52,6 +52,7 @@ const table: Readonly<Record<string, Row>> = {
   transport: { may: BELOW_BUS, mayType: ["buses"] },
   testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses", "transport"] },
   postgres: { may: [...BELOW_BUS, "node:async_hooks", "node:crypto"], mayType: ["buses"] },
+  inspector: { may: BELOW_BUS, mayType: ["buses", "core/bus"] },
 };
 
 interface Import {

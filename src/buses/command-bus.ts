@@ -5,6 +5,7 @@ import type { BusKind } from "../core/bus/engine.js";
 import {
   BUS_OPTIONS,
   HANDLER_OPTIONS,
+  type BusDescription,
   type BusOptions,
   type DispatchOptions,
   type HandlerOptions,
@@ -107,6 +108,10 @@ export class CommandBus extends Bus {
    */
   enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: EnqueueOptions): Envelope<C> {
     return this.#background.enqueue(this.engine, command, options);
+  }
+
+  override describe(): BusDescription {
+    return { ...super.describe(), background: this.#background.describe() };
   }
 
   /** Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not await it. */

@@ -8,7 +8,7 @@ import {
   wholeNumber,
 } from "../core/checks.js";
 import { abortError } from "../core/delivery/abort.js";
-import type { Closeable } from "../core/delivery/delivery-host.js";
+import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import { ABORTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { rememberWork } from "../core/delivery/unfinished-work.js";
 import type { ResultOf } from "../core/messages/message.js";
@@ -92,6 +92,8 @@ class Batches implements Closeable {
   readonly #policy: Policy;
   #gathering: Batch | undefined;
   #closing = false;
+  #loads = 0;
+  #queries = 0;
 
   constructor(policy: Policy) {
     this.#policy = policy;
@@ -106,6 +108,10 @@ class Batches implements Closeable {
       if (waiting.delete(delivery) && waiting.size === 0 && this.#gathering === batch) this.stop();
     });
     if (waiting.size >= this.#policy.maxSize || this.#closing) this.#load(batch);
+  }
+
+  describe({ gauges }: PartsDescription): void {
+    gauges.push({ middleware: "batching", values: { loads: this.#loads, queries: this.#queries } });
   }
 
   flush(): void {
@@ -134,7 +140,10 @@ class Batches implements Closeable {
     this.#gathering = undefined;
     batch.stopTimer();
     const deliveries = [...batch.waiting];
-    if (deliveries.length > 0) batch.scope.runInAsyncScope(load, undefined, deliveries, this.#policy);
+    if (deliveries.length === 0) return;
+    this.#loads++;
+    this.#queries += deliveries.length;
+    batch.scope.runInAsyncScope(load, undefined, deliveries, this.#policy);
   }
 }
 

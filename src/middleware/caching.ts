@@ -2,7 +2,7 @@ import type { Observable } from "rxjs";
 import { aFunction, anObservable, checkOptions, invalidOption, milliseconds } from "../core/checks.js";
 import { abortError } from "../core/delivery/abort.js";
 import { isStream } from "../core/delivery/consume-stream.js";
-import type { Closeable, DeliveryHost } from "../core/delivery/delivery-host.js";
+import type { Closeable, DeliveryHost, PartsDescription } from "../core/delivery/delivery-host.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { afterWork } from "../core/delivery/unfinished-work.js";
 import { typeKey } from "../core/messages/message-key.js";
@@ -139,6 +139,8 @@ class Cache implements Closeable {
   #refreshedMs = -Infinity;
   #blind = false;
   #stopped = false;
+  #hits = 0;
+  #misses = 0;
 
   constructor(policy: Policy, { host, perMessage = false }: BuildContext) {
     this.#policy = policy;
@@ -160,6 +162,10 @@ class Cache implements Closeable {
       },
     });
     this.#unsubscribe = () => subscription?.unsubscribe();
+  }
+
+  describe({ gauges }: PartsDescription): void {
+    gauges.push({ middleware: "caching", values: { hits: this.#hits, misses: this.#misses } });
   }
 
   stop(): void {
@@ -198,6 +204,7 @@ class Cache implements Closeable {
       const isOver = ttlMs !== Infinity && isExpired(found, keepMs, nowMs);
       if (!isOver && this.#isOfEpoch(found)) {
         if (ttlMs !== Infinity && isExpired(found, ttlMs, nowMs)) this.#refresh(key, delivery, rest);
+        this.#hits++;
         return found.value;
       }
       // Delete it now, because the run may fail and the key may never be asked for again.
@@ -225,6 +232,7 @@ class Cache implements Closeable {
   }
 
   #run(key: unknown, delivery: LiveDelivery, rest: Step): unknown {
+    this.#misses++;
     const number = this.#order.begin(key);
     let result: unknown;
     try {

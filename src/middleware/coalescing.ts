@@ -1,4 +1,5 @@
 import { aFunction, checkOptions } from "../core/checks.js";
+import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { typeOf } from "../core/messages/message.js";
 import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
@@ -42,7 +43,9 @@ export function coalescing<Q extends object = object, R = unknown>(
   const keyOf = keyFunction("coalescing", options.key as KeyFunction | undefined);
   const runsIn = stateIn((place) => {
     checkForQueries("coalescing", place.host);
-    return new RunsByType(keyOf, place);
+    const runs = new RunsByType(keyOf, place);
+    place.attach(runs);
+    return runs;
   });
   return createMiddleware(
     "coalescing",
@@ -55,10 +58,11 @@ export function coalescing<Q extends object = object, R = unknown>(
   );
 }
 
-class RunsByType {
+class RunsByType implements Closeable {
   readonly #keyOf: KeyFunction;
   readonly #place: BuildContext;
   readonly #runs = new WeakMap<object, KeyedRuns>();
+  #shared = 0;
 
   constructor(keyOf: KeyFunction, place: BuildContext) {
     this.#keyOf = keyOf;
@@ -70,6 +74,10 @@ class RunsByType {
     const type = typeOf(delivery.message) ?? Object;
     let runs = this.#runs.get(type);
     if (runs === undefined) this.#runs.set(type, (runs = new KeyedRuns(this.#place)));
-    runs.admit(key, delivery, rest, () => this.admit(delivery, rest));
+    if (runs.admit(key, delivery, rest, () => this.admit(delivery, rest))) this.#shared++;
+  }
+
+  describe({ gauges }: PartsDescription): void {
+    gauges.push({ middleware: "coalescing", values: { shared: this.#shared } });
   }
 }

@@ -1,6 +1,7 @@
 import { aFunction, checkOptions, invalidOption, oneOf, required, wholeNumber } from "../core/checks.js";
 import { QueueFullError } from "../core/errors.js";
 import { isStream } from "../core/delivery/consume-stream.js";
+import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import { FULFILLED, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { afterWork } from "../core/delivery/unfinished-work.js";
@@ -68,11 +69,16 @@ export function overlap<M extends object = object, R = unknown>(
 ): Middleware<M, R> {
   const policy = policyOf(options as unknown as OverlapOptions);
   const lanesByScope = new WeakMap<object, Lanes>();
+  const name = `overlap(${policy.strategy})`;
   return createMiddleware(
-    `overlap(${policy.strategy})`,
-    (rest, { host, outermost, scope = host }) => {
+    name,
+    (rest, { outermost, host, scope = host, attach, perMessage }) => {
       let lanes = lanesByScope.get(scope);
-      if (lanes === undefined) lanesByScope.set(scope, (lanes = new Lanes(policy)));
+      if (lanes === undefined) {
+        lanesByScope.set(scope, (lanes = new Lanes(name, policy)));
+        if (perMessage) host.attach(lanes);
+        else attach(lanes);
+      }
       return replying((delivery) => lanes.admit(new Turn(delivery, rest)), outermost);
     },
     { passThrough: true },
@@ -134,12 +140,23 @@ class Lane {
 }
 
 /** The lanes of one bus. */
-class Lanes {
+class Lanes implements Closeable {
+  readonly #name: string;
   readonly #policy: Policy;
   readonly #lanes = new Map<unknown, Lane>();
 
-  constructor(policy: Policy) {
+  constructor(name: string, policy: Policy) {
+    this.#name = name;
     this.#policy = policy;
+  }
+
+  describe({ gauges }: PartsDescription): void {
+    let [running, waiting] = [0, 0];
+    for (const lane of this.#lanes.values()) {
+      running += lane.running.length;
+      waiting += lane.waiting.length;
+    }
+    gauges.push({ middleware: this.#name, values: { running, waiting, keys: this.#lanes.size } });
   }
 
   get policy(): Policy {

@@ -12,9 +12,10 @@ import {
   wholeNumber,
 } from "../core/checks.js";
 import { isAbortError } from "../core/delivery/abort.js";
+import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError, EventHandlersFailedError } from "../core/errors.js";
-import { createMiddleware, replying, type Step } from "../core/pipeline/form.js";
+import { createMiddleware, replying, stateIn, type Step } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import { ignored } from "../core/util/thenable.js";
@@ -65,11 +66,34 @@ export function retrying<M extends object = object, R = unknown>(
   options: RetryingOptions<M>,
 ): Middleware<M, R> {
   const policy = policyOf(options as unknown as RetryingOptions);
+  const name = `retrying(${options.count})`;
+  const retriesIn = stateIn((place) => {
+    const retries = new Retries(name);
+    place.attach(retries);
+    return retries;
+  });
   return createMiddleware(
-    `retrying(${options.count})`,
-    (rest, { outermost }) => replying((delivery) => new Retry(delivery, rest, policy).run(), outermost),
+    name,
+    (rest, place) => {
+      const retries = retriesIn(place);
+      return replying((delivery) => new Retry(delivery, rest, policy, retries).run(), place.outermost);
+    },
     { passThrough: true },
   );
+}
+
+/** Counts the retries of one bus. */
+class Retries implements Closeable {
+  readonly #name: string;
+  count = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  describe({ gauges }: PartsDescription): void {
+    gauges.push({ middleware: this.#name, values: { retries: this.count } });
+  }
 }
 
 type Policy = Required<Omit<RetryingOptions, "scheduler">> & TimerOptions;
@@ -101,14 +125,16 @@ class Retry {
   readonly #delivery: LiveDelivery;
   readonly #rest: Step;
   readonly #policy: Policy;
+  readonly #retries: Retries;
   #attempts = 0;
   #scope: AsyncScope | undefined;
   #stopTimer: (() => void) | undefined;
 
-  constructor(delivery: LiveDelivery, rest: Step, policy: Policy) {
+  constructor(delivery: LiveDelivery, rest: Step, policy: Policy, retries: Retries) {
     this.#delivery = delivery;
     this.#rest = rest;
     this.#policy = policy;
+    this.#retries = retries;
   }
 
   /**
@@ -118,6 +144,7 @@ class Retry {
   run(): void {
     while (this.#delivery.pending) {
       const attempt = this.#delivery.forkForAttempt(++this.#attempts);
+      if (this.#attempts > 1) this.#retries.count++;
       attempt.run(this.#rest);
       if (attempt.pending) return this.#continueAfter(attempt);
       if (!this.#shouldRetry(attempt)) return this.#adopt(attempt);

@@ -1,5 +1,5 @@
 import type { Observable } from "rxjs";
-import { Broadcast } from "../core/bus/broadcast.js";
+import { Broadcast } from "../core/util/broadcast.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { reportUnhandled } from "../core/util/report-unhandled.js";

@@ -1,6 +1,6 @@
 import { defer, startWith, type Observable } from "rxjs";
 import type { EventBus } from "../buses/event-bus.js";
-import { Broadcast } from "../core/bus/broadcast.js";
+import { Broadcast } from "../core/util/broadcast.js";
 import {
   anArray,
   anObject,

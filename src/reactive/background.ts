@@ -18,7 +18,7 @@ import type { Cause } from "../core/delivery/delivery.js";
 import type { Closeable } from "../core/delivery/delivery-host.js";
 import { FULFILLED, LATER, LiveDelivery, REFUSED, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
-import type { DispatchOptions } from "../core/bus/options.js";
+import type { BackgroundDescription, DispatchOptions } from "../core/bus/options.js";
 import { MessageDroppedError, QueueFullError } from "../core/errors.js";
 import { typeNameOf } from "../core/delivery/metadata.js";
 import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
@@ -180,7 +180,7 @@ export class Background implements Closeable {
       this.#endWait(job);
       this.#ready.delete(job);
       const { status, result, typeName, envelope } = delivery;
-      if (status === REJECTED && !dropped && !engine.observers.outcomes.observed)
+      if (status === REJECTED && !dropped && !engine.observers.outcomes.handled)
         engine.report({ kind: "background", source: typeName, error: result, envelope });
       if (--this.#unsettled > 0) return;
       const drained = this.#drained;
@@ -188,6 +188,10 @@ export class Background implements Closeable {
       for (const resolve of drained) resolve();
     });
     return LATER;
+  }
+
+  describe(): BackgroundDescription {
+    return { queued: this.#unsettled - this.#running, running: this.#running };
   }
 
   drain(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Closeable } from "../core/delivery/delivery-host.js";
+import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import type { RefreshOptions, Registration } from "../core/handlers/handler.js";
 import type { Observable, Subscription } from "rxjs";
 import { syncBoolean } from "../core/checks.js";
@@ -292,6 +292,10 @@ export class SharedQuery implements Closeable {
 
   #report(error: unknown): void {
     this.#engine.report({ kind: "refresh", source: `watch(${nameOf(typeOf(this.#query))})`, error });
+  }
+
+  describe({ watchers }: PartsDescription): void {
+    watchers.push({ messageType: nameOf(typeOf(this.#query)), watchers: this.#watchers.size, shared: 1 });
   }
 
   // The end of the bus ---------------------------------------------------------------------------------------------

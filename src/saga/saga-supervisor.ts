@@ -50,6 +50,7 @@ export class SagaSupervisor {
   #state: SagaState | undefined;
   #instance: Instance | undefined;
   #failures = 0;
+  #restarts = 0;
   #completing = false;
 
   constructor(
@@ -72,6 +73,11 @@ export class SagaSupervisor {
 
   get state(): SagaState {
     return this.#state ?? "running";
+  }
+
+  /** How often it was restarted. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   start(): void {
@@ -139,6 +145,7 @@ export class SagaSupervisor {
       // It has received its last event, for which alone it would be restarted.
       if (this.#inbox.exhausted) return subscriber.complete();
       if (failures > count) return subscriber.error(new SagaFailedError(this.#name, failures, error));
+      this.#restarts++;
       this.#enter("restarting");
       if (failures === 1 && this.#inbox.delivered > deliveredBefore) return subscriber.next();
       return startTimer(backoffMs(failures, delayMs, maxDelayMs), () => subscriber.next(), {});

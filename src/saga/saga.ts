@@ -113,7 +113,12 @@ export function saga(
   else {
     subscription.add(onHandled(engine, (event) => inbox.push(event)));
     subscription.add(
-      engine.attach({ name, complete: (done) => supervisor.complete(done), stop: () => supervisor.stop() }),
+      engine.attach({
+        name,
+        complete: (done) => supervisor.complete(done),
+        stop: () => supervisor.stop(),
+        describe: ({ sagas }) => sagas.push({ name, state: supervisor.state, restarts: supervisor.restarts }),
+      }),
     );
     supervisor.start();
   }

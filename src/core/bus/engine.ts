@@ -1,7 +1,12 @@
 import type { Registration } from "../handlers/handler.js";
 import { HandlerRegistry } from "../handlers/registry.js";
 import type { StreamSink } from "../delivery/consume-stream.js";
-import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
+import type {
+  Closeable,
+  DeliveryHost,
+  PartsDescription,
+  WatchersDescription,
+} from "../delivery/delivery-host.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
@@ -12,7 +17,7 @@ import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
 import { nameOf, type MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
 import { compose } from "../pipeline/compose.js";
-import { middlewareName, type Step } from "../pipeline/form.js";
+import { gaugesOf, middlewareName, type Step } from "../pipeline/form.js";
 import type { Middleware } from "../pipeline/middleware.js";
 import { monotonicNow, systemClock, type Clock } from "../util/clock.js";
 import { Admission } from "./admission.js";
@@ -105,7 +110,7 @@ export class Engine implements DeliveryHost {
     for (const [index, item] of middleware.entries()) checkMiddleware(item, `middleware[${index}]`);
     this.#middleware = [...this.#middleware, ...middleware];
     this.#admission.middlewareCount = this.#middleware.length;
-    for (const closeable of this.#closeables) closeable.stop();
+    for (const closeable of this.#closeables) closeable.stop?.();
     const pipeline = compose(this.#middleware, this.#toHandlers, {
       host: this,
       outermost: true,
@@ -252,6 +257,11 @@ export class Engine implements DeliveryHost {
     return this.#inFlight.count;
   }
 
+  /** Returns the messages in flight that did not settle synchronously, oldest first. */
+  pendingMessages(): readonly object[] {
+    return this.#inFlight.toArray().map(({ message }) => message);
+  }
+
   get closed(): boolean {
     return this.#closing !== undefined;
   }
@@ -281,7 +291,7 @@ export class Engine implements DeliveryHost {
     return (this.#closing ??= new Closing(this, this.#inFlight, this.#closeables, (left) => {
       for (const delivery of left) delivery.cancel(new BusClosedError(this.name, delivery.typeName));
       for (const closeable of this.#closeables)
-        reportingErrors(this, `close() of ${this.name}`, () => closeable.stop());
+        reportingErrors(this, `close() of ${this.name}`, () => closeable.stop?.());
       this.observers.complete();
     }));
   }
@@ -299,8 +309,35 @@ export class Engine implements DeliveryHost {
         }),
       })),
       ...(this.#handlerMiddleware && { handlerMiddleware: this.#handlerMiddleware.map(middlewareName) }),
+      ...this.#describeParts(),
       inFlight: this.#inFlight.count,
       closed: this.closed,
     };
   }
+
+  #describeParts(): Pick<BusDescription, "gauges" | "sagas" | "watchers"> {
+    const parts: PartsDescription = { gauges: [], sagas: [], watchers: [] };
+    for (const part of this.#closeables) part.describe?.(parts);
+    for (const item of this.#middleware) parts.gauges.push(...gaugesOf(item));
+    const { gauges, sagas, watchers } = parts;
+    return {
+      ...(gauges.length > 0 && { gauges }),
+      ...(sagas.length > 0 && { sagas }),
+      ...(watchers.length > 0 && { watchers: perType(watchers) }),
+    };
+  }
+}
+
+/** Adds the live queries of each type up. */
+function perType(watchers: readonly WatchersDescription[]): readonly WatchersDescription[] {
+  const sums = new Map<string, WatchersDescription>();
+  for (const { messageType, watchers: count, shared } of watchers) {
+    const sum = sums.get(messageType);
+    sums.set(messageType, {
+      messageType,
+      watchers: count + (sum?.watchers ?? 0),
+      shared: shared + (sum?.shared ?? 0),
+    });
+  }
+  return [...sums.values()];
 }

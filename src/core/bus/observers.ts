@@ -1,4 +1,4 @@
-import { Broadcast } from "./broadcast.js";
+import { Broadcast } from "../util/broadcast.js";
 import { reportUnhandled } from "../util/report-unhandled.js";
 import type { Envelope } from "../messages/envelope.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
@@ -37,7 +37,7 @@ export class Observers {
 
   report(fault: Fault): void {
     if (this.faults.observed) this.deliver(this.faults, fault);
-    else if (fault.error !== undefined) reportUnhandled(this.#name, fault.error);
+    if (!this.faults.handled && fault.error !== undefined) reportUnhandled(this.#name, fault.error);
   }
 
   complete(): void {

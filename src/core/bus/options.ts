@@ -1,6 +1,7 @@
 import type { Handler } from "../handlers/handler.js";
 import type { Clock } from "../util/clock.js";
 import type { Cause } from "../delivery/delivery.js";
+import type { GaugesDescription, SagaDescription, WatchersDescription } from "../delivery/delivery-host.js";
 import type { Headers } from "../messages/envelope.js";
 import { aFunction, anArray, aText, check, withMethods, type Checks } from "../checks.js";
 import type { MessageKind } from "../messages/message.js";
@@ -97,6 +98,20 @@ export interface BusDescription {
   readonly handlers: readonly HandlersDescription[];
   /** Names of the middleware around each handler, outermost first; for event buses that have some. */
   readonly handlerMiddleware?: readonly string[];
+  /** The values of middleware that have some, outermost first; absent if none has. */
+  readonly gauges?: readonly GaugesDescription[];
+  /** The sagas that listen to an event bus; absent if none does. */
+  readonly sagas?: readonly SagaDescription[];
+  /** The live queries of a query bus by message type; absent if there are none. */
+  readonly watchers?: readonly WatchersDescription[];
+  /** The enqueued commands of a command bus. */
+  readonly background?: BackgroundDescription;
   readonly inFlight: number;
   readonly closed: boolean;
+}
+
+/** How many enqueued messages wait for their cause, a free place or a retry, and how many run. */
+export interface BackgroundDescription {
+  readonly queued: number;
+  readonly running: number;
 }

@@ -408,6 +408,12 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   }
 
   /** Takes correlation and causation from the cause. @throws InvalidMessageError for a value that is not a cause */
+  /** The correlation id of a message that has a cause. */
+  get inheritedCorrelationId(): string | undefined {
+    const links = this.origin.madeLinks;
+    return links?.causationId === undefined ? undefined : links.correlationId;
+  }
+
   inherit(cause: Cause): void {
     if (cause instanceof LiveDelivery) return inheritIds(this, cause);
     inheritIds(this, envelopeOf(cause, "options.causedBy").meta);

@@ -50,7 +50,8 @@ export interface Refusal {
  * - `late`: work went on after its message had been settled, and has ended now
  */
 export interface Fault {
-  readonly kind: "observer" | "handler" | "middleware" | "refresh" | "saga" | "background" | "durable" | "late";
+  readonly kind:
+    "observer" | "handler" | "middleware" | "refresh" | "saga" | "background" | "durable" | "late";
   /** The name of the stream, handler or middleware that failed. */
   readonly source: string;
   readonly error: unknown;

@@ -40,6 +40,8 @@ export interface EnvelopeOptions extends Partial<MessageMeta> {
 /** Makes metadata on first use. */
 interface MetaSource {
   meta(): MessageMeta;
+  /** The correlation id that the cause of the message gave it. */
+  readonly inheritedCorrelationId?: string | undefined;
 }
 
 const BRAND = Symbol.for("cqrx.envelope");
@@ -83,6 +85,15 @@ export class Envelope<M = object> {
       this.#source = undefined;
     }
     return this.#meta;
+  }
+
+  /**
+   * @internal The correlation id of a message that another one caused, without making the rest of the metadata; `undefined` for a message
+   * without a cause.
+   */
+  get inheritedCorrelationId(): string | undefined {
+    if (this.#meta === undefined) return this.#source!.inheritedCorrelationId;
+    return this.#meta.causationId === undefined ? undefined : this.#meta.correlationId;
   }
 
   /** Shows the envelope in Node's `util.inspect`. */

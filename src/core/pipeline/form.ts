@@ -1,6 +1,6 @@
 import { Observable } from "rxjs";
 import { LATER, LiveDelivery } from "../delivery/live-delivery.js";
-import type { DeliveryHost, Closeable } from "../delivery/delivery-host.js";
+import type { Closeable, DeliveryHost, GaugesDescription } from "../delivery/delivery-host.js";
 import { COPY, MADE_BY } from "../util/copy.js";
 import { functionName } from "../util/function-name.js";
 import { onFinished } from "./detached-work.js";
@@ -58,6 +58,18 @@ export function middlewareName(middleware: Middleware): string {
   return (stepFactoryOf(middleware) === undefined ? functionName(middleware) : name) || "(operator)";
 }
 
+/**
+ * Returns the gauges of a middleware that an application wrote: those that its method `gauges()` returns.
+ *
+ * @example
+ * Object.assign(around(breaker), { gauges: () => ({ open: circuit.isOpen ? 1 : 0 }) });
+ */
+export function gaugesOf(middleware: Middleware): readonly GaugesDescription[] {
+  const described = middleware as { gauges?(): GaugesDescription["values"] };
+  if (typeof described.gauges !== "function") return [];
+  return [{ middleware: middlewareName(middleware), values: { ...described.gauges() } }];
+}
+
 /** Marks an operator with its step factory. A bus runs the factory; everywhere else the operator works as it is. */
 export function withStepFactory<M, R>(
   operator: Middleware<M, R>,
@@ -96,7 +108,7 @@ function asOperator(name: string, factory: StepFactory, passThrough: boolean): M
         if (--running === 0) subscriber.complete();
       };
       const parts = new Set<Closeable>();
-      subscriber.add(() => parts.forEach((part) => part.stop()));
+      subscriber.add(() => parts.forEach((part) => part.stop?.()));
       const attach = (part: Closeable): (() => void) => {
         parts.add(part);
         return () => parts.delete(part);

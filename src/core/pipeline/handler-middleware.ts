@@ -56,7 +56,7 @@ export function withMiddleware(
     release() {
       for (const [part, detach] of detachments) {
         detach();
-        if (part.flush === undefined) part.stop();
+        if (part.flush === undefined) part.stop?.();
         else part.flush();
       }
       detachments.clear();

@@ -26,18 +26,26 @@ export class KeyedRuns {
    * Joins the run of the key, or starts one. A message that finds a run that is over but works on waits, and
    * is admitted again by `again`.
    *
+   * @returns whether it joined
    * @throws SelfDeadlockError if the run waits for the delivery
    */
-  admit(key: unknown, delivery: LiveDelivery, rest: Step, again: () => void): void {
+  admit(key: unknown, delivery: LiveDelivery, rest: Step, again: () => void): boolean {
     const run = this.#runs.get(key);
-    if (run === undefined) return this.#start(key, delivery, rest);
-    if (run.delivery.pending) return run.join(delivery);
+    if (run === undefined) {
+      this.#start(key, delivery, rest);
+      return false;
+    }
+    if (run.delivery.pending) {
+      run.join(delivery);
+      return true;
+    }
     const scope = captureContext();
     const enter = (): symbol => {
       again();
       return LATER;
     };
     run.whenReleased(() => delivery.runIn(scope, enter));
+    return false;
   }
 
   #start(key: unknown, first: LiveDelivery, rest: Step): void {

@@ -1,5 +1,5 @@
 import { Observable, type Subscriber } from "rxjs";
-import { catchObserverErrors, type Report } from "../util/guarded-observable.js";
+import { catchObserverErrors, type Report } from "./guarded-observable.js";
 
 /**
  * A lean Subject whose writing side never leaves its owner, and whose reading side reports the errors of its subscribers.
@@ -11,23 +11,38 @@ export class Broadcast<T> {
   #completed = false;
   readonly #report: Report;
   readonly stream: Observable<T>;
+  /** The same stream for subscribers that only look, such as an inspector: errors still count as unhandled. */
+  readonly onlooking: Observable<T>;
+  readonly #onlookers = new Set<Subscriber<T>>();
   /** A field and not a getter, because each message reads it. */
   observed = false;
 
   constructor(report: Report) {
     this.#report = report;
-    this.stream = catchObserverErrors(
+    this.stream = catchObserverErrors(new Observable((subscriber) => this.#join(subscriber)), report);
+    this.onlooking = catchObserverErrors(
       new Observable((subscriber) => {
-        if (this.#completed) return subscriber.complete();
-        this.#subscribers.push(subscriber);
-        this.#changed();
-        return () => {
-          this.#subscribers.splice(this.#subscribers.indexOf(subscriber), 1);
-          this.#changed();
-        };
+        this.#onlookers.add(subscriber);
+        subscriber.add(() => this.#onlookers.delete(subscriber));
+        return this.#join(subscriber);
       }),
       report,
     );
+  }
+
+  /** Whether a subscriber handles the values, and does not only look. */
+  get handled(): boolean {
+    return this.#subscribers.length > this.#onlookers.size;
+  }
+
+  #join(subscriber: Subscriber<T>): (() => void) | void {
+    if (this.#completed) return subscriber.complete();
+    this.#subscribers.push(subscriber);
+    this.#changed();
+    return () => {
+      this.#subscribers.splice(this.#subscribers.indexOf(subscriber), 1);
+      this.#changed();
+    };
   }
 
   #changed(): void {

@@ -1,0 +1,1 @@
+export { mount, type Mounted, type MountOptions } from "./mount.js";

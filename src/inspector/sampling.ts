@@ -1,0 +1,91 @@
+/** How many families that were dropped are remembered, in two generations. */
+const REMEMBERED = 8_192;
+/** How long a message of an unknown family may belong to one whose first message was dropped. */
+const UNKNOWN_MS = 10_000;
+/** The budget may be overdrawn by the members of families that were kept, up to this many seconds of it. */
+const OVERDRAFT_SECONDS = 10;
+
+/** A budget of so many a second; what was not used is kept for a burst of one second's worth. */
+export class Budget {
+  readonly #perSecond: number;
+  #filledMs = 0;
+  #tokens: number;
+
+  constructor(perSecond: number) {
+    this.#perSecond = this.#tokens = perSecond;
+  }
+
+  /** @param overdraft - how far below zero it may go */
+  take(nowMs: number, overdraft = 0): boolean {
+    // A clock that was set back fills nothing.
+    const added = Math.max(0, ((nowMs - this.#filledMs) / 1_000) * this.#perSecond);
+    this.#filledMs = nowMs;
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + added);
+    if (this.#tokens + overdraft < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}
+
+/**
+ * Decides which messages are kept: a message and everything that it caused are kept or dropped together. Messages belong together by their
+ * correlation id.
+ *
+ * The first message of a family takes from a budget of `maxPerSecond`; the others follow its fate, and may overdraw the budget. A first message
+ * that is dropped costs no metadata.
+ */
+export class Sampling {
+  readonly #overdraft: number;
+  readonly #budget: Budget;
+  /** Number of kept records of each family. */
+  readonly #kept = new Map<string, number>();
+  /** Dropped families that another process began. */
+  #dropped = new Set<string>();
+  #droppedBefore = new Set<string>();
+  #firstDroppedMs = -Infinity;
+
+  constructor(maxPerSecond: number) {
+    this.#budget = new Budget(maxPerSecond);
+    this.#overdraft = OVERDRAFT_SECONDS * maxPerSecond;
+  }
+
+  /**
+   * Returns whether a message is kept.
+   *
+   * @param family - the correlation id of a message that has a cause
+   */
+  keeps(nowMs: number, family: string | undefined): boolean {
+    if (family === undefined) {
+      if (this.#budget.take(nowMs)) return true;
+      this.#firstDroppedMs = nowMs;
+      return false;
+    }
+    if (this.#kept.has(family)) return this.#budget.take(nowMs, this.#overdraft);
+    // Its first message was dropped here, or came to another process.
+    if (nowMs - this.#firstDroppedMs < UNKNOWN_MS) return false;
+    if (this.#dropped.has(family) || this.#droppedBefore.has(family)) return false;
+    if (this.#budget.take(nowMs)) return true;
+    this.#drop(family);
+    return false;
+  }
+
+  /** Counts a record of a family in. */
+  joined(correlationId: string): void {
+    this.#kept.set(correlationId, (this.#kept.get(correlationId) ?? 0) + 1);
+  }
+
+  /** Counts a record of a family out. */
+  left(correlationId: string): void {
+    const count = this.#kept.get(correlationId) ?? 0;
+    if (count > 1) this.#kept.set(correlationId, count - 1);
+    else this.#kept.delete(correlationId);
+  }
+
+  #drop(family: string): void {
+    if (this.#dropped.size >= REMEMBERED) {
+      this.#droppedBefore = this.#dropped;
+      this.#dropped = new Set();
+    }
+    this.#dropped.add(family);
+  }
+}

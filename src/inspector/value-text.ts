@@ -1,0 +1,228 @@
+import type { Redact } from "./redaction.js";
+
+/** Characters that each open container keeps for its end and for the mark of members that were left out. */
+const RESERVE = 32;
+const MAX_DEPTH = 24;
+const REDACTED = '"[Redacted]"';
+
+/**
+ * Writes a value as JSON text of at most `limit` characters, at once and without a reference to any part of it.
+ *
+ * Calls no method of the value: neither `toJSON` nor a getter. Traps of a proxy cannot be avoided; what they throw becomes text.
+ * The text is valid JSON whatever was left out.
+ *
+ * @param root - the path of the value, before its own keys
+ */
+export function valueText(
+  value: unknown,
+  limit: number,
+  redact: Redact,
+  root: readonly string[] = [],
+): string {
+  const writer = new ValueWriter(limit, redact, [...root]);
+  writer.write(value);
+  // Joined, because a rope of strings would keep each of its pieces alive.
+  return writer.parts.join("");
+}
+
+/** Returns at most `limit` characters of a text, in a copy, because a slice keeps the whole text alive. */
+export function boundedText(text: string, limit: number): string {
+  if (text.length <= limit) return text.length < 13 ? text : copyOf(text);
+  return copyOf(`${text.slice(0, Math.max(0, limit - 1))}…`);
+}
+
+function copyOf(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string;
+}
+
+class ValueWriter {
+  readonly parts: string[] = [];
+  readonly #redact: Redact;
+  readonly #path: string[];
+  readonly #ancestors: object[] = [];
+  #left: number;
+
+  constructor(limit: number, redact: Redact, path: string[]) {
+    this.#left = limit;
+    this.#redact = redact;
+    this.#path = path;
+  }
+
+  write(value: unknown): void {
+    switch (typeof value) {
+      case "string":
+        return this.#text(value);
+      case "number":
+        return Number.isFinite(value) ? this.#put(String(value)) : this.#mark(String(value));
+      case "boolean":
+        return this.#put(String(value));
+      case "bigint":
+        // A mark is never cut, and the digits of a large one take quadratic time.
+        return this.#mark(BigInt.asIntN(64, value) === value ? `${value}n` : "[bigint]");
+      case "symbol":
+        return this.#text(`[Symbol ${value.description ?? ""}]`);
+      case "function":
+        return this.#mark("[Function]");
+      case "undefined":
+        return this.#mark("[undefined]");
+      case "object":
+        return value === null ? this.#put("null") : this.#object(value);
+    }
+  }
+
+  #put(text: string): void {
+    this.parts.push(text);
+    this.#left -= text.length;
+  }
+
+  #mark(text: string): void {
+    this.#put(JSON.stringify(text));
+  }
+
+  #text(text: string): void {
+    const room = Math.max(this.#left - RESERVE, 8);
+    let length = Math.min(text.length, room);
+    let json = JSON.stringify(text.length > length ? `${text.slice(0, length)}…` : text);
+    // Escapes take up to six characters for one.
+    while (json.length > room + 3 && length > 0) {
+      length >>= 1;
+      json = JSON.stringify(`${text.slice(0, length)}…`);
+    }
+    this.#put(json);
+  }
+
+  #object(value: object): void {
+    if (this.#ancestors.includes(value)) return this.#mark("[Circular]");
+    const { length } = this.parts;
+    const left = this.#left;
+    const depth = this.#path.length;
+    this.#ancestors.push(value);
+    try {
+      this.#container(value);
+    } catch {
+      // A proxy threw. The parts of the unfinished container are taken back, so that the text stays valid.
+      this.parts.length = length;
+      this.#left = left;
+      this.#mark("[unreadable]");
+    } finally {
+      this.#path.length = depth;
+      this.#ancestors.pop();
+    }
+  }
+
+  #container(value: object): void {
+    if (this.#ancestors.length > MAX_DEPTH || this.#left < 2 * RESERVE)
+      return this.#mark(Array.isArray(value) ? "[Array]" : "[Object]");
+    if (Array.isArray(value)) return this.#array(value);
+    if (value instanceof Date) return this.#mark(dateText(value));
+    if (value instanceof Map) return this.#map(value);
+    if (value instanceof Set) return this.#set(value);
+    if (ArrayBuffer.isView(value)) return this.#mark(`[${value.byteLength} bytes]`);
+    if (value instanceof ArrayBuffer) return this.#mark(`[${value.byteLength} bytes]`);
+    if (value instanceof RegExp) return this.#mark("[RegExp]");
+    if (value instanceof Promise) return this.#mark("[Promise]");
+    this.#fields(value);
+  }
+
+  #array(values: readonly unknown[]): void {
+    const { length } = values;
+    this.#list(length, (index) => memberOf(values, String(index)));
+  }
+
+  #set(values: ReadonlySet<unknown>): void {
+    // The method of Set itself, because a subclass may have one of its own.
+    const iterator = Set.prototype.values.call(values);
+    this.#list(sizeOfSet(values), () => iterator.next().value as unknown);
+  }
+
+  #list(length: number, member: (index: number) => unknown): void {
+    this.#put("[");
+    this.#left -= RESERVE;
+    for (let index = 0; index < length; index++) {
+      if (index > 0) this.#put(",");
+      if (this.#left < RESERVE) {
+        this.#mark(`… ${length - index} more`);
+        break;
+      }
+      this.#member(String(index), member(index));
+    }
+    this.#left += RESERVE;
+    this.#put("]");
+  }
+
+  #fields(value: object): void {
+    const keys = Object.keys(value);
+    const error = value instanceof Error ? ["name", "message"].filter((key) => !keys.includes(key)) : [];
+    const all = [...error, ...keys];
+    this.#entries(all.length, (index) => [all[index]!, memberOf(value, all[index]!)]);
+  }
+
+  #map(map: ReadonlyMap<unknown, unknown>): void {
+    const iterator = Map.prototype.entries.call(map) as Iterator<[unknown, unknown]>;
+    this.#entries(sizeOfMap(map), () => {
+      const [key, item] = iterator.next().value as [unknown, unknown];
+      return [keyText(key), item];
+    });
+  }
+
+  #entries(length: number, entry: (index: number) => readonly [string, unknown]): void {
+    this.#put("{");
+    this.#left -= RESERVE;
+    let first = true;
+    for (let index = 0; index < length; index++) {
+      const [key, item] = entry(index);
+      if (item === undefined) continue;
+      if (this.#left < RESERVE + key.length) {
+        this.#put(`${first ? "" : ","}"…":"${length - index} more"`);
+        break;
+      }
+      this.#put(`${first ? "" : ","}${JSON.stringify(key)}:`);
+      first = false;
+      this.#member(key, item);
+    }
+    this.#left += RESERVE;
+    this.#put("}");
+  }
+
+  #member(key: string, value: unknown): void {
+    this.#path.push(key);
+    // undefined and null tell no secret, and a reader wants to see that they are absent.
+    if (value != null && this.#redact(this.#path)) this.#put(REDACTED);
+    else this.write(value);
+    this.#path.pop();
+  }
+}
+
+const GETTER = "[Getter]";
+
+/** Reads a data property, own or inherited, and never calls a getter. */
+function memberOf(value: object, key: string): unknown {
+  for (
+    let owner: object | null = value;
+    owner !== null;
+    owner = Object.getPrototypeOf(owner) as object | null
+  ) {
+    const descriptor = Object.getOwnPropertyDescriptor(owner, key);
+    if (descriptor !== undefined) return descriptor.get || descriptor.set ? GETTER : descriptor.value;
+  }
+  return undefined;
+}
+
+function keyText(key: unknown): string {
+  if (typeof key === "string") return key;
+  return typeof key === "number" || typeof key === "boolean" || typeof key === "bigint"
+    ? String(key)
+    : `[${key === null ? "null" : typeof key}]`;
+}
+
+function dateText(date: Date): string {
+  const time = Date.prototype.getTime.call(date);
+  return Number.isNaN(time) ? "Invalid Date" : Date.prototype.toISOString.call(date);
+}
+
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called on the value, past a getter of a subclass
+const mapSize = Object.getOwnPropertyDescriptor(Map.prototype, "size")!.get!;
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called on the value, past a getter of a subclass
+const setSize = Object.getOwnPropertyDescriptor(Set.prototype, "size")!.get!;
+const sizeOfMap = (map: ReadonlyMap<unknown, unknown>): number => mapSize.call(map) as number;
+const sizeOfSet = (set: ReadonlySet<unknown>): number => setSize.call(set) as number;
