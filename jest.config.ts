@@ -41,6 +41,7 @@ const slow = [
   "conformance/cases-process-exit",
   "conformance/cases-warnings",
   "conformance/model",
+  "examples/apps",
   "examples/start",
   "examples/users-api",
   "examples/users-api-live",

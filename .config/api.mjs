@@ -21,7 +21,7 @@ if (!process.argv.includes("--no-build")) {
 for (const [path, conditions] of Object.entries(exports)) {
   const types = conditions.import?.types;
   if (types === undefined) continue;
-  const name = path === "." ? "cqrx" : path.slice(2);
+  const name = path === "." ? "cqrx" : path.slice(2).replaceAll("/", "-");
   const report = join(root, `spec/api/${name}.api.md`);
   const extractorConfig = ExtractorConfig.prepare({
     configObjectFullPath: join(root, "api-extractor.json"),

@@ -4,8 +4,9 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  // spec/bench and spec/consumers are projects of their own, with their own dependencies.
+  // spec/bench, spec/consumers and the applications of examples are projects of their own, with their own dependencies.
   { ignores: ["dist/", ".docs/", "coverage/", "spec/bench/", "spec/consumers/"] },
+  { ignores: ["examples/nestjs/", "examples/react/", "examples/angular/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   {

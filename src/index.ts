@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Messages
-export { Command, DomainEvent, Query } from "./core/messages/message.js";
+export { Command, DomainEvent, kindOf, Query } from "./core/messages/message.js";
 export type {
   MessageKind,
   MessageOf,
@@ -8,6 +8,8 @@ export type {
   MessageTypeStatics,
   ResultOf,
 } from "./core/messages/message.js";
+export { defineCommand, defineEvent, defineQuery } from "./schema/define.js";
+export type { DefineOptions, SchemaMessageClass } from "./schema/schema-message.js";
 export { Envelope } from "./core/messages/envelope-reader.js";
 export { isEnvelope } from "./core/messages/envelope.js";
 export { decodeJson, encodeJson } from "./core/messages/json.js";
@@ -18,10 +20,16 @@ export type { StandardIssue, StandardResult, StandardSchema } from "./core/util/
 export { CommandBus } from "./buses/command-bus.js";
 export type { CommandBusOptions } from "./buses/command-bus.js";
 export type { CommandInput } from "./buses/command-bus.js";
-export type { BackgroundOptions, BackgroundRetryOptions } from "./reactive/background.js";
+export type {
+  BackgroundOptions,
+  BackgroundRetryOptions,
+  EnqueueOptions,
+  EventBackgroundOptions,
+} from "./reactive/background.js";
 export { QueryBus } from "./buses/query-bus.js";
-export type { QueryResult } from "./buses/query-bus.js";
+export type { QueryHandlerOptions, QueryResult } from "./buses/query-bus.js";
 export type { LiveQuery } from "./reactive/live-query.js";
+export type { LiveSnapshot } from "./reactive/live-snapshot.js";
 export type { WatchOptions } from "./reactive/watcher.js";
 export { EventBus } from "./buses/event-bus.js";
 export type { EventBusOptions } from "./buses/event-bus.js";
@@ -34,9 +42,12 @@ export type {
   CloseReport,
   DispatchOptions,
   GaugesDescription,
+  HandlerOptions,
+  HandlersDescription,
   SagaDescription,
   WatchersDescription,
 } from "./buses/bus.js";
+export { closeAll } from "./buses/close-all.js";
 export type { Clock } from "./core/util/clock.js";
 
 // Handlers

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pino } from "pino";
 import { closeBuses, createBuses, type Buses } from "./buses.js";
-import { UserNotFoundError } from "./errors.js";
+import { issuesOf, textOf, UserNotFoundError } from "./errors.js";
 import { ChangeEmail, CreateUser, DeleteUser, GetUser, ListUsers } from "./messages.js";
 import { FileStore, type User } from "./store.js";
 
@@ -56,8 +56,8 @@ export async function runCli(buses: Buses, args: readonly string[], print: Print
     await action(buses, print, userId, email);
     return 0;
   } catch (error) {
-    const { message, issues = [] } = error as Error & { issues?: { path: string; message: string }[] };
-    print([message, ...issues.map((issue) => `  ${issue.path} ${issue.message}`)].join("\n"));
+    const issues = issuesOf(error).map(({ path, message }) => `  ${path} ${message}`);
+    print([textOf(error as Error), ...issues].join("\n"));
     return 1;
   }
 }

@@ -1,5 +1,6 @@
 // What can go wrong in the business, and, in one place, which HTTP status each error is.
-import type { StandardIssue } from "cqrx";
+import { InvalidMessageError } from "cqrx";
+import { httpStatusOf } from "cqrx/http";
 
 abstract class UsersError extends Error {
   abstract readonly code: string;
@@ -25,14 +26,6 @@ export class UserNotFoundError extends UsersError {
   }
 }
 
-export class ForbiddenError extends UsersError {
-  readonly code = "FORBIDDEN";
-
-  constructor(messageType: string, role: string) {
-    super(`${messageType} needs the role ${role}.`);
-  }
-}
-
 export class TooManyError extends UsersError {
   readonly code: "TOO_MANY_CONNECTIONS" | "TOO_MANY_CLIENTS";
 
@@ -42,32 +35,39 @@ export class TooManyError extends UsersError {
   }
 }
 
-export class InvalidInputError extends UsersError {
-  readonly code = "INVALID_INPUT";
-  readonly issues: readonly { readonly path: string; readonly message: string }[];
-
-  constructor(messageType: string, issues: readonly StandardIssue[]) {
-    super(`${messageType} is not valid; see issues.`);
-    this.issues = issues.map(({ path = [], message }) => ({ path: path.map(String).join("."), message }));
-  }
-}
-
-const statusOf: Readonly<Record<string, number>> = {
-  INVALID_INPUT: 400,
-  INVALID_MESSAGE: 400, // cqrx: a header that cannot travel with a message
-  FORBIDDEN: 403,
+const statuses: Readonly<Record<string, number>> = {
   USER_NOT_FOUND: 404,
   USER_EXISTS: 409,
-  BUS_CLOSED: 503, // cqrx: shutting down
   TOO_MANY_CONNECTIONS: 503,
   TOO_MANY_CLIENTS: 503,
 };
+
+/** The texts for errors of cqrx, whose own are meant for developers. */
+const texts: Readonly<Record<string, string>> = {
+  INVALID_MESSAGE: "This is not valid; see issues.",
+  UNAUTHORIZED: "You may not do this.",
+};
+
+/** Returns the text of an error for the people who use the service. */
+export function textOf({ code = "", message = "" }: ErrorFields): string {
+  return texts[code] ?? message;
+}
+
+interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Returns the issues that a schema found, with the path of each field as a text. */
+export function issuesOf(error: unknown): readonly Issue[] {
+  if (!(error instanceof InvalidMessageError)) return [];
+  return error.issues.map(({ path = [], message }) => ({ path: path.map(String).join("."), message }));
+}
 
 interface ErrorFields {
   readonly code?: string;
   readonly message?: string;
   readonly statusCode?: number;
-  readonly issues?: readonly object[];
 }
 
 export interface HttpError {
@@ -77,11 +77,15 @@ export interface HttpError {
 
 /** Converts an error to a reply. The reply to an unexpected error says nothing about it. */
 export function toHttp(error: unknown): HttpError {
-  const { code = "", message = "", statusCode, issues = [] } = error as ErrorFields;
+  const { code = "", message = "", statusCode } = error as ErrorFields;
   // Fastify's own errors, such as a body that is not JSON, know their status.
-  const status = (Object.hasOwn(statusOf, code) ? statusOf[code] : statusCode) ?? 500;
+  const status = statusCode ?? httpStatusOf(error, statuses);
   if (error instanceof TooManyError) return { status, body: { error: code, message } };
   if (status === 503) return { status, body: { error: "SHUTTING_DOWN", message: "Try again in a moment." } };
   if (status >= 500) return { status, body: { error: "INTERNAL", message: "Something went wrong." } };
-  return { status, body: { error: code, message, ...(issues.length > 0 && { issues }) } };
+  const issues = issuesOf(error);
+  return {
+    status,
+    body: { error: code, message: textOf(error as ErrorFields), ...(issues.length > 0 && { issues }) },
+  };
 }

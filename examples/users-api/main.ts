@@ -1,11 +1,13 @@
 // Starts the users service on PORT (3000) and HOST (127.0.0.1); SIGINT and SIGTERM shut it down within GRACE_MS (10000).
 // Run: npm start
-// Then: the curl commands that it prints, and http://127.0.0.1:3000/audit in a browser, to see each outcome as it comes.
+// Then: the curl commands that it prints, and the link to the inspector in a browser; npm start -- --demo adds the traffic of a shop.
 import { basename } from "node:path";
+import { inspect } from "cqrx/inspector";
 import { pino } from "pino";
 import pretty from "pino-pretty";
 import { buildApp } from "./app.js";
 import { startUserCount } from "./jobs.js";
+import { openShop } from "./shop.js";
 import type { UserStore } from "./store.js";
 
 /** Resolves when the service listens. */
@@ -22,10 +24,15 @@ export async function start(users?: UserStore): Promise<void> {
   const { app, buses, close } = buildApp(logger, users);
   const url = await app.listen({ port: Number(PORT), host: HOST });
   const job = startUserCount(buses, logger);
+  const demo = process.argv.includes("--demo") ? openShop() : undefined;
+  const inspector = inspect({ ...buses, ...demo?.shop });
+  const { url: inspectorUrl } = await inspector.listen();
 
   onSignal(graceMs, async (signal) => {
     logger.info(`${signal}: shutting down; once more to exit at once`);
     job.unsubscribe();
+    await inspector.close();
+    await demo?.close();
     await close(graceMs);
     logger.info("bye");
   });
@@ -36,7 +43,7 @@ Try:
   curl -i ${url}/users/u1
   curl -i -X DELETE ${url}/users/u1 -H 'x-role: admin'
 In a browser: ${url}/audit shows each outcome, ${url}/users/u1/live the user as it changes.
-`);
+${inspectorUrl === undefined ? "" : `Inspector: ${inspectorUrl}\n`}`);
 }
 
 /** The first signal shuts down in good order; a second one, or a client that never finishes, ends the process at once. */

@@ -1,15 +1,12 @@
 // Server-sent events. Try them in a browser, or with curl -N.
 // GET /audit: every outcome of the buses, without payloads. GET /users/:id/live: a user, now and after each change.
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { map, mergeWith, share, Subscription, type Observable } from "rxjs";
-import type { Outcome } from "cqrx";
+import { map, mergeWith, share, type Observable, type Subscription } from "rxjs";
+import { outcomeEvent, sendEvents, type ServerSentEvent } from "cqrx/http";
 import type { Buses } from "./buses.js";
 import { TooManyError, UserNotFoundError } from "./errors.js";
 import { fromRequest } from "./http.js";
 import { GetUser } from "./messages.js";
-
-/** A client that reads too slowly is let go at this much waiting for it; it may come back. */
-const MOST_UNSENT_BYTES = 1_000_000;
 
 export function auditRoute(
   app: FastifyInstance,
@@ -21,7 +18,7 @@ export function auditRoute(
   // Shared, because each outcome is written once for all clients.
   const events$ = commandBus.outcomes$.pipe(
     mergeWith(queryBus.outcomes$, eventBus.outcomes$),
-    map(toEvent),
+    map(outcomeEvent),
     share(),
   );
   app.get("/audit", { exposeHeadRoute: false }, (_request, reply) => stream(reply, events$));
@@ -44,75 +41,32 @@ export function liveRoute(
         throw new UserNotFoundError(query.userId);
       // All who watch one user share each run of the query.
       const user$ = queryBus.watch(query, { onError: (error) => request.log.error(error) });
-      stream(reply, user$.pipe(map((user) => `event: user\ndata: ${JSON.stringify(user ?? null)}\n\n`)));
+      stream(reply, user$.pipe(map((data) => ({ event: "user", data }))));
       return reply;
     },
   );
 }
 
-/** Sends texts to each client until the client leaves or the service closes. Refuses clients beyond the most. */
+/** Sends events to each client until the client leaves or the service closes. Refuses clients beyond the most. */
 function streams(
   app: FastifyInstance,
   pingMs: number,
   mostClients: number,
-): (reply: FastifyReply, texts$: Observable<string>) => void {
-  const clients = new Subscription();
-  let count = 0;
+): (reply: FastifyReply, events$: Observable<ServerSentEvent>) => void {
+  const clients = new Set<Subscription>();
   // An open stream would keep the server from closing.
-  app.addHook("preClose", async () => clients.unsubscribe());
+  app.addHook("preClose", async () => clients.forEach((client) => client.unsubscribe()));
 
-  return (reply, texts$) => {
+  return (reply, events$) => {
     // Before the reply is taken from Fastify, so that the error handler can answer.
-    if (count >= mostClients) throw new TooManyError("clients", mostClients);
-    count++;
+    if (clients.size >= mostClients) throw new TooManyError("clients", mostClients);
     reply.hijack();
-    const response = reply.raw;
-    response.writeHead(200, {
-      "content-type": "text/event-stream",
-      "cache-control": "no-cache, no-transform",
-      connection: "close",
-      "x-accel-buffering": "no",
+    const client = sendEvents(events$, reply.request.raw, reply.raw, {
+      pingMs,
+      map: (event) => event,
+      onError: (error) => reply.log.warn(error),
     });
-    const write = (text: string): void => {
-      if (response.writableLength > MOST_UNSENT_BYTES) response.destroy();
-      else response.write(text);
-    };
-    write(": connected\n\n");
-
-    const ping = setInterval(() => write(": ping\n\n"), pingMs);
-    const client = new Subscription(() => {
-      count--;
-      clearInterval(ping);
-      response.end();
-    });
-    client.add(texts$.subscribe({ next: write, complete: () => client.unsubscribe() }));
     clients.add(client);
-    // The response's event: the request's also comes when a request has merely been read to its end.
-    response.once("close", () => client.unsubscribe());
-    if (response.destroyed) client.unsubscribe();
+    client.add(() => clients.delete(client));
   };
-}
-
-/** One event. No field may bring a line break of its own, with which it could forge others. */
-export function toEvent({ envelope: { meta }, durationMs, ...result }: Outcome): string {
-  const { id, name, correlationId, causationId, time } = meta;
-  const data = JSON.stringify({
-    status: result.status,
-    ...(result.status === "rejected" && { error: errorCode(result.reason) }),
-    time: new Date(time).toISOString(),
-    durationMs: Math.round(durationMs * 1000) / 1000,
-    correlationId,
-    causationId,
-  });
-  return `id: ${oneLine(id)}\nevent: ${oneLine(name)}\ndata: ${data}\n\n`;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\r\n\0]+/g, " ");
-}
-
-/** Returns the code or name of an error, because its text may quote what a client entered. */
-function errorCode(reason: unknown): string {
-  const { code, name } = reason as { code?: unknown; name?: unknown };
-  return String(code ?? name);
 }

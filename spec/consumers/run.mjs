@@ -1,5 +1,7 @@
 // Uses the package as its users do: packed, installed into projects outside this repository, and run there.
-//   node spec/consumers/run.mjs [package.tgz]     without an argument the package is built and packed first
+// Folders with a package.json are projects whose tools, such as runtimes and compilers, their lock file fixes.
+//   node spec/consumers/run.mjs [package.tgz [TEXT]]     without an argument the package is built and packed first;
+//                                                        TEXT chooses projects by a part of their name
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,19 +20,28 @@ const temp = mkdtempSync(join(tmpdir(), "cqrx-consumers-"));
 /** The most bytes that each import may cost an application: minified, compressed by gzip -9, without rxjs and the peers. */
 const sizeLimits = [
   ["CommandBus alone", 'export { CommandBus } from "cqrx";', 15_500],
+  ["CommandBus alone, for Node", 'export { CommandBus } from "cqrx";', 15_500, "node"],
   ["cqrx", 'export * from "cqrx";', 27_000],
   ["cqrx/middleware", 'export * from "cqrx/middleware";', 18_000],
   ["cqrx/pino", 'export * from "cqrx/pino";', 11_500],
   ["cqrx/opentelemetry", 'export * from "cqrx/opentelemetry";', 11_000],
+  ["cqrx/http", 'export * from "cqrx/http";', 4_000],
   ["cqrx/testing", 'export * from "cqrx/testing";', 14_500],
 ];
 const nodeVersions = ["20.19.0", "22", "24"];
-const compilers = { "TypeScript 5.4": "typescript-oldest", "TypeScript 7": "typescript-newest" };
+/** The configurations by version of TypeScript, which has no node10 any more in its version 7. */
+const compilers = {
+  5.4: ["nodenext", "bundler", "node10", "pino", "schemas"],
+  6: ["nodenext", "bundler", "node10", "schemas"],
+  7: ["nodenext", "bundler", "pino", "schemas"],
+};
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Runs a program to its end; rejects with everything it wrote when it fails. */
 async function run(command, args, cwd) {
-  const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
+  const env = { ...process.env, NO_COLOR: "1" };
+  delete env.FORCE_COLOR;
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   child.stderr.on("data", (chunk) => (output += chunk));
@@ -53,6 +64,27 @@ async function project(name, folders, dependencies = {}) {
   return folder;
 }
 
+/** Makes a project of a folder that has a lock file, with other folders beside it. */
+async function lockedProject(name, others = []) {
+  const folder = join(temp, name);
+  for (const each of [name, ...others])
+    cpSync(join(here, each), join(folder, each), {
+      recursive: true,
+      filter: (path) => !path.includes("node_modules"),
+    });
+  for (const file of ["package.json", "package-lock.json"])
+    cpSync(join(here, name, file), join(folder, file));
+  await run("npm", ["ci", "--no-audit", "--no-fund", "--prefer-offline"], folder);
+  await unpack(join(folder, "node_modules/cqrx"));
+  return folder;
+}
+
+/** Puts the package where npm would install it. */
+async function unpack(folder) {
+  mkdirSync(folder, { recursive: true });
+  await run("tar", ["-xzf", tarball, "-C", folder, "--strip-components=1"], temp);
+}
+
 /** Runs a script with a Node version taken from the npm package `node`, or with this one. */
 function runScript(folder, script, version) {
   return version === undefined
@@ -60,18 +92,43 @@ function runScript(folder, script, version) {
     : run("npx", ["--yes", "--prefer-offline", "--package", `node@${version}`, "--", "node", script], folder);
 }
 
-async function openInBrowser(folder) {
+/** Bundles a program with everything that it imports, for a platform of esbuild. */
+async function bundle(folder, entryPoint, outfile, options = {}) {
   const { build } = await import("esbuild");
-  const { chromium: browserType } = await import("playwright-core");
   await build({
     absWorkingDir: folder,
-    entryPoints: ["browser/main.mjs"],
-    outfile: join(folder, "browser/bundle.js"),
+    entryPoints: [entryPoint],
+    outfile: join(folder, outfile),
     bundle: true,
     format: "esm",
     platform: "browser",
     logLevel: "silent",
+    ...options,
   });
+}
+
+/** A bundle of both formats holds one copy, also for a bundler that targets a browser. */
+async function bundleBoth(folder) {
+  for (const platform of ["browser", "node"]) {
+    await bundle(folder, "mixed/bundled.mjs", `mixed/${platform}.mjs`, { platform });
+    assert.match(await run(process.execPath, [`mixed/${platform}.mjs`], folder), /^done/);
+  }
+}
+
+/** Adds a copy in a bundle, and another installed version, neither of which the exports of the package can avoid. */
+async function runCopies(folder) {
+  await bundle(folder, "copies/dependency.mjs", "copies/bundled.mjs");
+  const installed = join(folder, "copies/installed");
+  await unpack(join(installed, "node_modules/cqrx"));
+  cpSync(join(folder, "copies/dependency.mjs"), join(installed, "main.mjs"));
+  const file = join(installed, "node_modules/cqrx/dist/cjs/core/util/copy.js");
+  writeFileSync(file, readFileSync(file, "utf8").replace(/version: "[^"]+"/, 'version: "99.0.0"'));
+  assert.match(await run(process.execPath, ["copies/main.mjs"], folder), /^done/);
+}
+
+async function openInBrowser(folder) {
+  const { chromium: browserType } = await import("playwright-core");
+  await bundle(folder, "browser/main.mjs", "browser/bundle.js");
   const files = { "/": ["index.html", "text/html"], "/bundle.js": ["bundle.js", "text/javascript"] };
   const server = createServer((request, response) => {
     const [file, type] = files[request.url] ?? [];
@@ -108,7 +165,7 @@ async function openInBrowser(folder) {
   }
 }
 
-async function measure(folder, contents, limit) {
+async function measure(folder, contents, limit, platform = "browser") {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
     absWorkingDir: folder,
@@ -117,6 +174,7 @@ async function measure(folder, contents, limit) {
     minify: true,
     format: "esm",
     target: "es2022",
+    platform,
     external: ["rxjs", "pino", "@opentelemetry/api", "node:*"],
     write: false,
     logLevel: "silent",
@@ -144,6 +202,7 @@ async function check(name, body) {
 
 /** A project and its checks; when the project cannot be installed, every check of it fails. */
 async function group(name, install, checks) {
+  if (!name.includes(process.argv[3] ?? "")) return;
   console.log(`...   installing ${name}`);
   const folder = install();
   folder.catch(() => {});
@@ -186,19 +245,52 @@ async function main() {
   }
 
   const onCompilers = {};
-  for (const [title, compiler] of Object.entries(compilers)) {
-    for (const config of ["nodenext", "bundler", "pino"]) {
-      onCompilers[`types with ${title}, ${config}`] = async (folder) => {
-        const tsc = join("node_modules", compiler, "bin/tsc");
-        await run(process.execPath, [tsc, "-p", `types/tsconfig.${config}.json`], folder);
+  for (const [version, configs] of Object.entries(compilers)) {
+    const warned = version === "6" ? ["--ignoreDeprecations", "6.0"] : [];
+    for (const config of configs) {
+      onCompilers[`types with TypeScript ${version}, ${config}`] = async (folder) => {
+        const tsc = join("node_modules", `typescript-${version}`, "bin/tsc");
+        const flags = config === "node10" ? warned : [];
+        await run(process.execPath, [tsc, "-p", `types/tsconfig.${config}.json`, ...flags], folder);
       };
     }
   }
 
+  const program = (runtime, args, script) => async (folder) => {
+    const output = await run(join(folder, "node_modules/.bin", runtime), [...args, script], folder);
+    assert.match(output, /^done on .+$/m);
+  };
+  const deno = ["run", "--allow-all", "--node-modules-dir=manual"];
+  const onRuntimes = {
+    "TypeScript on Node 24, types stripped": async (folder) =>
+      assert.match(await runScript(folder, "runtimes/main.ts", "24"), /done on Node 24/),
+    "TypeScript on Bun": program("bun", ["--bun"], "runtimes/main.ts"),
+    "both formats on Bun": program("bun", ["--bun"], "mixed/main.mjs"),
+    "TypeScript on Deno, checked": program("deno", [...deno, "--check"], "runtimes/main.ts"),
+    "both formats on Deno": program("deno", deno, "mixed/main.mjs"),
+    "a worker on workerd": async (folder) => {
+      await bundle(folder, "runtimes/worker.mjs", "runtimes/bundle.js", {
+        conditions: ["workerd", "worker"],
+      });
+      const workerd = join(folder, "node_modules/.bin/workerd");
+      assert.match(await run(workerd, ["test", "runtimes/workerd.capnp"], folder), /done on workerd/);
+    },
+  };
+
+  const vitest =
+    (...args) =>
+    async (folder) => {
+      const bin = join(folder, "node_modules/vitest/vitest.mjs");
+      assert.match(
+        await run(process.execPath, [bin, "run", ...args], join(folder, "vitest")),
+        /Tests +3 passed/,
+      );
+    };
+
   const sizes = Object.fromEntries(
-    sizeLimits.map(([name, contents, limit]) => [
+    sizeLimits.map(([name, contents, ...limits]) => [
       `size of ${name}`,
-      (folder) => measure(folder, contents, limit),
+      (folder) => measure(folder, contents, ...limits),
     ]),
   );
 
@@ -210,33 +302,45 @@ async function main() {
 
   await inPairs([
     () =>
-      group("a plain project", () => project("plain", ["esm", "cjs", "mixed", "browser"], peers), {
-        ...onNode,
-        "esbuild bundle in a browser": openInBrowser,
-        ...sizes,
-      }),
+      group(
+        "a plain project",
+        () => project("plain", ["esm", "cjs", "mixed", "copies", "threads", "browser"], peers),
+        {
+          ...onNode,
+          "both formats under tsx": async (folder) => {
+            const tsx = join(repository, "node_modules/tsx/dist/cli.mjs");
+            assert.match(await run(process.execPath, [tsx, "mixed/main.mjs"], folder), /^done/);
+          },
+          "worker threads": async (folder) =>
+            assert.match(await run(process.execPath, ["threads/main.mjs"], folder), /^done/),
+          "two versions, and a copy in a bundle": runCopies,
+          "both formats in one bundle": bundleBoth,
+          "esbuild bundle in a browser": openInBrowser,
+          ...sizes,
+        },
+      ),
     () =>
       group("a Jest project", () => project("jest", ["jest"], jestProject), {
         "Jest with ts-jest, CommonJS": async (folder) => {
           const bin = join(folder, "node_modules/jest/bin/jest.js");
           assert.match(
             await run(process.execPath, [bin, "--ci"], join(folder, "jest")),
-            /Tests: +1 passed, 1 total/,
+            /Tests: +2 passed, 2 total/,
           );
         },
+        "Jest, ES modules": async (folder) => {
+          const bin = join(folder, "node_modules/jest/bin/jest.js");
+          const args = ["--experimental-vm-modules", bin, "--ci", "--config", "jest.esm.config.mjs"];
+          assert.match(await run(process.execPath, args, join(folder, "jest")), /Tests: +1 passed, 1 total/);
+        },
       }),
+    () => group("compilers", () => lockedProject("types"), onCompilers),
+    () => group("runtimes", () => lockedProject("runtimes", ["mixed"]), onRuntimes),
     () =>
-      group(
-        "compilers",
-        () =>
-          project("types", ["types"], {
-            ...peers,
-            "@types/node": devDependencies["@types/node"],
-            "typescript-oldest": "npm:typescript@5.4",
-            "typescript-newest": "npm:typescript@7",
-          }),
-        onCompilers,
-      ),
+      group("a Vitest project", () => lockedProject("vitest"), {
+        Vitest: vitest(),
+        "Vitest, the package inlined": vitest("--config", "vitest.inline.config.ts"),
+      }),
   ]);
 }
 

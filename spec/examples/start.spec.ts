@@ -31,7 +31,7 @@ describe("npm start", () => {
     expect(tsx).toBe("tsx");
 
     await using child = Child.ofScript(file!, { PORT: "0" });
-    await child.match(/DELETE.*\n/);
+    await child.match(/Inspector: .*\n/);
     const commands = child.printed.match(/curl .*/g) ?? [];
     expect(commands).toHaveLength(3);
     const user = { userId: "u1", email: "ada@example.com" };
@@ -40,6 +40,9 @@ describe("npm start", () => {
     expect(await run(commands[2]!)).toEqual({ status: 204, body: undefined });
     expect(await run(commands[1]!)).toMatchObject({ status: 404 });
     expect(child.printed).toMatch(/INFO.*CreateUser fulfilled/);
+    const [, page, token] = /Inspector: (http:\/\/127\.0\.0\.1:\d+\/)#(\S+)/.exec(child.printed)!;
+    const exported = await fetch(`${page}export`, { headers: { authorization: `Bearer ${token}` } });
+    expect(await exported.text()).toContain('"name":"CreateUser"');
 
     child.kill("SIGINT");
     expect(await child.exited).toEqual({ code: 0, signal: null });

@@ -74,9 +74,9 @@ describe("GET /users/:id/live", () => {
     expect([asked, queryBus.inFlight]).toEqual([1, 0]);
   });
 
-  it("answers 404 for a user that there is not, and 400 for an id that cannot be one", async () => {
+  it("answers 404 for a user that there is not, and 422 for an id that cannot be one", async () => {
     expect((await fetch(`${url}/users/nobody/live`)).status).toBe(404);
-    expect((await fetch(`${url}/users/a%20b/live`)).status).toBe(400);
+    expect((await fetch(`${url}/users/a%20b/live`)).status).toBe(422);
   });
 
   it("ends when the service does", async () => {

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { CommandBus, Envelope, EventBus, QueryBus } from "cqrx";
+import { CommandBus, type Envelope, EventBus, QueryBus } from "cqrx";
 import { fastify, type FastifyInstance, type InjectOptions } from "fastify";
 import { pino } from "pino";
 import { defer, finalize, type Observable } from "rxjs";
@@ -13,7 +13,7 @@ import type { Buses } from "../../examples/users-api/buses.js";
 import { runCli } from "../../examples/users-api/cli.js";
 import { startUserCount } from "../../examples/users-api/jobs.js";
 import { ListUsers } from "../../examples/users-api/messages.js";
-import { auditRoute, toEvent } from "../../examples/users-api/sse.js";
+import { auditRoute } from "../../examples/users-api/sse.js";
 import { MemoryStore, type UserStore } from "../../examples/users-api/store.js";
 import { Child } from "./support/child.js";
 import { EventReader } from "./support/sse.js";
@@ -74,12 +74,12 @@ describe("POST /users", () => {
     expect(results.map(({ status }) => status).sort()).toEqual([201, 409]);
   });
 
-  it("says what is not valid: 400 with each field", async () => {
+  it("says what is not valid: 422 with each field", async () => {
     expect(await call("POST", "/users", { userId: "", email: "nobody" })).toMatchObject({
-      status: 400,
+      status: 422,
       body: {
-        error: "INVALID_INPUT",
-        message: "CreateUser is not valid; see issues.",
+        error: "INVALID_MESSAGE",
+        message: "This is not valid; see issues.",
         issues: [
           { path: "userId", message: "must be 1 to 64 letters, digits, _ or -" },
           { path: "email", message: "must be an e-mail address" },
@@ -110,7 +110,7 @@ describe("POST /users", () => {
   });
 
   it("does not take numbers for text", async () => {
-    expect(await call("POST", "/users", { userId: 1, email: 2 })).toMatchObject({ status: 400 });
+    expect(await call("POST", "/users", { userId: 1, email: 2 })).toMatchObject({ status: 422 });
   });
 
   it("answers 400 to a header that cannot travel with a message", async () => {
@@ -128,12 +128,12 @@ describe("GET /users", () => {
     expect(await call("GET", "/users")).toMatchObject({ status: 200, body: [ada] });
   });
 
-  it("answers 404 to an id that nobody has, 400 to one that nobody can have", async () => {
+  it("answers 404 to an id that nobody has, 422 to one that nobody can have", async () => {
     expect(await call("GET", "/users/u9")).toMatchObject({
       status: 404,
       body: { error: "USER_NOT_FOUND", message: "There is no user u9." },
     });
-    expect(await call("GET", "/users/%20")).toMatchObject({ status: 400 });
+    expect(await call("GET", "/users/%20")).toMatchObject({ status: 422 });
   });
 });
 
@@ -147,14 +147,14 @@ describe("PATCH /users/:id", () => {
     expect(await call("GET", "/users/u1")).toMatchObject({ body: { email: "lovelace@example.com" } });
   });
 
-  it("answers 404 to an unknown user, 400 to a bad address", async () => {
+  it("answers 404 to an unknown user, 422 to a bad address", async () => {
     expect(await call("PATCH", "/users/u9", { email: "x@example.com" })).toMatchObject({ status: 404 });
     await call("POST", "/users", ada);
     expect(await call("PATCH", "/users/u1", { email: "nobody" })).toMatchObject({
-      status: 400,
+      status: 422,
       body: { issues: [{ path: "email", message: "must be an e-mail address" }] },
     });
-    expect(await call("PATCH", "/users/u1", {})).toMatchObject({ status: 400 });
+    expect(await call("PATCH", "/users/u1", {})).toMatchObject({ status: 422 });
     expect(await call("GET", "/users/u1")).toMatchObject({ body: ada });
   });
 });
@@ -165,7 +165,7 @@ describe("DELETE /users/:id", () => {
     for (const headers of [{}, { "x-role": "user" }, { "x-role": "admin, user" }]) {
       expect(await call("DELETE", "/users/u1", undefined, headers)).toMatchObject({
         status: 403,
-        body: { error: "FORBIDDEN", message: "DeleteUser needs the role admin." },
+        body: { error: "UNAUTHORIZED", message: "You may not do this." },
       });
     }
     expect(await call("GET", "/users/u1")).toMatchObject({ status: 200 });
@@ -286,7 +286,7 @@ describe("the command line", () => {
     expect(await cli("dance")).toBe(2);
     expect(await cli()).toBe(2);
     expect(lines).toEqual([
-      "CreateUser is not valid; see issues.\n  email must be an e-mail address",
+      "This is not valid; see issues.\n  email must be an e-mail address",
       "There is no user u1.",
       expect.stringContaining("Usage: cli.ts create|"),
       expect.stringContaining("Usage: cli.ts create|"),
@@ -421,8 +421,8 @@ describe("GET /audit", () => {
       { status: "fulfilled", ...fieldsOf(sent[0]!), causationId: sent[1]!.meta.id },
       { status: "fulfilled", ...fieldsOf(sent[1]!) },
       { status: "fulfilled", ...fieldsOf(sent[2]!) },
-      { status: "rejected", error: "INVALID_INPUT", ...fieldsOf(sent[3]!) },
-      { status: "rejected", error: "FORBIDDEN", ...fieldsOf(sent[4]!) },
+      { status: "rejected", error: "INVALID_MESSAGE", ...fieldsOf(sent[3]!) },
+      { status: "rejected", error: "UNAUTHORIZED", ...fieldsOf(sent[4]!) },
     ]);
     expect(JSON.stringify(received)).not.toMatch(/example\.com|secret/);
     expect(events.comments).toEqual(["connected"]);
@@ -443,29 +443,6 @@ describe("GET /audit", () => {
       expect(await client.next()).toMatchObject({ type: "CreateUser" });
       expect(await client.next()).toBeUndefined();
     }
-  });
-
-  it("lets no text forge an event", () => {
-    class Forged {
-      static readonly messageName = "x\nevent: admin\r\n\r\ndata: {}";
-    }
-    const envelope = Envelope.of(new Forged(), { id: "1\n\nid: 2\0" });
-    const reason = Object.assign(new Error(), { code: "A\n\ndata: B" });
-    const text = toEvent({
-      status: "rejected",
-      cancelled: false,
-      reason,
-      envelope,
-      durationMs: 1,
-      attempts: 1,
-    });
-    expect(text.split("\n")).toEqual([
-      "id: 1 id: 2 ",
-      "event: x event: admin data: {}",
-      expect.stringMatching(/^data: \{.*A\\n\\ndata: B.*\}$/),
-      "",
-      "",
-    ]);
   });
 
   it("keeps the connection alive with comments", async () => {

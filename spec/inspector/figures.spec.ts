@@ -52,6 +52,13 @@ describe("figures", () => {
     expect(of.at(start + 3_600_000, T)).toMatchObject({ accepted: 100, rate: 0 });
   });
 
+  it("do not thin the rate of the first seconds out", () => {
+    const of = figures();
+    for (let n = 0; n < 10; n++) of.accept(T);
+    expect(of.at(T + 100, T, T).rate).toBe(10);
+    expect(of.at(T + 2_000, T, T).rate).toBe(5);
+  });
+
   it("have a series of 60 seconds by outcome, without those that were idle", () => {
     const of = figures();
     for (const second of [0, 1, 30, 59, 61]) {

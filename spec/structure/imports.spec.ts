@@ -40,6 +40,7 @@ const table: Readonly<Record<string, Row>> = {
   },
   "core/pipeline": { may: BELOW_BUS },
   "core/bus": { may: CORE },
+  schema: { may: ["core/messages", "core/errors", "core/checks", "core/util"] },
   reactive: { may: CORE },
   buses: { may: ["reactive", ...CORE] },
   saga: { may: CORE, mayType: ["buses"] },
@@ -47,6 +48,7 @@ const table: Readonly<Record<string, Row>> = {
   middleware: { may: BELOW_BUS },
   pino: { may: [...BELOW_BUS, "pino"], mayType: ["buses"] },
   opentelemetry: { may: [...BELOW_BUS, "@opentelemetry/api"], mayType: ["buses"] },
+  http: { may: BELOW_BUS },
   testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses"] },
   inspector: { may: BELOW_BUS, mayType: ["buses", "core/bus"] },
 };

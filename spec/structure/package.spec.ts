@@ -31,9 +31,10 @@ it("the package holds no sources, and so no maps that would lead to them", () =>
 });
 
 describe("one instance per process, by the exports of package.json", () => {
-  it("there is an entry point for each index.ts of src, and no other", () => {
-    const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-      .filter((file) => /(^|[\\/])index\.ts$/.test(file))
+  it("there is an entry point for each folder of src with an index.ts and a guide, and no other", () => {
+    const src = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
+    const sources = src
+      .filter((file) => /(^|[\\/])index\.ts$/.test(file) && src.includes(join(dirname(file), "README.md")))
       .map((file) => (dirname(file) === "." ? "." : `./${dirname(file)}`));
     expect(new Set(entryPoints)).toEqual(new Set(sources));
   });

@@ -5,7 +5,8 @@ import ts from "typescript";
 // Types are the interface that people see while they write: the errors of likely mistakes, and the texts on hover.
 
 const given = `
-import { Command, CommandBus, DomainEvent, Envelope, EventBus, Query, QueryBus } from "cqrx";
+import { Command, CommandBus, defineCommand, defineQuery, DomainEvent, Envelope, EventBus, Query, QueryBus } from "cqrx";
+import { z } from "zod";
 
 class CreateUser extends Command {
   constructor(readonly userId: string, readonly email: string) {
@@ -27,6 +28,8 @@ class CreateUserHandler {
     return command.userId;
   }
 }
+class ChangeEmail extends defineCommand("users.changeEmail", z.object({ userId: z.string(), email: z.email() })) {}
+class GetUser extends defineQuery<string | null>()("users.get", z.object({ userId: z.string() })) {}
 declare const commandBus: CommandBus;
 declare const queryBus: QueryBus;
 declare const eventBus: EventBus;
@@ -100,6 +103,24 @@ const mistakes: readonly (readonly [mistake: string, lastLine: string])[] = [
     `Type 'Promise<string | null>' is not assignable to type 'string'.`,
   ],
   [
+    `new ChangeEmail({ userId: "u1" })`,
+    `Property 'email' is missing in type '{ userId: string; }' but required in type '{ userId: string; email: string; }'.`,
+  ],
+  [`new ChangeEmail({ userId: "u1", email: 7 })`, `Type 'number' is not assignable to type 'string'.`],
+  [`new ChangeEmail("u1", "")`, `Expected 1 arguments, but got 2.`],
+  [
+    `new ChangeEmail({ userId: "u1", email: "" }).email = "x"`,
+    `Cannot assign to 'email' because it is a read-only property.`,
+  ],
+  [
+    `commandBus.dispatch(new GetUser({ userId: "u1" }))`,
+    `Type '"query"' is not assignable to type '"command"'.`,
+  ],
+  [
+    `commandBus.dispatch(ChangeEmail)`,
+    `Type 'ChangeEmail' is not assignable to type '"an instance, not its class: did you forget new?"'.`,
+  ],
+  [
     `new CommandBus({ middlewares: [] })`,
     `Object literal may only specify known properties, but 'middlewares' does not exist in type 'CommandBusOptions'. ` +
       `Did you mean to write 'middleware'?`,
@@ -124,6 +145,14 @@ const hovers: readonly (readonly [code: string, text: string])[] = [
     `(parameter) context: HandlerContext<CreateUser>`,
   ],
   [`commandBus.register(CreateUser, ({ ^email }) => email)`, `(parameter) email: string`],
+  [
+    `new ^ChangeEmail({ userId: "u1", email: "" })`,
+    `constructor ChangeEmail(input: {\n    userId: string;\n    email: string;\n}): ChangeEmail`,
+  ],
+  [`const ^change = ChangeEmail.parse({})`, `const change: ChangeEmail`],
+  [`commandBus.register(ChangeEmail, (^command) => command.email)`, `(parameter) command: ChangeEmail`],
+  [`commandBus.register(ChangeEmail, ({ ^email }) => email)`, `(parameter) email: string`],
+  [`const ^user = queryBus.ask(new GetUser({ userId: "u1" }))`, `const user: Promise<string | null>`],
 ];
 
 /** In memory only: one block for each mistake and each hover. */

@@ -9,6 +9,7 @@ import {
   type Delivery,
   type Fault,
   type FulfilledOutcome,
+  type LiveSnapshot,
   type MessageMeta,
   type Outcome,
   type QueryBus,
@@ -111,4 +112,19 @@ export function envelope(): void {
   made.meta.version = 2;
   // @ts-expect-error nor its headers
   made.meta.headers["tenant"] = "t2";
+}
+
+export function snapshots(): void {
+  const live = queryBus.watch(new GetUserEmail("u1"));
+  // Passed on without its object, as useSyncExternalStore does.
+  const { getSnapshot } = live;
+  const snapshot = getSnapshot();
+  holds<Equal<typeof snapshot, LiveSnapshot<string | null>>>();
+  holds<Equal<ValueOf<typeof live.snapshot$>, LiveSnapshot<string | null>>>();
+  holds<Equal<ValueOf<typeof live>, string | null>>();
+  if (snapshot.status === "value") holds<Equal<typeof snapshot.value, string | null>>();
+  if (snapshot.status === "pending") holds<Equal<typeof snapshot.value, undefined>>();
+  holds<Equal<typeof snapshot.value, string | null | undefined>>();
+  // @ts-expect-error a snapshot is read-only
+  snapshot.status = "error";
 }

@@ -7,6 +7,8 @@ export type {
   CloseOptions,
   CloseReport,
   DispatchOptions,
+  HandlerOptions,
+  HandlersDescription,
 } from "../core/bus/options.js";
 export type {
   GaugesDescription,

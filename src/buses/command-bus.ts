@@ -4,17 +4,18 @@ import { callOne } from "../core/bus/call-handlers.js";
 import type { BusKind } from "../core/bus/engine.js";
 import {
   BUS_OPTIONS,
+  HANDLER_OPTIONS,
   type BusDescription,
   type BusOptions,
   type DispatchOptions,
+  type HandlerOptions,
 } from "../core/bus/options.js";
-import { anObject, checkCopy, type Checks } from "../core/checks.js";
+import { anObject, checkOptions, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
-import { REFUSED } from "../core/delivery/settlement.js";
 import type { Handler } from "../core/handlers/handler.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageOf, MessageType } from "../core/messages/message.js";
-import { Background, type BackgroundOptions } from "../reactive/background.js";
+import { Background, type BackgroundOptions, type EnqueueOptions } from "../reactive/background.js";
 
 /** A command, or an envelope of one, which is dispatched under its own metadata. */
 export type CommandInput = MessageOf<"command"> | Envelope<MessageOf<"command">>;
@@ -46,17 +47,25 @@ export class CommandBus extends Bus {
 
   constructor(options: CommandBusOptions = {}) {
     super(COMMANDS, options, OPTIONS);
-    this.#background = new Background(options.background);
+    this.#background = new Background("command", options.background);
   }
 
   /**
-   * Makes `handler` the handler of a type; unsubscribing unregisters it.
+   * Makes `handler` the handler of a type, with `middleware` around it; unsubscribing unregisters it.
    *
    * @throws HandlerAlreadyRegisteredError when the type has a handler; the first handler stays.
    * @throws InvalidHandlerError for a value that cannot be called, and for generators.
+   * @throws InvalidOptionsError, InvalidMiddlewareError
+   * @example
+   * commandBus.register(ChargeCard, chargeCard, { middleware: [retrying({ count: 3 }), timeLimit(5_000)] });
    */
-  register<C extends MessageOf<"command">>(type: MessageType<C>, handler: Handler<C>): Subscription {
-    return this.engine.registry.register(type, handler);
+  register<C extends MessageOf<"command">>(
+    type: MessageType<C>,
+    handler: Handler<C>,
+    options: HandlerOptions<C> = {},
+  ): Subscription {
+    checkOptions("register()", options, HANDLER_OPTIONS);
+    return this.addHandler(type, handler, options as HandlerOptions<never, never>);
   }
 
   /** The commands of a type as a stream: its subscriber is their handler, and settles each of them. */
@@ -79,29 +88,26 @@ export class CommandBus extends Bus {
   }
 
   /**
-   * Accepts a command now and runs it in the background: once its `causedBy` has succeeded, if that is in flight, or else in a microtask.
-   * When the cause fails, the command is dropped with `MessageDroppedError`.
+   * Accepts a command now and runs it in the background: once its `causedBy` has succeeded, if that is in flight, or else in a microtask;
+   * with `delayMs` that much later. When the cause fails, the command is dropped with `MessageDroppedError`.
    *
    * Guarantees: the command is on `messages$` when this returns, in flight until it has ended, and exactly once on `outcomes$`, with the id
-   * of the envelope returned. No failure becomes an unhandled rejection; a failure without an observer of `outcomes$` is on `faults$`.
+   * of the envelope returned. No failure becomes an unhandled rejection; a failure without an observer of `outcomes$` is on `faults$`, but for
+   * a command that is dropped, because the promise of its cause carries the error.
+   * `close()` waits for it, but not for one that would start after the deadline.
    *
    * @throws QueueFullError when `background.maxQueued` commands wait already.
+   * @throws InvalidOptionsError for a wrong `delayMs`.
    * @throws HandlerNotFoundError, BusClosedError and every other error that `dispatch` would reject with at the door.
    * @example
    * commandBus.register(PlaceOrder, async (order, context) => {
    *   await orders.save(order);
    *   commandBus.enqueue(new SendConfirmation(order.id), { causedBy: context });
+   *   commandBus.enqueue(new AskForReview(order.id), { causedBy: context, delayMs: 3_600_000 });
    * });
    */
-  enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: DispatchOptions): Envelope<C> {
-    const { engine } = this;
-    checkCopy("causedBy", options?.causedBy);
-    this.#background.checkRoom(command, engine);
-    const delivery = engine.send(command, options, {
-      defer: (accepted, run) => this.#background.keep(accepted, run, options?.causedBy, engine),
-    });
-    if (delivery.status === REFUSED) throw delivery.result;
-    return delivery.envelope as Envelope<C>;
+  enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: EnqueueOptions): Envelope<C> {
+    return this.#background.enqueue(this.engine, command, options);
   }
 
   override describe(): BusDescription {

@@ -2,12 +2,21 @@ import type { Observable, Subscription } from "rxjs";
 import { Bus } from "../core/bus/bus.js";
 import { callAll, callInTurn } from "../core/bus/call-handlers.js";
 import type { BusKind } from "../core/bus/engine.js";
-import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
-import { oneOf, type Checks } from "../core/checks.js";
+import {
+  BUS_OPTIONS,
+  HANDLER_OPTIONS,
+  type BusOptions,
+  type DispatchOptions,
+  type HandlerOptions,
+} from "../core/bus/options.js";
+import { anArray, anObject, checkOptions, oneOf, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
-import type { Handler } from "../core/handlers/handler.js";
+import type { Handler, Registration } from "../core/handlers/handler.js";
+import { withMiddleware, type WrappedRegistration } from "../core/pipeline/handler-middleware.js";
+import type { Middleware } from "../core/pipeline/middleware.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageOf, MessageType } from "../core/messages/message.js";
+import { Background, type EnqueueOptions, type EventBackgroundOptions } from "../reactive/background.js";
 
 export interface EventBusOptions extends BusOptions {
   /**
@@ -15,12 +24,25 @@ export interface EventBusOptions extends BusOptions {
    * @defaultValue "parallel"
    */
   readonly strategy?: "parallel" | "sequential";
+  /**
+   * Middleware around each handler of an event by itself, the first one outermost, inside `middleware`, which runs once per event. So
+   * `retrying` repeats the handler that failed, and never one that succeeded. Each handler has a state of its own.
+   * @defaultValue []
+   */
+  readonly handlerMiddleware?: readonly Middleware[];
+  /** How enqueued events are published. */
+  readonly background?: EventBackgroundOptions;
 }
 
 const EVENTS = { kind: "event", name: "EventBus", returnsValue: false, needsHandler: false } as const;
 const PARALLEL: BusKind = { ...EVENTS, handle: callAll };
 const SEQUENTIAL: BusKind = { ...EVENTS, handle: callInTurn };
-const OPTIONS: Checks<EventBusOptions> = { ...BUS_OPTIONS, strategy: oneOf("parallel", "sequential") };
+const OPTIONS: Checks<EventBusOptions> = {
+  ...BUS_OPTIONS,
+  strategy: oneOf("parallel", "sequential"),
+  handlerMiddleware: anArray,
+  background: anObject,
+};
 
 /**
  * Tells any number of handlers what happened.
@@ -32,17 +54,32 @@ const OPTIONS: Checks<EventBusOptions> = { ...BUS_OPTIONS, strategy: oneOf("para
  * await eventBus.publish(new OrderPlaced("o1"));
  */
 export class EventBus extends Bus {
+  readonly #background: Background;
+
   constructor(options: EventBusOptions = {}) {
-    super(options?.strategy === "sequential" ? SEQUENTIAL : PARALLEL, options, OPTIONS);
+    super(kindFor(options), options, OPTIONS);
+    // Built once around a handler that is never called, so that a wrong middleware is refused here.
+    const probe = aroundHandler(NO_HANDLER, options.handlerMiddleware ?? []);
+    probe.build(this.engine);
+    probe.release();
+    this.#background = new Background("event", options.background);
   }
 
   /**
    * Adds a handler for a type and all classes below it; unsubscribing removes it. An abstract base class names a family of events.
    *
    * @throws InvalidHandlerError for a value that cannot be called, and for generators.
+   * @throws InvalidOptionsError, InvalidMiddlewareError
+   * @example
+   * eventBus.register(OrderPlaced, sendConfirmation, { middleware: [retrying({ count: 3 })] });
    */
-  register<E extends MessageOf<"event">>(type: MessageType<E>, handler: Handler<E>): Subscription {
-    return this.engine.registry.register(type, handler);
+  register<E extends MessageOf<"event">>(
+    type: MessageType<E>,
+    handler: Handler<E>,
+    options: HandlerOptions<E> = {},
+  ): Subscription {
+    checkOptions("register()", options, HANDLER_OPTIONS);
+    return this.addHandler(type, handler, options as HandlerOptions<never, never>);
   }
 
   /** The events of a type, and of all classes below it, as a stream: each subscriber is one handler more, and settles each delivery it gets. */
@@ -62,4 +99,54 @@ export class EventBus extends Bus {
   ): Promise<void> {
     return this.engine.send(event, options).promise() as Promise<void>;
   }
+
+  /**
+   * Accepts an event now and publishes it in the background: once its `causedBy` has succeeded, if that is in flight, or else in a microtask;
+   * with `delayMs` that much later. When the cause fails, the event is dropped with `MessageDroppedError`: neither a handler nor a saga sees it.
+   *
+   * Guarantees: as for `enqueue` of a command bus. Events of one cause are published in their order. `messages$` shows the event when it is
+   * accepted, and `outcomes$` whether it was published.
+   *
+   * @throws QueueFullError when `background.maxQueued` events wait already.
+   * @throws InvalidOptionsError for a wrong `delayMs`.
+   * @throws BusClosedError and every other error that `publish` would reject with at the door.
+   * @example
+   * commandBus.register(PlaceOrder, async (order, context) => {
+   *   eventBus.enqueue(new OrderPlaced(order.id), { causedBy: context });
+   *   await orders.save(order); // if this fails, the event is dropped
+   * });
+   */
+  enqueue<E extends MessageOf<"event">>(event: E | Envelope<E>, options?: EnqueueOptions): Envelope<E> {
+    return this.#background.enqueue(this.engine, event, options);
+  }
+
+  /** Resolves when no enqueued event is waiting or being handled, however they ended. A handler of an enqueued event must not await it. */
+  drain(): Promise<void> {
+    return this.#background.drain();
+  }
+}
+
+const NO_HANDLER: Registration = { handler: undefined, name: "(none)", call: () => undefined };
+
+function aroundHandler(registration: Registration, middleware: readonly Middleware[]): WrappedRegistration {
+  return withMiddleware(registration, middleware, "handlerMiddleware", { everyHandler: true });
+}
+
+/** Returns the kind of bus for options that are not checked yet. */
+function kindFor(options: EventBusOptions | null): BusKind {
+  const kind = options?.strategy === "sequential" ? SEQUENTIAL : PARALLEL;
+  const middleware = options?.handlerMiddleware;
+  if (!Array.isArray(middleware) || middleware.length === 0) return kind;
+  const wrappers = new WeakMap<Registration, Registration>();
+  const wrap = (registration: Registration): Registration => {
+    let wrapped = wrappers.get(registration);
+    if (wrapped === undefined)
+      wrappers.set(registration, (wrapped = aroundHandler(registration, middleware)));
+    return wrapped;
+  };
+  return {
+    ...kind,
+    handlerMiddleware: middleware,
+    handle: (handlers, delivery) => kind.handle(handlers.map(wrap), delivery),
+  };
 }

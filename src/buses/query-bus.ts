@@ -2,16 +2,29 @@ import type { Observable, Subscription } from "rxjs";
 import { Bus } from "../core/bus/bus.js";
 import { callOne } from "../core/bus/call-handlers.js";
 import type { BusKind } from "../core/bus/engine.js";
-import { BUS_OPTIONS, type BusOptions, type DispatchOptions } from "../core/bus/options.js";
+import { checkOptions, type Checks } from "../core/checks.js";
+import {
+  BUS_OPTIONS,
+  HANDLER_OPTIONS,
+  type BusOptions,
+  type DispatchOptions,
+  type HandlerOptions,
+} from "../core/bus/options.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import type { Handler, RefreshOptions } from "../core/handlers/handler.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageOf, MessageType, ResultOf } from "../core/messages/message.js";
 import { liveQuery, type LiveQuery } from "../reactive/live-query.js";
-import { checkRefreshOptions, type WatchOptions } from "../reactive/watcher.js";
+import { REFRESH_OPTIONS, type WatchOptions } from "../reactive/watcher.js";
 
 /** The types that a query handler may return for a result of type `R`. */
 export type QueryResult<R> = R | PromiseLike<R> | Observable<R> | AsyncIterable<R>;
+
+/** Options of a query handler. */
+export interface QueryHandlerOptions<Q extends object = object, E = unknown, R = unknown>
+  extends RefreshOptions<Q, E>, HandlerOptions<Q, R> {}
+
+const OPTIONS: Checks<HandlerOptions & RefreshOptions> = { ...HANDLER_OPTIONS, ...REFRESH_OPTIONS };
 
 const QUERIES: BusKind = {
   kind: "query",
@@ -46,14 +59,10 @@ export class QueryBus<Unmarked = unknown> extends Bus {
   register<Q extends MessageOf<"query">, E = unknown>(
     type: MessageType<Q>,
     handler: Handler<Q, QueryResult<ResultOf<Q, Unmarked>>>,
-    refresh?: RefreshOptions<Q, E>,
+    options: QueryHandlerOptions<Q, E, ResultOf<Q, Unmarked>> = {},
   ): Subscription {
-    if (refresh != null) checkRefreshOptions(refresh);
-    return this.engine.registry.register(
-      type,
-      handler,
-      (refresh ?? undefined) as RefreshOptions<Q, never> | undefined,
-    );
+    checkOptions<QueryHandlerOptions<Q, E, ResultOf<Q, Unmarked>>>("register()", options, OPTIONS);
+    return this.addHandler(type, handler, options as unknown as QueryHandlerOptions<never, never, never>);
   }
 
   /** The queries of a type as a stream: its subscriber is their handler, and settles each of them. */
@@ -101,6 +110,6 @@ export class QueryBus<Unmarked = unknown> extends Bus {
     query: Q,
     options: WatchOptions<ResultOf<Q, Unmarked>> = {},
   ): LiveQuery<ResultOf<Q, Unmarked>> {
-    return liveQuery(this.engine, query, options) as LiveQuery<ResultOf<Q, Unmarked>>;
+    return liveQuery(this.engine, query, options);
   }
 }

@@ -1,6 +1,7 @@
 import { InvalidOptionsError, TwoCopiesError } from "./errors.js";
 import { COPY, MADE_BY } from "./util/copy.js";
 import { ignored, isThenable } from "./util/thenable.js";
+import { LONGEST_TIMEOUT_MS } from "./util/timers.js";
 
 /** A rule for the value of one option. */
 export interface Check {
@@ -57,6 +58,12 @@ export const milliseconds = check(
 export const positiveMilliseconds = check(
   "a number of milliseconds above 0",
   (value) => typeof value === "number" && value > 0,
+);
+
+/** What `setTimeout` takes: it fires at once for a longer time. */
+export const timerMilliseconds = check(
+  `a number of milliseconds from 0 to ${LONGEST_TIMEOUT_MS}`,
+  (value) => milliseconds.accepts(value) && (value as number) <= LONGEST_TIMEOUT_MS,
 );
 
 /**

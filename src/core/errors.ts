@@ -301,8 +301,8 @@ export class TwoCopiesError extends CqrsError {
 
   constructor(what: string, version: string, otherVersion: string) {
     super(
-      `${what} comes from another copy: there are two copies of cqrx (versions ${version} and ${otherVersion}) in this process. ` +
-        "Install one version (see npm ls cqrx), bundle it once, and import everything again after resetModules().",
+      `${what} comes from another copy; there are two copies of cqrx (versions ${version} and ${otherVersion}). ` +
+        "Install one (npm ls cqrx), bundle it once, and import all of it again after resetModules().",
     );
   }
 }

@@ -91,10 +91,12 @@ export class Figures {
    * Returns the figures as plain data.
    *
    * @param sinceMs - the start of the series
+   * @param attachedMs - the time from which on messages were counted
    */
-  at(nowMs: number, sinceMs: number): TypeFigures {
+  at(nowMs: number, sinceMs: number, attachedMs = 0): TypeFigures {
     this.#rotate(nowMs);
-    const elapsedMs = WINDOW_MS + (nowMs % WINDOW_MS);
+    // At least a second, because the first messages would look like a flood.
+    const elapsedMs = Math.max(1_000, Math.min(WINDOW_MS + (nowMs % WINDOW_MS), nowMs - attachedMs));
     const rate = ((this.#acceptedNow + this.#acceptedBefore) / elapsedMs) * 1_000;
     const { kind, name, bus, accepted, fulfilled, rejected, cancelled, inFlight, kept } = this;
     return {

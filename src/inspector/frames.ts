@@ -37,7 +37,7 @@ export function helloFrame(recorder: Recorder, run: Run, clients: number): Hello
     title: run.title,
     limits: { capacity, maxBytes, maxPerSecond },
     counts: recorder.counts(clients),
-    types: recorder.figures.map((figures) => figures.at(time, time - SERIES_MS)),
+    types: recorder.figures.map((figures) => figures.at(time, time - SERIES_MS, sinceMs)),
     parts,
     faults: [...faults],
     refusals: [...refusals],
@@ -83,7 +83,7 @@ export function changesFrame(
   const newSecond = Math.floor(time / 1_000) > Math.floor(sinceMs / 1_000);
   const types = recorder.figures
     .filter(({ changed, activeMs }) => changed > since || (newSecond && time - activeMs < DECAY_MS))
-    .map((figures) => figures.at(time, sinceMs - 1_000));
+    .map((figures) => figures.at(time, sinceMs - 1_000, recorder.sinceMs));
   return {
     type: "changes",
     run: run.id,

@@ -3,6 +3,7 @@ import { consume, isStream } from "../core/delivery/consume-stream.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import { type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { messageKey } from "../core/messages/message-key.js";
+import { InvalidMiddlewareError } from "../core/errors.js";
 import { createMiddleware, replying, stateIn, type BuildContext, type Step } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
 import { resume } from "../core/pipeline/resume.js";
@@ -71,7 +72,14 @@ export function idempotency<M extends object = object, R = unknown>(
   options: IdempotencyOptions<M>,
 ): Middleware<M, R> {
   const policy = policyOf(options as unknown as IdempotencyOptions);
-  const deskIn = stateIn((place) => new Desk(policy, place));
+  const deskIn = stateIn((place) => {
+    if (place.everyHandler)
+      throw new InvalidMiddlewareError(
+        "idempotency() in handlerMiddleware would run one handler of an event and take the others for done; " +
+          "register each handler with an idempotency() and a key of its own.",
+      );
+    return new Desk(policy, place);
+  });
   return createMiddleware("idempotency", (rest, place) => {
     const desk = deskIn(place);
     return (delivery) => {

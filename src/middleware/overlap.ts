@@ -1,7 +1,7 @@
 import { aFunction, checkOptions, invalidOption, oneOf, required, wholeNumber } from "../core/checks.js";
 import { QueueFullError } from "../core/errors.js";
 import { isStream } from "../core/delivery/consume-stream.js";
-import type { Closeable, DeliveryHost, PartsDescription } from "../core/delivery/delivery-host.js";
+import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import { FULFILLED, REJECTED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { afterWork } from "../core/delivery/unfinished-work.js";
@@ -55,7 +55,8 @@ export interface OverlapOptions<M = object> {
  * ends with the stream.
  *
  * Deadlocks across keys are not found: where handlers wait for messages of other keys, put a `timeLimit`
- * around it. One `overlap(...)` is one limit per bus, also if it is listed in several places.
+ * around it. One `overlap(...)` is one limit per bus, also if it is listed in several places; around handlers, it is one
+ * limit per handler.
  *
  * @throws InvalidOptionsError
  * @example
@@ -67,16 +68,17 @@ export function overlap<M extends object = object, R = unknown>(
   options: OverlapOptions<M>,
 ): Middleware<M, R> {
   const policy = policyOf(options as unknown as OverlapOptions);
-  const lanesByHost = new WeakMap<DeliveryHost, Lanes>();
+  const lanesByScope = new WeakMap<object, Lanes>();
   const name = `overlap(${policy.strategy})`;
   return createMiddleware(
     name,
-    (rest, { host, outermost }) => {
-      let lanes = lanesByHost.get(host);
+    (rest, { host, outermost, attach, perMessage = false, scope = host }) => {
+      let lanes = lanesByScope.get(scope);
       if (lanes === undefined) {
-        lanesByHost.set(host, (lanes = new Lanes(name, policy)));
-        host.attach(lanes);
+        lanesByScope.set(scope, (lanes = new Lanes(name, policy)));
+        if (perMessage) host.attach(lanes);
       }
+      if (!perMessage) attach(lanes);
       return replying((delivery) => lanes.admit(new Turn(delivery, rest)), outermost);
     },
     { passThrough: true },

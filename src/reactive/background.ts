@@ -2,36 +2,52 @@ import type { Step } from "../core/pipeline/form.js";
 import {
   aFunction,
   anObject,
+  checkCopy,
+  checkOption,
   checkOptions,
   invalidOption,
   milliseconds,
   required,
   syncBoolean,
+  timerMilliseconds,
   wholeNumber,
   type Checks,
 } from "../core/checks.js";
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
-import { FULFILLED, LATER, LiveDelivery, REJECTED } from "../core/delivery/live-delivery.js";
+import type { Closeable } from "../core/delivery/delivery-host.js";
+import { FULFILLED, LATER, LiveDelivery, REFUSED, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
-import type { BackgroundDescription } from "../core/bus/options.js";
+import type { BackgroundDescription, DispatchOptions } from "../core/bus/options.js";
 import { MessageDroppedError, QueueFullError } from "../core/errors.js";
 import { typeNameOf } from "../core/delivery/metadata.js";
-import { isEnvelope } from "../core/messages/envelope.js";
+import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { backoffMs } from "../core/util/backoff.js";
 import { CoalescedTask } from "./coalesced-task.js";
 
-const SOURCE = "new CommandBus()";
+/** The options of an `enqueue`. */
+export interface EnqueueOptions extends DispatchOptions {
+  /**
+   * How long the message waits after its cause has succeeded, or after the call where no cause is in flight, in
+   * milliseconds; at most 2,147,483,647, which is 24 days. @defaultValue 0
+   */
+  readonly delayMs?: number | undefined;
+}
 
-export interface BackgroundOptions {
-  /** How many enqueued commands run at the same time. @defaultValue 10 */
+/** How enqueued events are published. */
+export interface EventBackgroundOptions {
+  /** How many enqueued messages run at the same time. @defaultValue 10 */
   readonly concurrency?: number;
   /**
-   * How many enqueued commands may wait for their cause, a free place, or a retry; `Infinity` for no limit.
+   * How many enqueued messages may wait for their cause, their `delayMs`, a free place, or a retry; `Infinity` for no limit.
    * `enqueue` throws `QueueFullError` beyond it, so that a producer that is too fast does not fill the memory.
    * @defaultValue 10_000
    */
   readonly maxQueued?: number;
+}
+
+/** How enqueued commands run. */
+export interface BackgroundOptions extends EventBackgroundOptions {
   /** How commands that fail are run again. @defaultValue they are not */
   readonly retry?: BackgroundRetryOptions;
 }
@@ -47,11 +63,11 @@ export interface BackgroundRetryOptions {
   readonly retryIf?: (error: unknown, command: object) => boolean;
 }
 
-const OPTIONS: Checks<BackgroundOptions> = {
+const EVENT_OPTIONS: Checks<EventBackgroundOptions> = {
   concurrency: wholeNumber(1),
   maxQueued: wholeNumber(0),
-  retry: anObject,
 };
+const OPTIONS: Checks<BackgroundOptions> = { ...EVENT_OPTIONS, retry: anObject };
 const RETRY_OPTIONS: Checks<BackgroundRetryOptions> = {
   count: required(wholeNumber(0)),
   delayMs: milliseconds,
@@ -59,11 +75,11 @@ const RETRY_OPTIONS: Checks<BackgroundRetryOptions> = {
   retryIf: aFunction,
 };
 
-function checkedRetry(options: BackgroundRetryOptions): Required<BackgroundRetryOptions> {
-  checkOptions(SOURCE, options, RETRY_OPTIONS, "background.retry.");
+function checkedRetry(source: string, options: BackgroundRetryOptions): Required<BackgroundRetryOptions> {
+  checkOptions(source, options, RETRY_OPTIONS, "background.retry.");
   const { count, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = options;
   if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
-    throw invalidOption(SOURCE, "background.retry.count", "finite, or delayMs and maxDelayMs above 0", count);
+    throw invalidOption(source, "background.retry.count", "finite, or delayMs and maxDelayMs above 0", count);
   return { count, delayMs, maxDelayMs, retryIf };
 }
 
@@ -71,16 +87,20 @@ interface Job {
   readonly delivery: LiveDelivery;
   readonly run: Step;
   readonly scope: AsyncScope;
+  readonly engine: Engine;
   attempts: number;
-  retryTimer?: ReturnType<typeof setTimeout>;
+  timer?: ReturnType<typeof setTimeout>;
 }
 
 /**
- * Runs accepted commands later, each once its cause has succeeded and a place is free.
+ * Runs accepted messages later, each once its cause has succeeded and a place is free.
  *
- * Not `ready$.pipe(mergeMap(run, concurrency))`: commands that enqueue themselves would run in microtasks without end, and no timer would fire.
+ * Not `ready$.pipe(mergeMap(run, concurrency))`: messages that enqueue themselves would run in microtasks without end, and no timer would fire.
  */
-export class Background {
+export class Background implements Closeable {
+  /** Messages that wait for a time of `performance.now()`. */
+  readonly delayed = new Map<unknown, number>();
+  readonly #source: string;
   readonly #concurrency: number;
   readonly #maxQueued: number;
   readonly #retry: Required<BackgroundRetryOptions>;
@@ -90,42 +110,77 @@ export class Background {
   #running = 0;
   #unsettled = 0;
   #drained: (() => void)[] = [];
+  #detach: (() => void) | undefined;
 
-  constructor(options: BackgroundOptions = {}) {
-    checkOptions(SOURCE, options, OPTIONS, "background.");
+  constructor(kind: "command" | "event", options: BackgroundOptions = {}) {
+    this.#source = kind === "command" ? "new CommandBus()" : "new EventBus()";
+    checkOptions(this.#source, options, kind === "command" ? OPTIONS : EVENT_OPTIONS, "background.");
     const { concurrency = 10, maxQueued = 10_000, retry = { count: 0 } } = options;
     this.#concurrency = concurrency;
     this.#maxQueued = maxQueued;
-    this.#retry = checkedRetry(retry);
+    this.#retry = checkedRetry(this.#source, retry);
   }
 
-  /** @throws QueueFullError, before the command is accepted, so that it has neither an envelope nor an outcome */
-  checkRoom(command: unknown, engine: Engine): void {
+  /**
+   * Accepts a message now and runs it later.
+   *
+   * @throws QueueFullError, InvalidOptionsError, and every error that rejects a message at the door
+   */
+  enqueue<M extends object>(
+    engine: Engine,
+    message: M | Envelope<M>,
+    options: EnqueueOptions = {},
+  ): Envelope<M> {
+    checkOption("enqueue()", "options", options, anObject);
+    const { delayMs = 0, ...others } = options;
+    checkOption("enqueue()", "delayMs", delayMs, timerMilliseconds);
+    checkCopy("causedBy", others.causedBy);
+    this.#checkRoom(message, engine);
+    const delivery = engine.send(message, others, {
+      defer: (accepted, run) => this.#keep(accepted, run, others.causedBy, delayMs, engine),
+    });
+    if (delivery.status === REFUSED) throw delivery.result;
+    return delivery.envelope as Envelope<M>;
+  }
+
+  /** @throws QueueFullError, before the message is accepted, so that it has neither an envelope nor an outcome */
+  #checkRoom(message: unknown, engine: Engine): void {
     if (this.#unsettled - this.#running < this.#maxQueued) return;
-    const messageType = typeNameOf(isEnvelope(command) ? command.payload : command);
+    const messageType = typeNameOf(isEnvelope(message) ? message.payload : message);
     const error = new QueueFullError(messageType, this.#maxQueued);
     engine.refuse(messageType, error);
     throw error;
   }
 
   /** Takes an accepted delivery and the pipeline that will run it. */
-  keep(delivery: LiveDelivery, run: Step, causedBy: Cause | undefined, engine: Engine): unknown {
-    const job: Job = { delivery, run, scope: captureContext(), attempts: 0 };
+  #keep(
+    delivery: LiveDelivery,
+    run: Step,
+    causedBy: Cause | undefined,
+    delayMs: number,
+    engine: Engine,
+  ): unknown {
+    const job: Job = { delivery, run, scope: captureContext(), engine, attempts: 0 };
     this.#unsettled++;
+    // The promise of the cause carries the failure, so that a drop is not a fault.
+    let dropped = false;
     const forget =
       causedBy instanceof LiveDelivery
         ? whenSucceeded(
             causedBy as LiveDelivery,
-            () => this.#makeReady(job),
-            (reason) => delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason)),
+            () => this.#readyAfter(job, delayMs),
+            (reason) => {
+              dropped = true;
+              delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason));
+            },
           )
-        : this.#makeReady(job);
+        : this.#readyAfter(job, delayMs);
     delivery.whenSettled(() => {
       forget?.();
-      clearTimeout(job.retryTimer);
+      this.#endWait(job);
       this.#ready.delete(job);
       const { status, result, typeName, envelope } = delivery;
-      if (status === REJECTED && !engine.observers.outcomes.handled)
+      if (status === REJECTED && !dropped && !engine.observers.outcomes.handled)
         engine.report({ kind: "background", source: typeName, error: result, envelope });
       if (--this.#unsettled > 0) return;
       const drained = this.#drained;
@@ -145,8 +200,30 @@ export class Background {
       : new Promise((resolve) => void this.#drained.push(resolve));
   }
 
-  #makeReady(job: Job): undefined {
+  #readyAfter(job: Job, waitMs: number): undefined {
     if (!job.delivery.pending) return;
+    if (waitMs === 0) return this.#makeReady(job);
+    const { engine } = job;
+    if (this.delayed.size === 0) this.#detach = engine.attach(this);
+    this.delayed.set(job, performance.now() + waitMs);
+    job.timer = setTimeout(() => {
+      this.#endWait(job);
+      this.#makeReady(job);
+    }, waitMs);
+    // A bus that closes does not wait for what cannot start before its deadline.
+    engine.endIfIdle();
+  }
+
+  #endWait(job: Job): void {
+    clearTimeout(job.timer);
+    if (this.delayed.delete(job) && this.delayed.size === 0) this.#detach!();
+  }
+
+  stop(): void {
+    // The bus aborts the messages themselves.
+  }
+
+  #makeReady(job: Job): undefined {
     this.#ready.add(job);
     this.#fill.schedule();
   }
@@ -178,15 +255,13 @@ export class Background {
     try {
       if (
         job.attempts > count ||
-        !syncBoolean(retryIf(error, job.delivery.message), SOURCE, "background.retry.retryIf")
+        !syncBoolean(retryIf(error, job.delivery.message), this.#source, "background.retry.retryIf")
       )
         return job.delivery.fail(error);
     } catch (failure) {
       return job.delivery.fail(failure);
     }
-    const waitMs = backoffMs(job.attempts, delayMs, maxDelayMs);
-    if (waitMs === 0) this.#makeReady(job);
-    else job.retryTimer = setTimeout(() => this.#makeReady(job), waitMs);
+    this.#readyAfter(job, backoffMs(job.attempts, delayMs, maxDelayMs));
   }
 }
 

@@ -1,4 +1,4 @@
-import { Observable } from "rxjs";
+import { distinctUntilChanged, Observable } from "rxjs";
 import { abortOn } from "../core/delivery/abort.js";
 import type { Engine } from "../core/bus/engine.js";
 import type { Headers } from "../core/messages/envelope.js";
@@ -6,35 +6,91 @@ import { catchObserverErrors } from "../core/util/guarded-observable.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
 import { messageKey } from "../core/messages/message-key.js";
 import { iterateLatest } from "./latest-iterator.js";
+import { SnapshotState, type LiveSnapshot } from "./live-snapshot.js";
 import { SharedQuery } from "./shared-query.js";
-import { checkedOptions, Watcher, type WatchOptions } from "./watcher.js";
+import { checkedOptions, showIn, Watcher, type WatchOptions } from "./watcher.js";
 
 /**
  * The results of a query, now and after each change.
  *
  * Also an async iterable: `for await` reads the latest result and skips those in between; `break` unsubscribes.
  */
-export type LiveQuery<R> = Observable<R> & AsyncIterable<R>;
+export interface LiveQuery<R> extends Observable<R>, AsyncIterable<R> {
+  /**
+   * Returns the state at this moment, for React's `useSyncExternalStore` and others that read instead of subscribing.
+   *
+   * Guarantees: the same frozen object until something has changed; new before subscribers receive the value. Asks
+   * nothing by itself: it is "pending" until this live query, or another watcher of an equal query, has a result.
+   * After the last subscriber left it stays as it was. Needs no `this`.
+   *
+   * @example
+   * const todos = useSyncExternalStore(
+   *   (changed) => {
+   *     const subscription = live.snapshot$.subscribe(changed);
+   *     return () => subscription.unsubscribe();
+   *   },
+   *   live.getSnapshot,
+   * );
+   */
+  readonly getSnapshot: () => LiveSnapshot<R>;
+  /**
+   * The snapshot, now and after each change. Each subscriber watches the query. A failure is a snapshot and not the end:
+   * the next refresh asks again. Completes with the bus, and after the abort of the `signal`.
+   */
+  readonly snapshot$: Observable<LiveSnapshot<R>>;
+}
 
 const shared = new WeakMap<Engine, Map<unknown, SharedQuery>>();
 
 export function liveQuery(engine: Engine, query: object, options: WatchOptions<never>): LiveQuery<never> {
   const checked = checkedOptions(options);
   const report = (source: string, error: unknown): void => engine.report({ kind: "observer", source, error });
-  const values$ = new Observable<unknown>((subscriber) => {
-    const watcher = new Watcher(subscriber, checked, report);
-    const { signal } = watcher.options;
-    if (signal !== undefined)
-      subscriber.add(abortOn(signal, { cancel: (reason) => subscriber.error(reason) }));
-    if (subscriber.closed) return;
-    const live = sharedQuery(engine, query, watcher.options.headers);
-    // Register the teardown before joining: join() may synchronously unsubscribe this subscriber.
-    subscriber.add(() => live.leave(watcher));
-    live.join(watcher);
+  const snapshot = new SnapshotState();
+  let watchers = 0;
+  const values = (options: WatchOptions): Observable<unknown> =>
+    new Observable((subscriber) => {
+      const watcher = new Watcher(subscriber, options, snapshot, report);
+      if (options.signal !== undefined)
+        subscriber.add(abortOn(options.signal, { cancel: (reason) => watcher.end(reason) }));
+      if (subscriber.closed) return;
+      const live = sharedQuery(engine, query, options.headers);
+      watchers++;
+      // Register the teardown before joining: join() may synchronously unsubscribe this subscriber.
+      subscriber.add(() => {
+        watchers--;
+        live.leave(watcher);
+      });
+      live.join(watcher);
+    });
+  const getSnapshot = (): LiveSnapshot<unknown> => {
+    // Without watchers of its own, it may know the result from those of an equal query.
+    const result = watchers > 0 ? undefined : shared.get(engine)?.get(keyOf(query, checked.headers))?.latest;
+    if (result !== undefined) showIn(snapshot, result, checked);
+    return snapshot.current;
+  };
+  const snapshots$ = new Observable<LiveSnapshot<unknown>>((subscriber) => {
+    const emit = (): void => subscriber.next(getSnapshot());
+    emit();
+    const onError = (error: unknown): unknown => {
+      emit();
+      return checked.onError?.(error);
+    };
+    return values({ ...checked, onError }).subscribe({
+      next: emit,
+      error: () => {
+        emit();
+        subscriber.complete();
+      },
+      complete: () => subscriber.complete(),
+    });
   });
-  const live$ = catchObserverErrors(values$, (error) => report(`watch(${nameOf(typeOf(query))})`, error));
+  const guarded = <T>(stream$: Observable<T>): Observable<T> =>
+    catchObserverErrors(stream$, (error) => report(`watch(${nameOf(typeOf(query))})`, error));
+  const live$ = guarded(values(checked));
   return Object.assign(live$, {
     [Symbol.asyncIterator]: () => iterateLatest(live$),
+    getSnapshot,
+    snapshot$: guarded(snapshots$.pipe(distinctUntilChanged())),
   }) as unknown as LiveQuery<never>;
 }
 

@@ -11,12 +11,15 @@ import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js"
 import { nameOf, typeOf } from "../core/messages/message.js";
 import { deepEqual } from "../core/messages/deep-equal.js";
 import { CoalescedTask } from "./coalesced-task.js";
-import type { Watcher } from "./watcher.js";
+import type { SharedResult, Watcher } from "./watcher.js";
 
 /** How many runs in a row may each trigger the next before the query counts as a loop. */
 const MOST_TRIGGERED = 100;
 /** The wait between the runs of a loop. */
 const LOOP_PAUSE_MS = 1_000;
+
+/** Counts the results of all queries that differ from the result before. */
+let versions = 0;
 
 /** One ask of the query. */
 interface Run {
@@ -62,9 +65,7 @@ export class SharedQuery implements Closeable {
   #triggered = false;
   /** How many runs in a row triggered the next. */
   #triggeredRuns = 0;
-  #latest: { readonly value: unknown } | undefined;
-  /** Incremented by each value that differs from the last, so that values are compared once and not for each watcher. */
-  #version = 0;
+  #latest: SharedResult | undefined;
   #failing = false;
   #closing = false;
 
@@ -80,13 +81,18 @@ export class SharedQuery implements Closeable {
     this.#refreshTask = new CoalescedTask(() => scope.runInAsyncScope(() => this.#ask()));
   }
 
+  /** The latest result, unless the last run failed. */
+  get latest(): SharedResult | undefined {
+    return this.#latest;
+  }
+
   join(watcher: Watcher): void {
     this.#watchers.add(watcher);
     // Listen before asking. If it were asked first, a change in between would be neither in the result nor a refresh.
     const { refreshOn } = watcher.options;
     if (refreshOn !== undefined) this.#listenTo(refreshOn);
     if (!this.#looping) this.#refreshTask.reschedule(watcher.options.coalesceMs ?? 0);
-    if (this.#latest !== undefined) watcher.show(this.#latest.value, this.#version);
+    if (this.#latest !== undefined) watcher.show(this.#latest);
     else if (this.#run !== undefined || this.#refreshTask.pending || !this.#watchers.has(watcher)) return;
     else if (this.#failing) this.#refreshTask.schedule();
     else this.#ask();
@@ -260,12 +266,13 @@ export class SharedQuery implements Closeable {
     const watchers = [...this.#watchers];
     const latest = this.#latest;
     const compared = latest !== undefined && watchers.some(({ comparesContent }) => comparesContent);
-    if (!compared || !deepEqual(latest.value, value)) this.#version++;
-    this.#latest = { value };
+    // One comparison by content for all watchers.
+    const version = compared && deepEqual(latest.value, value) ? latest.version : ++versions;
+    const result = (this.#latest = { value, version });
     this.#refreshIfOutdated();
     // A watcher that left meanwhile is closed and shows nothing.
     this.#showing = true;
-    for (const watcher of watchers) watcher.show(value, this.#version);
+    for (const watcher of watchers) watcher.show(result);
     this.#showing = false;
     if (this.#closing) this.stop();
   }

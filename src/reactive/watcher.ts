@@ -1,6 +1,5 @@
 import type { RefreshOptions } from "../core/handlers/handler.js";
 import type { Observable, Subscriber } from "rxjs";
-import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
 import {
@@ -9,13 +8,13 @@ import {
   anObject,
   anObservable,
   aSignal,
-  check,
   checkOptions,
   either,
-  milliseconds,
   syncBoolean,
+  timerMilliseconds,
   type Checks,
 } from "../core/checks.js";
+import type { SnapshotState } from "./live-snapshot.js";
 
 export interface WatchOptions<R = unknown> {
   /** Asks the query again at each emission, in addition to the `refreshOn` of the handler's registration. */
@@ -42,10 +41,7 @@ export interface WatchOptions<R = unknown> {
 const OPTIONS: Checks<WatchOptions> = {
   refreshOn: anObservable,
   distinct: either(aBoolean, aFunction),
-  coalesceMs: check(
-    `a number of milliseconds from 0 to ${LONGEST_TIMEOUT_MS}`,
-    (ms) => milliseconds.accepts(ms) && (ms as number) <= LONGEST_TIMEOUT_MS,
-  ),
+  coalesceMs: timerMilliseconds,
   signal: aSignal,
   onError: aFunction,
   headers: anObject,
@@ -58,9 +54,21 @@ export function checkedOptions(options: WatchOptions<never>): WatchOptions {
   return { ...options, headers: headers && checkedHeaders(headers) };
 }
 
-/** Checks the options of a registration. @throws InvalidOptionsError */
-export function checkRefreshOptions(options: unknown): void {
-  checkOptions<RefreshOptions>("register()", options, { refreshOn: anObservable, affects: aFunction });
+/** The rules for the options of a query handler that keep its watchers up to date. */
+export const REFRESH_OPTIONS: Checks<RefreshOptions> = { refreshOn: anObservable, affects: aFunction };
+
+/** A result that watchers share. */
+export interface SharedResult {
+  readonly value: unknown;
+  /** Equal results have one version; results of other queries have others. */
+  readonly version: number;
+}
+
+const comparesContent = ({ distinct = true }: WatchOptions): boolean => distinct === true;
+
+/** Puts a result into a snapshot that is renewed when a watcher with these options would show the result. */
+export function showIn(snapshot: SnapshotState, result: SharedResult, options: WatchOptions): void {
+  snapshot.show(result.value, comparesContent(options) ? result.version : result);
 }
 
 /** A subscriber, with the result that it has received last. */
@@ -69,29 +77,33 @@ export class Watcher {
   readonly options: WatchOptions;
   /** Reports the error of a function among the options. */
   readonly #report: (option: keyof WatchOptions, error: unknown) => void;
-  #shown: { readonly value: unknown; readonly version: number } | undefined;
+  readonly #snapshot: SnapshotState;
+  #shown: SharedResult | undefined;
 
   constructor(
     subscriber: Subscriber<unknown>,
     options: WatchOptions,
+    snapshot: SnapshotState,
     report: (option: keyof WatchOptions, error: unknown) => void,
   ) {
     this.#subscriber = subscriber;
     this.options = options;
+    this.#snapshot = snapshot;
     this.#report = report;
   }
 
   get comparesContent(): boolean {
-    return (this.options.distinct ?? true) === true;
+    return comparesContent(this.options);
   }
 
-  show(value: unknown, version: number): void {
-    if (this.#subscriber.closed || this.#isShown(value, version)) return;
-    this.#shown = { value, version };
-    this.#subscriber.next(value);
+  show(result: SharedResult): void {
+    if (this.#subscriber.closed || this.#isShown(result)) return;
+    this.#shown = result;
+    showIn(this.#snapshot, result, this.options);
+    this.#subscriber.next(result.value);
   }
 
-  #isShown(value: unknown, version: number): boolean {
+  #isShown({ value, version }: SharedResult): boolean {
     const { distinct } = this.options;
     if (this.#shown === undefined) return false;
     if (this.comparesContent) return this.#shown.version === version;
@@ -99,7 +111,7 @@ export class Watcher {
     try {
       said = typeof distinct === "function" && distinct(this.#shown.value, value);
     } catch (error) {
-      this.#subscriber.error(error);
+      this.end(error);
       return true;
     }
     try {
@@ -114,6 +126,7 @@ export class Watcher {
   fail(error: unknown): void {
     // The next result is news, even if it equals the last one.
     this.#shown = undefined;
+    this.#snapshot.fail(error);
     const { onError } = this.options;
     const report = (failure: unknown): void => this.#report("onError", failure);
     try {
@@ -123,6 +136,12 @@ export class Watcher {
     } catch (failure) {
       report(failure);
     }
+  }
+
+  /** Errors the subscriber, whatever the options say. */
+  end(error: unknown): void {
+    this.#snapshot.fail(error);
+    this.#subscriber.error(error);
   }
 
   complete(): void {

@@ -1,4 +1,5 @@
 import type { Bus } from "../buses/bus.js";
+import type { SendOptions } from "../core/bus/engine.js";
 import { FULFILLED } from "../core/delivery/live-delivery.js";
 import { InvalidMessageError, LoopDetectedError } from "../core/errors.js";
 import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
@@ -25,12 +26,14 @@ export class CommandSender {
   readonly #maxHops: number;
   readonly #maxPerSecond: number;
   readonly #report: (error: unknown, envelope?: Envelope) => void;
+  readonly #sendOptions: SendOptions;
   #secondStartMs = -Infinity;
   #inSecond = 0;
 
   constructor(
     saga: string,
     inbox: SagaInbox,
+    eventBus: Bus,
     commandBus: Bus,
     { maxHops, maxPerSecond }: { readonly maxHops: number; readonly maxPerSecond: number },
     report: (error: unknown, envelope?: Envelope) => void,
@@ -38,6 +41,7 @@ export class CommandSender {
     this.#saga = saga;
     this.#inbox = inbox;
     this.#commandBus = commandBus;
+    this.#sendOptions = { from: eventBus.engine };
     this.#maxHops = maxHops;
     this.#maxPerSecond = maxPerSecond;
     this.#report = report;
@@ -113,7 +117,7 @@ export class CommandSender {
     // An envelope that says its cause keeps it.
     const stated = isEnvelope(command) && command.meta.causationId !== undefined;
     const options = event === undefined || stated ? undefined : { causedBy: event };
-    const delivery = this.#commandBus.engine.send(command, options);
+    const delivery = this.#commandBus.engine.send(command, options, this.#sendOptions);
     if (effect !== undefined && delivery.pending) remember(delivery, effect);
     delivery.whenSettled(() => {
       if (delivery.status !== FULFILLED) this.#report(delivery.result, delivery.envelope);

@@ -106,7 +106,7 @@ export function saga(
   const report = (error: unknown, envelope?: Envelope): void =>
     engine.report({ kind: "saga", source: name, error, envelope });
   const inbox = new SagaInbox(name, asyncCauses, report);
-  const sender = new CommandSender(name, inbox, commandBus, { maxHops, maxPerSecond }, report);
+  const sender = new CommandSender(name, inbox, eventBus, commandBus, { maxHops, maxPerSecond }, report);
   const supervisor = new SagaSupervisor(name, project, restart, engine, inbox, sender);
   const { subscription } = supervisor;
   if (engine.closed) supervisor.stop();

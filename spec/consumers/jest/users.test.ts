@@ -1,5 +1,6 @@
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { Command, CommandBus, Query, QueryBus } from "cqrx";
+import { timeLimit } from "cqrx/middleware";
 
 class CreateUser extends Command {
   constructor(
@@ -31,4 +32,13 @@ test("a command, a query and an outcome", async () => {
   await expect(done).resolves.toBeUndefined();
   await expect(queryBus.ask(new GetUserEmail("u1"))).resolves.toBe("x@y.com");
   expect(statuses).toEqual(["fulfilled"]);
+});
+
+test("what was imported before jest.resetModules() is refused afterwards, with a word", () => {
+  jest.resetModules();
+  const again: typeof import("cqrx") = require("cqrx");
+  expect(again.CommandBus).not.toBe(CommandBus);
+  expect(() => new again.CommandBus({ middleware: [timeLimit(1_000)] })).toThrow("two copies of cqrx");
+  const middleware = [(require("cqrx/middleware") as typeof import("cqrx/middleware")).timeLimit(1_000)];
+  expect(() => new again.CommandBus({ middleware })).not.toThrow();
 });

@@ -1,5 +1,6 @@
 // Compiled, not run: the entry points beside the first one, where there are no types of Node.
 import { CommandBus, Query, QueryBus } from "cqrx";
+import { eventStream, httpStatusOf } from "cqrx/http";
 import { caching, retrying, timeLimit } from "cqrx/middleware";
 import { metering, tracing } from "cqrx/opentelemetry";
 import { delivery, faulty, recording, scenario, settleAll, type Played } from "cqrx/testing";
@@ -25,6 +26,11 @@ export async function main(): Promise<Played> {
   delivery(new CountUsers()).resolve(1);
   // @ts-expect-error the result type comes from the query
   delivery(new CountUsers()).resolve("one");
+  const response: Response = eventStream(queryBus.watch(new CountUsers()), {
+    map: (count) => ({ data: count.toFixed() }),
+  });
+  const status: number = response.ok ? response.status : httpStatusOf(new Error());
+  console.log(status);
   await settleAll(commandBus, queryBus);
   return scenario(commandBus, queryBus).when(new CountUsers()).thenReturns(1);
 }

@@ -1,4 +1,5 @@
 import { aSignal, anObject, checkOptions, wholeNumber, type Checks } from "../checks.js";
+import type { DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth, hasStackRoom } from "../delivery/dispatch-depth.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
 import { BusClosedError, DispatchDepthExceededError, InvalidMessageError } from "../errors.js";
@@ -8,6 +9,7 @@ import { checkKind, type HandlerRegistry } from "../handlers/registry.js";
 import { isEnvelope } from "../messages/envelope.js";
 import { typeOf, type MessageKind } from "../messages/message.js";
 import { isThenable } from "../util/thenable.js";
+import type { Closing } from "./closing.js";
 import type { BusOptions, DispatchOptions } from "./options.js";
 
 const DISPATCH_OPTIONS: Checks<DispatchOptions> = {
@@ -51,7 +53,8 @@ export class Admission {
   admit(
     delivery: LiveDelivery,
     options: DispatchOptions,
-    closing: { readonly over: boolean } | undefined,
+    closing: Pick<Closing, "over" | "waitsFor"> | undefined,
+    from?: DeliveryHost,
   ): LiveDelivery {
     const { message } = delivery;
     if (message == null)
@@ -64,8 +67,10 @@ export class Admission {
       delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
     // While the bus closes, messages in flight may still cause what they need to finish, also those of another copy of the library.
     const partOfWork =
-      closing?.over === false && (causedBy as { pending?: unknown } | undefined)?.pending === true;
-    if (closing !== undefined && !partOfWork) throw new BusClosedError(this.#bus, delivery.typeName);
+      (causedBy as { pending?: unknown } | undefined)?.pending === true ||
+      (from !== undefined && closing?.waitsFor(from) === true);
+    if (closing !== undefined && (closing.over || !partOfWork))
+      throw new BusClosedError(this.#bus, delivery.typeName);
     if (this.tooDeep())
       throw new DispatchDepthExceededError(this.#bus, delivery.typeName, dispatchDepth.current);
     delivery.handlers ??= this.handlersOf(delivery.message);

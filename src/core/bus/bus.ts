@@ -1,15 +1,25 @@
-import { Observable } from "rxjs";
+import { Observable, type Subscription } from "rxjs";
 import { abortError } from "../delivery/abort.js";
 import type { StreamSink } from "../delivery/consume-stream.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { Engine, type BusKind } from "./engine.js";
 import type { Envelope } from "../messages/envelope.js";
+import { registrationOf } from "../handlers/check-handler.js";
+import type { Handler, RefreshOptions } from "../handlers/handler.js";
+import { withMiddleware } from "../pipeline/handler-middleware.js";
 import { FULFILLED } from "../delivery/live-delivery.js";
 import { checkOptions, type Checks } from "../checks.js";
 import { COPY, MADE_BY } from "../util/copy.js";
 import { streamHandler } from "./stream-handler.js";
-import type { MessageType } from "../messages/message.js";
-import type { BusDescription, BusOptions, CloseOptions, CloseReport, DispatchOptions } from "./options.js";
+import { nameOf, type MessageType } from "../messages/message.js";
+import type {
+  BusDescription,
+  BusOptions,
+  CloseOptions,
+  CloseReport,
+  DispatchOptions,
+  HandlerOptions,
+} from "./options.js";
 import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
 
@@ -75,6 +85,24 @@ export abstract class Bus {
   }
 
   /** @internal */
+  protected addHandler(
+    type: MessageType,
+    handler: Handler,
+    options: HandlerOptions<never, never> & RefreshOptions<never, never>,
+  ): Subscription {
+    const { middleware = [], ...refresh } = options;
+    const { registry } = this.#engine;
+    if (middleware.length === 0) return registry.register(type as MessageType<never>, handler, refresh);
+    const name = nameOf(type);
+    const plain = { ...registrationOf(`The handler of ${name}`, handler, name), refresh };
+    const registration = withMiddleware(plain, middleware, "middleware");
+    registration.build(this.#engine);
+    const subscription = registry.add(type, registration);
+    subscription.add(() => registration.release());
+    return subscription;
+  }
+
+  /** @internal */
   protected streamOf<M extends object, R>(type: MessageType<M>): Observable<Delivery<M, R>> {
     return streamHandler(type, this.#engine.registry, this.#engine);
   }
@@ -110,6 +138,7 @@ export abstract class Bus {
    *
    * Guarantees: every promise settles. At the deadline, messages still in flight are aborted with `BusClosedError`.
    * Until then, messages in flight may dispatch the messages that they need, with their context as `causedBy`.
+   * `closeAll()` closes several buses that need each other.
    */
   close(options?: CloseOptions): Promise<CloseReport> {
     return this.#engine.close(options?.timeoutMs ?? 10_000);

@@ -1,4 +1,4 @@
-import { consumeIfDue, isStream } from "../delivery/consume-stream.js";
+import { resultOfHandler } from "../delivery/consume-stream.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { asError, EventHandlersFailedError } from "../errors.js";
 import type { Registration } from "../handlers/handler.js";
@@ -7,7 +7,10 @@ import { notifyHandled } from "./after-handlers.js";
 
 /** Calls the one handler of a command or query. */
 export function callOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  return adopted(handlers[0]!.call(delivery.message as never, delivery as LiveDelivery<never>), delivery);
+  return resultOfHandler(
+    handlers[0]!.call(delivery.message as never, delivery as LiveDelivery<never>),
+    delivery,
+  );
 }
 
 /** Starts all handlers of an event without waiting between them. */
@@ -20,7 +23,7 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
   };
   for (let place = 0; place < handlers.length; place++) {
     try {
-      const result = adopted(
+      const result = resultOfHandler(
         handlers[place]!.call(delivery.message as never, delivery as LiveDelivery<never>),
         delivery,
       );
@@ -47,7 +50,7 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
       // An event that was aborted is not taken any further.
       if (!delivery.pending) return undefined;
       try {
-        const result = adopted(
+        const result = resultOfHandler(
           handlers[place]!.call(delivery.message as never, delivery as LiveDelivery<never>),
           delivery,
         );
@@ -73,12 +76,4 @@ function raise(byPlace: readonly unknown[], handlers: readonly Registration[], d
   const { typeName } = delivery;
   const errors = Object.values(byPlace).map((error) => asError(error, delivery));
   throw new EventHandlersFailedError(typeName, errors, handlers.length);
-}
-
-/** Returns the result of a handler as a value, a promise, or a stream under `ask$`. */
-function adopted(result: unknown, delivery: LiveDelivery): unknown {
-  // Later readers may count on a promise: a thenable may run its work again each time its then is called.
-  if (result instanceof Promise) return result;
-  if (isThenable(result)) return Promise.resolve(result);
-  return isStream(result) ? consumeIfDue(result, delivery) : result;
 }

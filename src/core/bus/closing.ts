@@ -1,30 +1,38 @@
-import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
-import type { Closeable } from "../delivery/delivery-host.js";
-import type { InFlight } from "./in-flight.js";
+import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
-import type { CloseReport } from "./options.js";
+import { reportingErrors } from "../delivery/reporting-errors.js";
 import { isThenable } from "../util/thenable.js";
+import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
+import type { InFlight } from "./in-flight.js";
+import type { CloseReport } from "./options.js";
 
-/** Closes a bus: waits for the messages in flight until the shortest deadline, aborts the others, and reports. */
+/** Closes a bus: waits for the messages in flight, together with its group, until the shortest deadline, aborts the others, and reports. */
 export class Closing {
   readonly report: Promise<CloseReport>;
   /** The deadline has passed, so that not even messages in flight may cause more. */
   over = false;
+  /** The deadline as a time of `performance.now()`. */
+  deadlineMs = Infinity;
+  readonly host: DeliveryHost;
+  /** The buses that close together with this one. */
+  group = new ClosingGroup(this);
   readonly #inFlight: InFlight;
   readonly #closeables: ReadonlySet<Closeable>;
   /** Parts that were asked to complete, and have not. */
   readonly #completing = new Set<Closeable>();
+  #flushed = false;
   #asked = false;
   readonly #stop: (left: readonly LiveDelivery[]) => void;
-  readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #finished = 0;
   #tell!: (report: CloseReport) => void;
 
   constructor(
+    host: DeliveryHost,
     inFlight: InFlight,
     closeables: ReadonlySet<Closeable>,
     stop: (left: readonly LiveDelivery[]) => void,
   ) {
+    this.host = host;
     this.#inFlight = inFlight;
     this.#closeables = closeables;
     this.#stop = stop;
@@ -34,22 +42,39 @@ export class Closing {
   /** Counts a message that has settled. */
   ended(): void {
     this.#finished++;
-    this.endWhenIdle();
+    if (!this.busy) this.group.endWhenIdle();
   }
 
-  /** Ends in a microtask, after the callers and observers of the last message have been told, unless sagas still work. */
-  endWhenIdle(): void {
-    if (this.#inFlight.count > 0) return;
-    void Promise.resolve().then(() => {
-      if (this.over || this.#inFlight.count > 0) return;
-      this.#complete();
-      if (this.#completing.size === 0 && this.#inFlight.count === 0) this.end();
-    });
+  /** Whether a message is in flight, other than those that start after the deadline. */
+  get busy(): boolean {
+    const { count } = this.#inFlight;
+    for (const { delayed } of this.#closeables) {
+      if (delayed?.size === count && [...delayed.values()].every((dueMs) => dueMs > this.deadlineMs))
+        return false;
+    }
+    return count > 0;
+  }
+
+  get completing(): boolean {
+    return this.#completing.size > 0;
+  }
+
+  /** Whether work of `host` is work in flight for this bus, too. */
+  waitsFor(host: DeliveryHost): boolean {
+    return this.group.has(host);
+  }
+
+  /** Asks each part once to release the messages that it holds. */
+  flush(): void {
+    if (this.#flushed) return;
+    this.#flushed = true;
+    for (const part of this.#closeables)
+      reportingErrors(this.host, `close() of ${this.host.name}`, () => part.flush?.());
   }
 
   /** Asks each part once to complete. */
-  #complete(): void {
-    if (this.#asked) return;
+  complete(): void {
+    if (this.#asked || this.over) return;
     this.#asked = true;
     const parts = [...this.#closeables].filter((part) => "complete" in part);
     // All before the first is asked, because one that completes synchronously would end the bus for the others.
@@ -57,26 +82,12 @@ export class Closing {
     for (const part of parts)
       part.complete!(() => {
         this.#completing.delete(part);
-        if (this.#completing.size === 0) this.endWhenIdle();
+        if (!this.completing) this.group.endWhenIdle();
       });
   }
 
-  endAfter(timeoutMs: number): void {
-    if (!this.over && !(timeoutMs > LONGEST_TIMEOUT_MS))
-      this.#timers.push(setTimeout(() => this.#endAtDeadline(), timeoutMs));
-  }
-
-  #endAtDeadline(): void {
-    if (this.over) return;
-    this.#complete();
-    this.end();
-  }
-
-  end(): void {
-    if (this.over) return;
-    // First. If observers heard of the end before, a message that they dispatch would be let in.
-    this.over = true;
-    this.#timers.forEach(clearTimeout);
+  /** Aborts what is left, after `over` was set. */
+  finish(): void {
     const finished = this.#finished;
     const left = this.#inFlight.toArray();
     const work = left.map(({ result }) => result);
@@ -91,6 +102,72 @@ export class Closing {
         ...(unfinished.length > 0 && { unfinished }),
       }),
     );
+  }
+}
+
+/** Buses that close together, so that each waits for the work of the others. A bus that closes alone is a group of one. */
+export class ClosingGroup {
+  readonly #members: Set<Closing>;
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+
+  constructor(first: Closing) {
+    this.#members = new Set([first]);
+  }
+
+  has(host: DeliveryHost): boolean {
+    for (const member of this.#members) if (member.host === host) return true;
+    return false;
+  }
+
+  /** Takes in the buses of another group, with their deadlines. */
+  join(other: ClosingGroup): void {
+    if (other === this) return;
+    for (const member of other.#members) {
+      this.#members.add(member);
+      member.group = this;
+    }
+    // Emptied, because it may still check in a microtask whether its buses are idle.
+    other.#members.clear();
+    this.#timers.push(...other.#timers.splice(0));
+  }
+
+  get #open(): readonly Closing[] {
+    return [...this.#members].filter(({ over }) => !over);
+  }
+
+  /** Ends in a microtask, after the callers and observers of the last message have been told, unless sagas still work. */
+  endWhenIdle(): void {
+    void Promise.resolve().then(() => {
+      const open = this.#open;
+      // Sagas receive the events of every command in flight. Queries cause no events, and some have no end.
+      if (open.some(({ busy, host }) => busy && host.kind !== "query")) return;
+      for (const member of open) member.complete();
+      if (!open.some(({ busy, completing }) => busy || completing)) this.end(open);
+    });
+  }
+
+  /** Sets one deadline for some of the buses, at least one. The sagas complete at half of it, so that a handler that hangs does not take their time. */
+  endAfter(timeoutMs: number, members: readonly Closing[]): void {
+    if (members.every(({ over }) => over) || timeoutMs > LONGEST_TIMEOUT_MS) return;
+    for (const member of members)
+      member.deadlineMs = Math.min(member.deadlineMs, performance.now() + timeoutMs);
+    const complete = (): void => members.forEach((member) => member.complete());
+    this.#timers.push(
+      setTimeout(complete, timeoutMs / 2),
+      setTimeout(() => {
+        complete();
+        members[0]!.group.end(members);
+      }, timeoutMs),
+    );
+  }
+
+  end(members: readonly Closing[]): void {
+    const ending = members.filter(({ over }) => !over);
+    // First. If observers heard of the end before, a message that they dispatch would be let in.
+    for (const member of ending) member.over = true;
+    if (this.#open.length === 0) this.#timers.forEach(clearTimeout);
+    for (const member of ending) member.finish();
+    if (ending.length > 0) this.endWhenIdle();
   }
 }
 

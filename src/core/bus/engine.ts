@@ -37,6 +37,8 @@ export interface BusKind {
   readonly returnsValue: boolean;
   /** Whether a message without a handler is refused. */
   readonly needsHandler: boolean;
+  /** Middleware that `handle` puts around each handler. */
+  readonly handlerMiddleware?: readonly Middleware[];
   /** Calls the handlers of a message. */
   readonly handle: (handlers: readonly Registration[], delivery: LiveDelivery) => unknown;
 }
@@ -47,6 +49,8 @@ export interface SendOptions {
   readonly sink?: StreamSink;
   /** Takes the accepted delivery instead of the pipeline, to run it later. */
   readonly defer?: (delivery: LiveDelivery, pipeline: Step) => unknown;
+  /** The event bus whose saga sends the message. A bus that closes together with it lets the message in. */
+  readonly from?: DeliveryHost;
 }
 
 /**
@@ -63,6 +67,7 @@ export class Engine implements DeliveryHost {
   readonly registry: HandlerRegistry;
   readonly observers: Observers;
   readonly #handle: BusKind["handle"];
+  readonly #handlerMiddleware: readonly Middleware[] | undefined;
   readonly #admission: Admission;
   readonly #diagnostics: ReturnType<typeof channelOf>;
   readonly #entrance = new Entrance();
@@ -79,6 +84,7 @@ export class Engine implements DeliveryHost {
     this.kind = kind.kind;
     this.returnsValue = kind.returnsValue;
     this.#handle = kind.handle;
+    this.#handlerMiddleware = kind.handlerMiddleware;
     this.name = options.name ?? kind.name;
     this.clock = options.clock ?? systemClock;
     checkCopy("registry", options.registry);
@@ -105,6 +111,7 @@ export class Engine implements DeliveryHost {
     this.#middleware = [...this.#middleware, ...middleware];
     this.#admission.middlewareCount = this.#middleware.length;
     for (const closeable of this.#closeables) closeable.stop?.();
+    this.#closeables.clear();
     const pipeline = compose(this.#middleware, this.#toHandlers, {
       host: this,
       outermost: true,
@@ -147,7 +154,7 @@ export class Engine implements DeliveryHost {
     sendOptions?: SendOptions,
   ): LiveDelivery {
     try {
-      delivery = this.#admission.admit(delivery, options, this.#closing);
+      delivery = this.#admission.admit(delivery, options, this.#closing, sendOptions?.from);
     } catch (error) {
       this.refuse(delivery.typeName, error);
       delivery.deny(error);
@@ -262,28 +269,32 @@ export class Engine implements DeliveryHost {
 
   /** Called again, the shorter of the deadlines holds. */
   close(timeoutMs: number): Promise<CloseReport> {
-    if (this.#closing === undefined) {
-      this.#closing = this.#beginToClose();
-      for (const closeable of this.#closeables)
-        reportingErrors(this, `close() of ${this.name}`, () => closeable.flush?.());
-      this.#closing.endWhenIdle();
-    }
-    this.#closing.endAfter(timeoutMs);
-    return this.#closing.report;
+    const closing = this.beginToClose();
+    closing.flush();
+    closing.group.endWhenIdle();
+    closing.group.endAfter(timeoutMs, [closing]);
+    return closing.report;
+  }
+
+  /** Ends a bus that is closing, if it waits for nothing any more. */
+  endIfIdle(): void {
+    this.#closing?.group.endWhenIdle();
   }
 
   /** Ends everything now: what is in flight is aborted, and the observables complete after the last outcome. */
   stop(): void {
-    (this.#closing ??= this.#beginToClose()).end();
+    const closing = this.beginToClose();
+    closing.group.end([closing]);
   }
 
-  #beginToClose(): Closing {
-    return new Closing(this.#inFlight, this.#closeables, (left) => {
+  /** Refuses messages from outside from now on. */
+  beginToClose(): Closing {
+    return (this.#closing ??= new Closing(this, this.#inFlight, this.#closeables, (left) => {
       for (const delivery of left) delivery.cancel(new BusClosedError(this.name, delivery.typeName));
       for (const closeable of this.#closeables)
         reportingErrors(this, `close() of ${this.name}`, () => closeable.stop?.());
       this.observers.complete();
-    });
+    }));
   }
 
   describe(): BusDescription {
@@ -294,7 +305,11 @@ export class Engine implements DeliveryHost {
       handlers: Array.from(this.registry.entries(), ([type, registrations]) => ({
         messageType: nameOf(type),
         handlers: registrations.map(({ name }) => name),
+        ...(registrations.some(({ middleware }) => middleware !== undefined) && {
+          middleware: registrations.map(({ middleware = [] }) => middleware),
+        }),
       })),
+      ...(this.#handlerMiddleware && { handlerMiddleware: this.#handlerMiddleware.map(middlewareName) }),
       ...this.#describeParts(),
       inFlight: this.#inFlight.count,
       closed: this.closed,

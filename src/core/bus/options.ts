@@ -52,6 +52,17 @@ export interface DispatchOptions {
   readonly attempt?: number | undefined;
 }
 
+/** Options of a registration. */
+export interface HandlerOptions<M extends object = never, R = unknown> {
+  /**
+   * Middleware around this handler alone, the first one outermost, inside the middleware of the bus. Repeating or limiting it changes no
+   * other handler of the message. @defaultValue []
+   */
+  readonly middleware?: readonly Middleware<M, R>[];
+}
+
+export const HANDLER_OPTIONS: Checks<HandlerOptions> = { middleware: anArray };
+
 export interface CloseOptions {
   /** How long to wait for messages in flight before aborting them, in milliseconds; `Infinity` for no limit. @defaultValue 10_000 */
   readonly timeoutMs?: number;
@@ -69,13 +80,24 @@ export interface CloseReport {
   readonly unfinished?: readonly string[];
 }
 
+/** Plain data about the handlers of a message type. */
+export interface HandlersDescription {
+  readonly messageType: string;
+  /** Names in order of registration. */
+  readonly handlers: readonly string[];
+  /** Names of the middleware around each of the handlers alone, in the same order; absent if none has any. */
+  readonly middleware?: readonly (readonly string[])[];
+}
+
 /** Plain data about a bus. */
 export interface BusDescription {
   readonly name: string;
   readonly kind: MessageKind;
   /** Names, outermost first. */
   readonly middleware: readonly string[];
-  readonly handlers: readonly { readonly messageType: string; readonly handlers: readonly string[] }[];
+  readonly handlers: readonly HandlersDescription[];
+  /** Names of the middleware around each handler, outermost first; for event buses that have some. */
+  readonly handlerMiddleware?: readonly string[];
   /** The values of middleware that have some, outermost first; absent if none has. */
   readonly gauges?: readonly GaugesDescription[];
   /** The sagas that listen to an event bus; absent if none does. */

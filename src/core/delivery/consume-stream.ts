@@ -1,5 +1,6 @@
 import { from, isObservable, Observable } from "rxjs";
 import { NoResultError } from "../errors.js";
+import { isThenable } from "../util/thenable.js";
 import { abortError } from "./abort.js";
 import type { ReplyForm } from "./delivery.js";
 
@@ -65,6 +66,14 @@ export function consumeIfDue(result: unknown, consumer: Consumer, consumption?: 
   if (!isStream(result)) return result;
   if (typeof consumption === "string" || (consumption === undefined && consumer.streaming)) return result;
   return consume(result, consumer, consumption);
+}
+
+/** Returns the result of a handler as a value, a promise, or a stream under `ask$`. */
+export function resultOfHandler(result: unknown, delivery: Consumer): unknown {
+  // Later readers may count on a promise: a thenable may run its work again each time its then is called.
+  if (result instanceof Promise) return result;
+  if (isThenable(result)) return Promise.resolve(result);
+  return isStream(result) ? consumeIfDue(result, delivery) : result;
 }
 
 /** Consumes a stream on a fork, so that it can end before the reply does. */

@@ -45,7 +45,7 @@ export interface Refusal {
  * - `middleware`: a shared middleware crashed, or one forwarded a message twice
  * - `refresh`: a refresh source of a live query failed
  * - `saga`: a saga failed, emitted a value that is not a command, or emitted a command that was rejected
- * - `background`: an enqueued command was rejected while `outcomes$` had no observer
+ * - `background`: an enqueued message was rejected while `outcomes$` had no observer
  * - `late`: work went on after its message had been settled, and has ended now
  */
 export interface Fault {

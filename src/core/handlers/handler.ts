@@ -30,6 +30,8 @@ export interface Registration {
   readonly name: string;
   /** When the results of a query change. */
   readonly refresh?: RefreshOptions<never, never>;
+  /** The names of the middleware around this handler alone, outermost first. */
+  readonly middleware?: readonly string[];
   /** A function, whichever form the handler has. */
   readonly call: HandlerFunction<never, unknown>;
 }

@@ -1,4 +1,4 @@
-import { InvalidMessageError, PayloadTooLargeError, refuse } from "../errors.js";
+import { PayloadTooLargeError, refuse } from "../errors.js";
 import { systemClock } from "../util/clock.js";
 import { uniqueId } from "../util/ids.js";
 import { ignored, isThenable } from "../util/thenable.js";
@@ -10,9 +10,9 @@ import {
   type MessageMeta,
 } from "./envelope.js";
 import { hasOnlyVisibleState, isFieldsOnly } from "./hidden-state.js";
-import { checkClass, nameOf, versionOf, type MessageType } from "./message.js";
+import { checkClass, nameOf, READ, versionOf, type MessageType } from "./message.js";
 import { attempt, fromJson, parseJson } from "./payload-json.js";
-import { asInstance, parsed } from "./validate.js";
+import { aboutType, asInstance, parsed } from "./validate.js";
 
 /**
  * The class of envelopes as applications see it: with the reader. It is the same class that the buses use,
@@ -25,6 +25,7 @@ export type Envelope<M = object> = EnvelopeClass<M>;
 interface ReadableStatics {
   fromJSON?(payload: unknown): unknown;
   upcast?(payload: unknown, version: number): unknown;
+  [READ]?(payload: unknown): unknown;
 }
 
 /**
@@ -45,13 +46,7 @@ function fromJSON<M extends object>(json: unknown, type: MessageType<M>): Envelo
       throw new PayloadTooLargeError(nameOf(type), error.bytes, error.maxBytes, {
         messageType: nameOf(type),
       });
-    if (!(error instanceof InvalidMessageError)) throw error;
-    throw new InvalidMessageError(`${nameOf(type)}: ${error.message}`, {
-      messageType: nameOf(type),
-      path: error.path,
-      issues: error.issues,
-      cause: error.cause ?? error,
-    });
+    throw aboutType(type, error);
   }
 }
 
@@ -118,6 +113,12 @@ function instantiate<M extends object>(data: unknown, type: MessageType<M> & Rea
     value = settled(
       "fromJSON",
       attempt("payload", "was refused by fromJSON", () => type.fromJSON!(value)),
+    );
+  else if (type[READ] !== undefined)
+    value = attempt(
+      "payload",
+      "was refused by the constructor; if it takes something else than the schema, give the class a static fromJSON(payload)",
+      () => type[READ]!(value),
     );
   else if ("toJSON" in type.prototype && schema === undefined) {
     refuse("payload", "was written by toJSON(); give the class a static fromJSON(payload)");

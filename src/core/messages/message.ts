@@ -95,6 +95,12 @@ export function checkClass(type: unknown): void {
 }
 
 /**
+ * A static of the classes that `defineCommand`, `defineQuery` and `defineEvent` return: makes an instance of a payload
+ * that was read from JSON.
+ */
+export const READ = Symbol.for("cqrx.read");
+
+/**
  * Returns the name of a message type for envelopes and logs. The `messageName` of a base class is not
  * inherited, because it names one class.
  */
@@ -102,9 +108,7 @@ export function nameOf(type: MessageType | undefined): string {
   if (typeof type !== "function") return String(type);
   const { messageName } = type;
   // The inherited value is read first because that is fast, and most classes and their bases have no messageName.
-  return messageName !== undefined && Object.hasOwn(type, "messageName")
-    ? messageName
-    : type.name || ANONYMOUS;
+  return messageName !== undefined && hasWrittenName(type) ? messageName : type.name || ANONYMOUS;
 }
 
 /** The name of a class without a name. */
@@ -113,9 +117,14 @@ export const ANONYMOUS = "(anonymous class)";
 /**
  * Returns true if the application gave the type a name by `static messageName`, which no minifier changes and
  * no second class shares by accident. Data that leaves the process is keyed by such names only.
+ *
+ * `class CreateUser extends defineCommand(name, schema)` is what the name was written for, so the class directly below
+ * has it, too.
  */
 export function hasWrittenName(type: MessageType): boolean {
-  return Object.hasOwn(type, "messageName");
+  return (
+    Object.hasOwn(type, "messageName") || Object.hasOwn((Object.getPrototypeOf(type) ?? type) as object, READ)
+  );
 }
 
 /** Returns the version of a message type for envelopes. */
@@ -123,9 +132,16 @@ export function versionOf(type: MessageType | undefined): number {
   return type?.version ?? 1;
 }
 
-/** Returns the kind that a class is marked as, or `undefined` for a class without a marker. */
+/**
+ * Returns the kind of message that a class is marked as by its base class, or `undefined` for a class without a marker
+ * and for any other value.
+ *
+ * @example
+ * kindOf(class CreateUser extends Command {}); // "command"
+ */
 export function kindOf(type: MessageType): MessageKind | undefined {
-  return (type.prototype as { readonly "~kind"?: MessageKind } | undefined)?.["~kind"];
+  return (type as { readonly prototype?: { readonly "~kind"?: MessageKind } } | null | undefined)
+    ?.prototype?.["~kind"];
 }
 
 /** Returns a function that tells whether a message is of one of the types: of the class itself or of one below it. */

@@ -1,7 +1,7 @@
 import { excerpt, InvalidMessageError } from "../errors.js";
 import type { StandardIssue, StandardResult, StandardSchema } from "../util/standard-schema.js";
 import { isThenable } from "../util/thenable.js";
-import type { MessageType } from "./message.js";
+import { nameOf, type MessageType } from "./message.js";
 
 /**
  * Returns the value as the schema returns it, or a promise of it if the schema is asynchronous.
@@ -32,6 +32,14 @@ function valueOf(result: StandardResult<unknown>, path: string, messageType: str
     issues: result.issues.map(({ message, path }) => ({ message, path: path && Array.from(path, keyOf) })),
     messageType,
   });
+}
+
+/** Returns the error with the name of the message type at the start of its text, where it is missing. */
+export function aboutType(type: MessageType, error: unknown): unknown {
+  const messageType = nameOf(type);
+  if (!(error instanceof InvalidMessageError) || error.message.startsWith(`${messageType}: `)) return error;
+  const { message, path, issues, cause } = error;
+  return new InvalidMessageError(`${messageType}: ${message}`, { messageType, path, issues, cause });
 }
 
 type PathStep = NonNullable<StandardIssue["path"]>[number];

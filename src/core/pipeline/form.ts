@@ -19,22 +19,26 @@ export interface BuildContext {
   readonly outermost: boolean;
   /** Registers something that ends with the bus; the returned function takes it back. */
   readonly attach: (part: Closeable) => () => void;
+  /** Stands for the handler and the bus, where the middleware is around one handler and not in the pipeline of the bus. */
+  readonly scope?: object;
+  /** The middleware is around each handler of a bus, and this is one of them. */
+  readonly everyHandler?: boolean;
   /** The middleware is built anew for each message, because it is inside an operator, such as `pipe`, that the bus cannot look into. */
   readonly perMessage?: boolean;
 }
 
 /**
  * Returns the state of a middleware for the place that it is built into. One per place; where the middleware is built anew for each message,
- * one per bus, because state per message would share nothing.
+ * one per bus or handler, because state per message would share nothing.
  */
 export function stateIn<S>(make: (place: BuildContext) => S): (place: BuildContext) => S {
-  const states = new WeakMap<DeliveryHost, S>();
+  const states = new WeakMap<object, S>();
   return (place) => {
-    const { host, perMessage } = place;
+    const { host, perMessage, scope = host } = place;
     if (!perMessage) return make(place);
-    let state = states.get(host);
+    let state = states.get(scope);
     if (state === undefined)
-      states.set(host, (state = make({ ...place, attach: (part) => host.attach(part) })));
+      states.set(scope, (state = make({ ...place, attach: (part) => host.attach(part) })));
     return state;
   };
 }

@@ -57,7 +57,7 @@ function handlerOf({
   handlers,
   middleware = [],
 }: DescribedBus["handlers"][number]): [string, string] {
-  return [messageType, [...middleware, handlers.join(", ") || "none"].join(" → ")];
+  return [messageType, [...middleware.flat(), handlers.join(", ") || "none"].join(" → ")];
 }
 
 function gaugeOf({ middleware, values }: DescribedGauges): [string, string] {

@@ -1,0 +1,24 @@
+import { Injectable } from "@nestjs/common";
+import { CommandBus, EventBus, type HandlerContext } from "cqrx";
+import { BookExistsError } from "../books.errors.js";
+import { AddBook, BookAdded } from "../books.messages.js";
+import { BooksStore } from "../books.store.js";
+
+/** A handler object: `register` takes whatever has `handle`. Its dependencies are injected like those of any provider. */
+@Injectable()
+export class AddBookHandler {
+  constructor(
+    commandBus: CommandBus,
+    private readonly eventBus: EventBus,
+    private readonly books: BooksStore,
+  ) {
+    commandBus.register(AddBook, this);
+  }
+
+  async handle({ title, author }: AddBook, context: HandlerContext): Promise<void> {
+    if (this.books.find(title) !== undefined) throw new BookExistsError(title);
+    const book = this.books.add(title, author);
+    // causedBy hands on correlation and cancellation.
+    await this.eventBus.publish(new BookAdded(book), { causedBy: context });
+  }
+}

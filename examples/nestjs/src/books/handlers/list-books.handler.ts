@@ -1,0 +1,21 @@
+import { Injectable } from "@nestjs/common";
+import { CommandBus, fulfilled, ofType, QueryBus } from "cqrx";
+import { AddBook, ListBooks, RemoveBook } from "../books.messages.js";
+import { BooksStore, type Book } from "../books.store.js";
+
+@Injectable()
+export class ListBooksHandler {
+  constructor(
+    queryBus: QueryBus,
+    commandBus: CommandBus,
+    private readonly books: BooksStore,
+  ) {
+    // Says once when the answer may be another; every watch() of the query follows.
+    const refreshOn = commandBus.outcomes$.pipe(ofType(AddBook, RemoveBook), fulfilled());
+    queryBus.register(ListBooks, this, { refreshOn });
+  }
+
+  handle(): readonly Book[] {
+    return this.books.list();
+  }
+}

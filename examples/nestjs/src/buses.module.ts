@@ -1,0 +1,28 @@
+// The buses as providers: their classes are the tokens, so that a constructor parameter `commandBus: CommandBus` is enough.
+import { Global, Module, type BeforeApplicationShutdown } from "@nestjs/common";
+import { CommandBus, EventBus, QueryBus } from "cqrx";
+import { validation } from "cqrx/middleware";
+
+@Global()
+@Module({
+  providers: [
+    { provide: CommandBus, useFactory: () => new CommandBus({ middleware: [validation()] }) },
+    { provide: QueryBus, useFactory: () => new QueryBus({ middleware: [validation()] }) },
+    { provide: EventBus, useFactory: () => new EventBus() },
+  ],
+  exports: [CommandBus, QueryBus, EventBus],
+})
+export class BusesModule implements BeforeApplicationShutdown {
+  constructor(
+    private readonly commandBus: CommandBus,
+    private readonly eventBus: EventBus,
+    private readonly queryBus: QueryBus,
+  ) {}
+
+  /** Before the server stops listening: closing the query bus ends the live queries, for which the server would wait. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const deadline = performance.now() + 5_000;
+    for (const bus of [this.commandBus, this.eventBus, this.queryBus])
+      await bus.close({ timeoutMs: Math.max(0, deadline - performance.now()) });
+  }
+}
