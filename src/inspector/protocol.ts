@@ -152,8 +152,11 @@ export interface DescribedBus {
   readonly handlers: readonly {
     readonly messageType: string;
     readonly handlers: readonly string[];
-    readonly middleware?: readonly string[];
+    /** The middleware around each of the handlers alone, in the same order. */
+    readonly middleware?: readonly (readonly string[])[];
   }[];
+  /** Of an event bus: the middleware around each of its handlers. */
+  readonly handlerMiddleware?: readonly string[];
   readonly gauges?: readonly DescribedGauges[];
   /** Of an event bus. */
   readonly sagas?: readonly { readonly name: string; readonly state: string; readonly restarts: number }[];

@@ -77,8 +77,8 @@ export function overlap<M extends object = object, R = unknown>(
       if (lanes === undefined) {
         lanesByScope.set(scope, (lanes = new Lanes(name, policy)));
         if (perMessage) host.attach(lanes);
-        else attach(lanes);
       }
+      if (!perMessage) attach(lanes);
       return replying((delivery) => lanes.admit(new Turn(delivery, rest)), outermost);
     },
     { passThrough: true },

@@ -111,6 +111,7 @@ export class Engine implements DeliveryHost {
     this.#middleware = [...this.#middleware, ...middleware];
     this.#admission.middlewareCount = this.#middleware.length;
     for (const closeable of this.#closeables) closeable.stop?.();
+    this.#closeables.clear();
     const pipeline = compose(this.#middleware, this.#toHandlers, {
       host: this,
       outermost: true,
