@@ -120,8 +120,9 @@ describe("B04 B05 what cannot work is refused where it is handed over", () => {
     const foreign = allMiddleware(other)[name]!;
 
     it.each(["CommandBus", "QueryBus", "EventBus"] as const)("a %s refuses it", (Bus) => {
+      const OwnBus = own[Bus] as new (options: own.BusOptions) => own.Bus;
       expectTwoCopies(
-        thrownBy(() => new own[Bus]({ middleware: [tap(), foreign] })),
+        thrownBy(() => new OwnBus({ middleware: [tap(), foreign] })),
         /^middleware\[1\] \(.+\) comes from/,
       );
     });

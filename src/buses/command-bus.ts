@@ -37,12 +37,13 @@ const OPTIONS: Checks<CommandBusOptions> = { ...BUS_OPTIONS, background: anObjec
 /**
  * Takes each command to the one handler of its type, now or in the background.
  *
+ * @typeParam Local - the local context of its messages, see `DispatchOptions.context`
  * @example
  * const commandBus = new CommandBus();
  * commandBus.register(CreateUser, ({ userId, email }) => void users.set(userId, email));
  * await commandBus.dispatch(new CreateUser("u1", "ada@example.com"));
  */
-export class CommandBus extends Bus {
+export class CommandBus<Local extends object = object> extends Bus {
   readonly #background: Background;
 
   constructor(options: CommandBusOptions = {}) {
@@ -61,15 +62,15 @@ export class CommandBus extends Bus {
    */
   register<C extends MessageOf<"command">>(
     type: MessageType<C>,
-    handler: Handler<C>,
+    handler: Handler<C, unknown, Local>,
     options: HandlerOptions<C> = {},
   ): Subscription {
     checkOptions("register()", options, HANDLER_OPTIONS);
-    return this.addHandler(type, handler, options as HandlerOptions<never, never>);
+    return this.addHandler(type, handler as Handler<C>, options as HandlerOptions<never, never>);
   }
 
   /** The commands of a type as a stream: its subscriber is their handler, and settles each of them. */
-  deliveries<C extends MessageOf<"command">>(type: MessageType<C>): Observable<Delivery<C, void>> {
+  deliveries<C extends MessageOf<"command">>(type: MessageType<C>): Observable<Delivery<C, void, Local>> {
     return this.streamOf(type);
   }
 
@@ -78,12 +79,12 @@ export class CommandBus extends Bus {
    *
    * Guarantees: never throws, always settles, always to `undefined`. Handler errors arrive as they were thrown.
    */
-  dispatch(command: CommandInput, options?: DispatchOptions): Promise<void> {
+  dispatch(command: CommandInput, options?: DispatchOptions<Local>): Promise<void> {
     return this.engine.send(command, options).promise() as Promise<void>;
   }
 
   /** The same, cold: each subscription dispatches, emits `undefined` and completes; unsubscribing aborts. */
-  dispatch$(command: CommandInput, options?: DispatchOptions): Observable<void> {
+  dispatch$(command: CommandInput, options?: DispatchOptions<Local>): Observable<void> {
     return this.cold(command, options) as Observable<void>;
   }
 
@@ -106,7 +107,10 @@ export class CommandBus extends Bus {
    *   commandBus.enqueue(new AskForReview(order.id), { causedBy: context, delayMs: 3_600_000 });
    * });
    */
-  enqueue<C extends MessageOf<"command">>(command: C | Envelope<C>, options?: EnqueueOptions): Envelope<C> {
+  enqueue<C extends MessageOf<"command">>(
+    command: C | Envelope<C>,
+    options?: EnqueueOptions<Local>,
+  ): Envelope<C> {
     return this.#background.enqueue(this.engine, command, options);
   }
 

@@ -47,13 +47,14 @@ const OPTIONS: Checks<EventBusOptions> = {
 /**
  * Tells any number of handlers what happened.
  *
+ * @typeParam Local - the local context of its messages, see `DispatchOptions.context`
  * @example
  * const eventBus = new EventBus();
  * eventBus.register(OrderPlaced, sendConfirmation);
  * eventBus.register(OrderPlaced, updateStock);
  * await eventBus.publish(new OrderPlaced("o1"));
  */
-export class EventBus extends Bus {
+export class EventBus<Local extends object = object> extends Bus {
   readonly #background: Background;
 
   constructor(options: EventBusOptions = {}) {
@@ -75,15 +76,15 @@ export class EventBus extends Bus {
    */
   register<E extends MessageOf<"event">>(
     type: MessageType<E>,
-    handler: Handler<E>,
+    handler: Handler<E, unknown, Local>,
     options: HandlerOptions<E> = {},
   ): Subscription {
     checkOptions("register()", options, HANDLER_OPTIONS);
-    return this.addHandler(type, handler, options as HandlerOptions<never, never>);
+    return this.addHandler(type, handler as Handler<E>, options as HandlerOptions<never, never>);
   }
 
   /** The events of a type, and of all classes below it, as a stream: each subscriber is one handler more, and settles each delivery it gets. */
-  deliveries<E extends MessageOf<"event">>(type: MessageType<E>): Observable<Delivery<E, void>> {
+  deliveries<E extends MessageOf<"event">>(type: MessageType<E>): Observable<Delivery<E, void, Local>> {
     return this.streamOf(type);
   }
 
@@ -95,7 +96,7 @@ export class EventBus extends Bus {
    */
   publish(
     event: MessageOf<"event"> | Envelope<MessageOf<"event">>,
-    options?: DispatchOptions,
+    options?: DispatchOptions<Local>,
   ): Promise<void> {
     return this.engine.send(event, options).promise() as Promise<void>;
   }
@@ -116,7 +117,10 @@ export class EventBus extends Bus {
    *   await orders.save(order); // if this fails, the event is dropped
    * });
    */
-  enqueue<E extends MessageOf<"event">>(event: E | Envelope<E>, options?: EnqueueOptions): Envelope<E> {
+  enqueue<E extends MessageOf<"event">>(
+    event: E | Envelope<E>,
+    options?: EnqueueOptions<Local>,
+  ): Envelope<E> {
     return this.#background.enqueue(this.engine, event, options);
   }
 

@@ -38,12 +38,13 @@ const QUERIES: BusKind = {
  * Takes each query to the one handler of its type and brings back the result, once or for as long as a caller watches.
  *
  * @typeParam Unmarked - the result type of queries whose class does not extend `Query<R>`
+ * @typeParam Local - the local context of its messages, see `DispatchOptions.context`
  * @example
  * const queryBus = new QueryBus();
  * queryBus.register(GetUserEmail, ({ userId }) => users.get(userId) ?? null);
  * const email = await queryBus.ask(new GetUserEmail("u1")); // string | null
  */
-export class QueryBus<Unmarked = unknown> extends Bus {
+export class QueryBus<Unmarked = unknown, Local extends object = object> extends Bus {
   constructor(options?: BusOptions) {
     super(QUERIES, options, BUS_OPTIONS);
   }
@@ -58,17 +59,21 @@ export class QueryBus<Unmarked = unknown> extends Bus {
    */
   register<Q extends MessageOf<"query">, E = unknown>(
     type: MessageType<Q>,
-    handler: Handler<Q, QueryResult<ResultOf<Q, Unmarked>>>,
+    handler: Handler<Q, QueryResult<ResultOf<Q, Unmarked>>, Local>,
     options: QueryHandlerOptions<Q, E, ResultOf<Q, Unmarked>> = {},
   ): Subscription {
     checkOptions<QueryHandlerOptions<Q, E, ResultOf<Q, Unmarked>>>("register()", options, OPTIONS);
-    return this.addHandler(type, handler, options as unknown as QueryHandlerOptions<never, never, never>);
+    return this.addHandler(
+      type,
+      handler as Handler<Q>,
+      options as unknown as QueryHandlerOptions<never, never, never>,
+    );
   }
 
   /** The queries of a type as a stream: its subscriber is their handler, and settles each of them. */
   deliveries<Q extends MessageOf<"query">>(
     type: MessageType<Q>,
-  ): Observable<Delivery<Q, ResultOf<Q, Unmarked>>> {
+  ): Observable<Delivery<Q, ResultOf<Q, Unmarked>, Local>> {
     return this.streamOf(type);
   }
 
@@ -79,7 +84,7 @@ export class QueryBus<Unmarked = unknown> extends Bus {
    */
   ask<Q extends MessageOf<"query">>(
     query: Q | Envelope<Q>,
-    options?: DispatchOptions,
+    options?: DispatchOptions<Local>,
   ): Promise<ResultOf<Q, Unmarked>> {
     return this.engine.send(query, options).promise() as Promise<ResultOf<Q, Unmarked>>;
   }
@@ -87,7 +92,7 @@ export class QueryBus<Unmarked = unknown> extends Bus {
   /** The same, cold, with every value of a handler that returns a stream. Each subscription asks; unsubscribing aborts. */
   ask$<Q extends MessageOf<"query">>(
     query: Q | Envelope<Q>,
-    options?: DispatchOptions,
+    options?: DispatchOptions<Local>,
   ): Observable<ResultOf<Q, Unmarked>> {
     return this.cold(query, options) as Observable<ResultOf<Q, Unmarked>>;
   }
@@ -108,7 +113,7 @@ export class QueryBus<Unmarked = unknown> extends Bus {
    */
   watch<Q extends MessageOf<"query">>(
     query: Q,
-    options: WatchOptions<ResultOf<Q, Unmarked>> = {},
+    options: WatchOptions<ResultOf<Q, Unmarked>, Local> = {},
   ): LiveQuery<ResultOf<Q, Unmarked>> {
     return liveQuery(this.engine, query, options);
   }

@@ -9,11 +9,11 @@ import { UnauthorizedError } from "./errors.js";
 
 /**
  * Returns `true`, or a promise of it, if the message may be handled; any other value refuses it. The sender
- * is known from the context: from its headers, or from an `AsyncLocalStorage`.
+ * is known from `context.local`, from the headers, or from an `AsyncLocalStorage`.
  */
-export type AuthorizationCheck<M = object> = (
+export type AuthorizationCheck<M = object, Local extends object = object> = (
   message: M,
-  context: HandlerContext<M>,
+  context: HandlerContext<M, Local>,
 ) => boolean | PromiseLike<boolean>;
 
 /**
@@ -33,8 +33,8 @@ export type AuthorizationCheck<M = object> = (
  *   middleware: [when(DeleteUser, authorization((_, { envelope }) => envelope.meta.headers.role === "admin"))],
  * });
  */
-export function authorization<M extends object = object, R = unknown>(
-  check: AuthorizationCheck<M>,
+export function authorization<M extends object = object, R = unknown, Local extends object = object>(
+  check: AuthorizationCheck<M, Local>,
 ): Middleware<M, R> {
   checkOption("authorization()", "check", check, required(aFunction));
   const untyped = check as unknown as AuthorizationCheck;

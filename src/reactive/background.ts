@@ -26,7 +26,7 @@ import { backoffMs } from "../core/util/backoff.js";
 import { CoalescedTask } from "./coalesced-task.js";
 
 /** The options of an `enqueue`. */
-export interface EnqueueOptions extends DispatchOptions {
+export interface EnqueueOptions<Local extends object = object> extends DispatchOptions<Local> {
   /**
    * How long the message waits after its cause has succeeded, or after the call where no cause is in flight, in
    * milliseconds; at most 2,147,483,647, which is 24 days. @defaultValue 0

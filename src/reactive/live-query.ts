@@ -40,7 +40,8 @@ export interface LiveQuery<R> extends Observable<R>, AsyncIterable<R> {
   readonly snapshot$: Observable<LiveSnapshot<R>>;
 }
 
-const shared = new WeakMap<Engine, Map<unknown, SharedQuery>>();
+/** The watched queries of each bus, by their local context, then by their key. */
+const shared = new WeakMap<Engine, Map<object | undefined, Map<unknown, SharedQuery>>>();
 
 export function liveQuery(engine: Engine, query: object, options: WatchOptions<never>): LiveQuery<never> {
   const checked = checkedOptions(options);
@@ -53,7 +54,7 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
       if (options.signal !== undefined)
         subscriber.add(abortOn(options.signal, { cancel: (reason) => watcher.end(reason) }));
       if (subscriber.closed) return;
-      const live = sharedQuery(engine, query, options.headers);
+      const live = sharedQuery(engine, query, options);
       watchers++;
       // Register the teardown before joining: join() may synchronously unsubscribe this subscriber.
       subscriber.add(() => {
@@ -64,7 +65,7 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
     });
   const getSnapshot = (): LiveSnapshot<unknown> => {
     // Without watchers of its own, it may know the result from those of an equal query.
-    const result = watchers > 0 ? undefined : shared.get(engine)?.get(keyOf(query, checked.headers))?.latest;
+    const result = watchers > 0 ? undefined : knownQuery(engine, query, checked)?.latest;
     if (result !== undefined) showIn(snapshot, result, checked);
     return snapshot.current;
   };
@@ -94,16 +95,29 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
   }) as unknown as LiveQuery<never>;
 }
 
-function sharedQuery(engine: Engine, query: object, headers: Headers | undefined): SharedQuery {
-  let queries = shared.get(engine);
-  if (queries === undefined) shared.set(engine, (queries = new Map<unknown, SharedQuery>()));
+function knownQuery(
+  engine: Engine,
+  query: object,
+  { headers, context }: WatchOptions,
+): SharedQuery | undefined {
+  return shared.get(engine)?.get(context)?.get(keyOf(query, headers));
+}
+
+function sharedQuery(engine: Engine, query: object, options: WatchOptions): SharedQuery {
+  const known = knownQuery(engine, query, options);
+  if (known !== undefined) return known;
+  const { headers, context } = options;
+  const contexts = shared.get(engine) ?? new Map<object | undefined, Map<unknown, SharedQuery>>();
+  shared.set(engine, contexts);
+  const queries = contexts.get(context) ?? new Map<unknown, SharedQuery>();
+  contexts.set(context, queries);
   const key = keyOf(query, headers);
-  let found = queries.get(key);
-  if (found === undefined) {
-    found = new SharedQuery(engine, query, headers, () => queries.delete(key));
-    queries.set(key, found);
-  }
-  return found;
+  const made = new SharedQuery(engine, query, { headers, context }, () => {
+    queries.delete(key);
+    if (queries.size === 0 && contexts.get(context) === queries) contexts.delete(context);
+  });
+  queries.set(key, made);
+  return made;
 }
 
 /** Returns the query itself where no key can be made, so that watchers of the same object share it. */

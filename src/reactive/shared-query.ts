@@ -5,7 +5,8 @@ import { syncBoolean } from "../core/checks.js";
 import { captureContext } from "../core/util/async-context.js";
 import { abortError } from "../core/delivery/abort.js";
 import type { Engine } from "../core/bus/engine.js";
-import { isEnvelope, type Headers } from "../core/messages/envelope.js";
+import type { DispatchOptions } from "../core/bus/options.js";
+import { isEnvelope } from "../core/messages/envelope.js";
 import { BusClosedError, LoopDetectedError } from "../core/errors.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { nameOf, typeOf } from "../core/messages/message.js";
@@ -43,7 +44,7 @@ interface Run {
 export class SharedQuery implements Closeable {
   readonly #engine: Engine;
   readonly #query: object;
-  readonly #headers: Headers | undefined;
+  readonly #options: DispatchOptions;
   readonly #forget: () => void;
   readonly #detach: () => void;
   readonly #leaveRegistry: () => void;
@@ -69,10 +70,10 @@ export class SharedQuery implements Closeable {
   #failing = false;
   #closing = false;
 
-  constructor(engine: Engine, query: object, headers: Headers | undefined, forget: () => void) {
+  constructor(engine: Engine, query: object, options: DispatchOptions, forget: () => void) {
     this.#engine = engine;
     this.#query = query;
-    this.#headers = headers;
+    this.#options = options;
     this.#forget = forget;
     this.#detach = engine.attach(this);
     this.#leaveRegistry = engine.registry.whenRegistered(() => this.#registered());
@@ -242,7 +243,7 @@ export class SharedQuery implements Closeable {
       if (this.#run === run) this.#emitted(run, value);
       return this.#run === run;
     };
-    const delivery = this.#engine.send(this.#query, this.#headers && { headers: this.#headers }, {
+    const delivery = this.#engine.send(this.#query, this.#options, {
       sink: { reply: "live", streamed: false, take },
     });
     this.#lastRun = run.delivery = delivery;

@@ -16,7 +16,7 @@ import {
 } from "../core/checks.js";
 import type { SnapshotState } from "./live-snapshot.js";
 
-export interface WatchOptions<R = unknown> {
+export interface WatchOptions<R = unknown, Local extends object = object> {
   /** Asks the query again at each emission, in addition to the `refreshOn` of the handler's registration. */
   readonly refreshOn?: Observable<unknown>;
   /**
@@ -36,6 +36,8 @@ export interface WatchOptions<R = unknown> {
   readonly onError?: (error: unknown) => void;
   /** Headers for the envelope of each run; watchers share runs only if their headers are equal. */
   readonly headers?: Headers | undefined;
+  /** The local context of each run; watchers share runs only if it is the same object. */
+  readonly context?: Local | undefined;
 }
 
 const OPTIONS: Checks<WatchOptions> = {
@@ -45,6 +47,7 @@ const OPTIONS: Checks<WatchOptions> = {
   signal: aSignal,
   onError: aFunction,
   headers: anObject,
+  context: anObject,
 };
 
 /** @throws InvalidOptionsError, or InvalidMessageError for headers that no envelope may have */

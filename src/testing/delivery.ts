@@ -21,6 +21,8 @@ export interface TestDeliveryOptions {
   readonly headers?: Headers | undefined;
   /** The handler's context or the envelope that the delivery is an effect of. @defaultValue none */
   readonly causedBy?: Cause | undefined;
+  /** The local context. @defaultValue that of `causedBy` */
+  readonly context?: object | undefined;
 }
 
 /** A delivery without a bus. */
@@ -40,6 +42,7 @@ const OPTIONS: Checks<TestDeliveryOptions> = {
   headers: anObject,
   // Checked where it is inherited, as a bus does.
   causedBy: check("a handler's context or an envelope", () => true),
+  context: anObject,
 };
 
 const STOPPED: Clock = { now: () => 0, monotonicNow: () => 0 };
@@ -72,7 +75,10 @@ export function delivery<M extends object, R = ResultOf<M>>(
 class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
   readonly faults: readonly Fault[];
 
-  constructor(message: M, { id = "1", clock = STOPPED, headers, causedBy, signal }: TestDeliveryOptions) {
+  constructor(
+    message: M,
+    { id = "1", clock = STOPPED, headers, causedBy, signal, context }: TestDeliveryOptions,
+  ) {
     const faults: Fault[] = [];
     const host: DeliveryHost = {
       name: "TestBus",
@@ -90,6 +96,7 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
       this.inherit(causedBy);
       this.cancelWith(causedBy);
     }
+    if (context !== undefined) this.links.local = context;
     if (signal !== undefined) this.abortOn(signal);
   }
 

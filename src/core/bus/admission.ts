@@ -17,6 +17,7 @@ const DISPATCH_OPTIONS: Checks<DispatchOptions> = {
   headers: anObject,
   causedBy: anObject,
   attempt: wholeNumber(1),
+  context: anObject,
 };
 
 /** The door of a bus: refuses messages before any middleware and any observer sees them. */
@@ -62,7 +63,7 @@ export class Admission {
         `${this.#bus} received ${String(message)} for a message; pass an instance of a registered class.`,
       );
     this.#checkOptions(options);
-    const { headers, causedBy, attempt } = options;
+    const { headers, causedBy, attempt, context } = options;
     if (delivery.handlers === undefined && isEnvelope(message))
       delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
     // While the bus closes, messages in flight may still cause what they need to finish, also those of another copy of the library.
@@ -77,6 +78,7 @@ export class Admission {
     if (headers !== undefined) delivery.addHeaders(headers);
     if (causedBy !== undefined) delivery.inherit(causedBy);
     if (attempt !== undefined) delivery.continueFrom(attempt);
+    if (context !== undefined) delivery.links.local = context;
     return delivery;
   }
 

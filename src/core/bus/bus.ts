@@ -103,8 +103,12 @@ export abstract class Bus {
   }
 
   /** @internal */
-  protected streamOf<M extends object, R>(type: MessageType<M>): Observable<Delivery<M, R>> {
-    return streamHandler(type, this.#engine.registry, this.#engine);
+  protected streamOf<M extends object, R, Local extends object>(
+    type: MessageType<M>,
+  ): Observable<Delivery<M, R, Local>> {
+    return streamHandler(type, this.#engine.registry, this.#engine) as Observable<
+      Delivery<never>
+    > as Observable<Delivery<M, R, Local>>;
   }
 
   /** @internal The cold form: subscribing sends, unsubscribing aborts. */

@@ -38,18 +38,27 @@ export const BUS_OPTIONS: Checks<BusOptions> = {
   ids: aFunction,
 };
 
-export interface DispatchOptions {
+export interface DispatchOptions<Local extends object = object> {
   /** Aborting it rejects the dispatch with its reason at once, and aborts the handler's `signal`. */
   readonly signal?: AbortSignal | undefined;
   /** Headers for the envelope, added to those of the envelope that the message came in. Copied. */
   readonly headers?: Headers | undefined;
-  /** The cause of this message: it inherits correlation and causation, and from a handler's context also cancellation. */
+  /**
+   * The cause of this message: it inherits correlation and causation, and from a handler's context also cancellation and the
+   * local context.
+   */
   readonly causedBy?: Cause | undefined;
   /**
    * The number of this attempt, from 1, for a message that was tried before it was dispatched here, such as one that a queue
    * delivers again. Handlers read it as `context.attempt`, observers as `attempts`. @defaultValue 1
    */
   readonly attempt?: number | undefined;
+  /**
+   * The local context of the message, such as the user, the tenant or the transaction: handlers, middleware and
+   * `authorization` read it as `context.local`. An object, passed on as it is to everything that the message causes with
+   * `causedBy`. Never serialised, logged or sent to another process.
+   */
+  readonly context?: Local | undefined;
 }
 
 /** Options of a registration. */

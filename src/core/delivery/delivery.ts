@@ -8,7 +8,7 @@ import type { Envelope } from "../messages/envelope.js";
 export type ReplyForm = "one" | "many" | "live";
 
 /** The second argument of a handler. Pass it as `causedBy`, and the child inherits correlation, causation and cancellation. */
-export interface HandlerContext<M = object> {
+export interface HandlerContext<M = object, Local extends object = object> {
   readonly envelope: Envelope<M>;
   /** Aborted when the caller no longer waits for the result. Made when it is first read. */
   readonly signal: AbortSignal;
@@ -19,6 +19,11 @@ export interface HandlerContext<M = object> {
    * `watch`. A handler that can do less work for one value reads it before it returns a stream.
    */
   readonly reply: ReplyForm;
+  /**
+   * The local context: the `context` of the dispatch, or else that of the message whose context was its `causedBy`. Stays in
+   * the process: in no envelope, log or transport.
+   */
+  readonly local: Local | undefined;
 }
 
 /** The cause of a message: a handler's context, or an envelope, which passes no cancellation on. */
@@ -29,7 +34,10 @@ export type Cause = (Pick<HandlerContext, "envelope"> & Partial<HandlerContext>)
  *
  * Guarantees: the first `resolve` or `reject` settles it, later ones do nothing.
  */
-export interface Delivery<M = object, R = unknown> extends HandlerContext<M> {
+export interface Delivery<M = object, R = unknown, Local extends object = object> extends HandlerContext<
+  M,
+  Local
+> {
   readonly message: M;
   /** Fulfils the dispatch. */
   resolve(value?: R): void;
@@ -38,7 +46,7 @@ export interface Delivery<M = object, R = unknown> extends HandlerContext<M> {
   /** Emits once how this delivery was settled, also to late subscribers. */
   readonly settled$: Observable<PromiseSettledResult<R>>;
   /** Returns a delivery of another message with the same reply, for middleware that changes messages. */
-  with<N extends object>(message: N): Delivery<N, R>;
+  with<N extends object>(message: N): Delivery<N, R, Local>;
   /** Returns a delivery with a reply of its own, which is cancelled together with this one. */
-  fork(message?: M): Delivery<M, R>;
+  fork(message?: M): Delivery<M, R, Local>;
 }

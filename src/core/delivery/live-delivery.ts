@@ -19,7 +19,7 @@ import {
 import { causesOf, type CausalLinks } from "./causality.js";
 import { consumeIfDue, isStream, type Consumption, type Stream, type StreamLinks } from "./consume-stream.js";
 import type { DeliveryHost } from "./delivery-host.js";
-import type { Cause, Delivery, ReplyForm } from "./delivery.js";
+import type { Cause, Delivery, HandlerContext, ReplyForm } from "./delivery.js";
 import {
   addHeaders,
   adoptEnvelope,
@@ -56,6 +56,8 @@ const NOTHING = Symbol("nothing");
 
 /** State that few deliveries need, in an object of its own so that the others stay small. */
 class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLinks, StreamLinks, WorkLinks {
+  /** Private, so that neither JSON nor an inspection of a context that is logged by mistake shows it. */
+  #local: object | undefined = undefined;
   cancellation: unknown = NOTHING;
   controller: AbortController | undefined = undefined;
   effects: Set<LiveDelivery> | undefined = undefined;
@@ -73,6 +75,14 @@ class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLin
   consumption: Consumption | undefined = undefined;
   lateFailure: unknown = NOTHING;
   unfinished: Set<Promise<unknown>> | undefined = undefined;
+
+  get local(): object | undefined {
+    return this.#local;
+  }
+
+  set local(local: object | undefined) {
+    this.#local = local;
+  }
 }
 
 /** The one implementation of {@link Delivery}: runs steps for a message and settles its reply with what they return. */
@@ -374,6 +384,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return 1 + (this.origin.madeLinks?.retries ?? 0);
   }
 
+  get local(): object | undefined {
+    return this.origin.madeLinks?.local;
+  }
+
   /** Which values the caller waits for: the first, as `ask` does, all, as `ask$` does, or the latest, as `watch` does. */
   get reply(): ReplyForm {
     const consumption = this.holder.madeLinks?.consumption;
@@ -415,6 +429,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   }
 
   inherit(cause: Cause): void {
+    const { local } = cause as Partial<HandlerContext>;
+    if (local !== undefined) this.links.local = local;
     if (cause instanceof LiveDelivery) return inheritIds(this, cause);
     inheritIds(this, envelopeOf(cause, "options.causedBy").meta);
     if ("signal" in cause && cause.signal !== undefined) checkSignal(cause.signal, "options.causedBy.signal");

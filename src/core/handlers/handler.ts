@@ -2,18 +2,22 @@ import type { Observable } from "rxjs";
 import type { HandlerContext } from "../delivery/delivery.js";
 
 /** A function of the message and its context. Async functions and Observables are awaited; generators are refused. */
-export type HandlerFunction<M, R> = (message: M, context: HandlerContext<M>) => R;
+export type HandlerFunction<M, R, Local extends object = object> = (
+  message: M,
+  context: HandlerContext<M, Local>,
+) => R;
 
 /** An object with a `handle` method, which is looked up at each message and called on the object. */
-export interface HandlerObject<M, R> {
+export interface HandlerObject<M, R, Local extends object = object> {
   /** Handles a message, like a handler that is a function. */
-  handle(message: M, context: HandlerContext<M>): R;
+  handle(message: M, context: HandlerContext<M, Local>): R;
   /** @deprecated The method is called `handle`. The name stands here so that the compiler's error says so. */
   readonly execute?: unknown;
 }
 
 /** A function, or an object with a `handle` method. */
-export type Handler<M = never, R = unknown> = HandlerFunction<M, R> | HandlerObject<M, R>;
+export type Handler<M = never, R = unknown, Local extends object = object> =
+  HandlerFunction<M, R, Local> | HandlerObject<M, R, Local>;
 
 /** Options of a query handler that keep its watchers up to date. */
 export interface RefreshOptions<Q = object, E = unknown> {
