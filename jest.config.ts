@@ -42,6 +42,7 @@ const slow = [
   "conformance/cases-process-exit",
   "conformance/cases-warnings",
   "conformance/model",
+  "defaults/decorators",
   "examples/apps",
   "examples/start",
   "examples/users-api",

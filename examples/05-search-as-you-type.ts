@@ -2,17 +2,11 @@
 // Run: npm run example 05
 // Look at: only the last text gets an answer; the signals of the earlier handlers are aborted.
 import { from, lastValueFrom, switchMap } from "rxjs";
-import { Query, QueryBus } from "cqrx";
+import { defineQuery, QueryBus } from "cqrx";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class Search extends Query<readonly string[]> {
-  readonly text: string;
-
-  constructor(text: string) {
-    super();
-    this.text = text;
-  }
-}
+class Search extends defineQuery<readonly string[]>()("Search", z.object({ text: z.string() })) {}
 
 const cities = ["Bergen", "Berlin", "Bern", "Bonn", "Brest"];
 
@@ -28,7 +22,7 @@ export async function main(print: Print): Promise<void> {
   queryBus.outcomes$.subscribe(({ status }) => print(`outcome: ${status}`));
 
   const typed$ = from(["B", "Be", "Ber", "Berl"]);
-  const found$ = typed$.pipe(switchMap((text) => queryBus.ask$(new Search(text))));
+  const found$ = typed$.pipe(switchMap((text) => queryBus.ask$(new Search({ text }))));
   const found = await lastValueFrom(found$, { defaultValue: [] });
   print(`found: ${found.join(", ")}`);
 }

@@ -1,17 +1,11 @@
 // around() is a middleware as a function: (message, next, delivery) => result.
 // Run: npm run example 06
 // Look at: the first middleware is outermost; next() may be called again, or not at all.
-import { around, Query, QueryBus } from "cqrx";
+import { around, defineQuery, QueryBus } from "cqrx";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class GetPrice extends Query<number> {
-  readonly article: string;
-
-  constructor(article: string) {
-    super();
-    this.article = article;
-  }
-}
+class GetPrice extends defineQuery<number>()("GetPrice", z.object({ article: z.string() })) {}
 
 export async function main(print: Print): Promise<void> {
   const known = new Map<string, number>();
@@ -40,7 +34,9 @@ export async function main(print: Print): Promise<void> {
     }
   });
 
-  const trimming = around<GetPrice, number>((query, next) => next(new GetPrice(query.article.trim())));
+  const trimming = around<GetPrice, number>((query, next) =>
+    next(new GetPrice({ article: query.article.trim() })),
+  );
 
   const queryBus = new QueryBus({ middleware: [logging, caching, secondTry, trimming] });
   let calls = 0;
@@ -50,8 +46,8 @@ export async function main(print: Print): Promise<void> {
     return article.length * 10;
   });
 
-  print(`${await queryBus.ask(new GetPrice(" tea "))}`);
-  print(`${await queryBus.ask(new GetPrice(" tea "))}`);
+  print(`${await queryBus.ask(new GetPrice({ article: " tea " }))}`);
+  print(`${await queryBus.ask(new GetPrice({ article: " tea " }))}`);
 }
 
 runWhenStarted("06-around.ts", main);

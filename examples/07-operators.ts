@@ -2,18 +2,11 @@
 // Run: npm run example 07
 // Look at: tap sees, filter refuses, mergeMap checks, map changes; an error of one message does not affect the next.
 import { filter, map, mergeMap, tap } from "rxjs";
-import { CommandBus, type Delivery } from "cqrx";
+import { CommandBus, defineCommand, type Delivery } from "cqrx";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class Pay {
-  readonly account: string;
-  readonly amount: number;
-
-  constructor(account: string, amount: number) {
-    this.account = account;
-    this.amount = amount;
-  }
-}
+class Pay extends defineCommand("Pay", z.object({ account: z.string(), amount: z.number() })) {}
 
 type PayDelivery = Delivery<Pay, void>;
 
@@ -30,13 +23,20 @@ export async function main(print: Print): Promise<void> {
         return delivery;
       }),
       map((delivery: PayDelivery) =>
-        delivery.with(new Pay(delivery.message.account, Math.round(delivery.message.amount))),
+        delivery.with(
+          new Pay({ account: delivery.message.account, amount: Math.round(delivery.message.amount) }),
+        ),
       ),
     ],
   });
   commandBus.register(Pay, ({ account, amount }) => print(`- paid ${amount} to ${account}`));
 
-  for (const command of [new Pay("ada", 9.7), new Pay("ada", -5), new Pay("acme", 20), new Pay("grace", 3)]) {
+  for (const command of [
+    new Pay({ account: "ada", amount: 9.7 }),
+    new Pay({ account: "ada", amount: -5 }),
+    new Pay({ account: "acme", amount: 20 }),
+    new Pay({ account: "grace", amount: 3 }),
+  ]) {
     await commandBus.dispatch(command).catch((error: Error) => print(`- ${error.name}: ${error.message}`));
   }
 }

@@ -1,21 +1,14 @@
 // logTo() writes what happens on a bus to a pino logger: one line per message, outcome and fault.
 // Run: npm run example 10
 // Look at: the password is redacted, the failed command says why, and the lines of one command share its id.
-import { CommandBus } from "cqrx";
+import { CommandBus, defineCommand } from "cqrx";
 import { logTo } from "cqrx/pino";
 import { manualClock, sequentialIds } from "cqrx/testing";
 import { pino } from "pino";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class SignUp {
-  readonly userId: string;
-  readonly password: string;
-
-  constructor(userId: string, password: string) {
-    this.userId = userId;
-    this.password = password;
-  }
-}
+class SignUp extends defineCommand("SignUp", z.object({ userId: z.string(), password: z.string() })) {}
 
 export async function main(print: Print): Promise<void> {
   // An application's own logger, made to say the same at every run: no process id, no time, no stacks.
@@ -37,11 +30,13 @@ export async function main(print: Print): Promise<void> {
   });
 
   const logs = logTo(commandBus, logger, { payload: true, redact: ["password"] });
-  await commandBus.dispatch(new SignUp("u1", "correct horse"));
-  await commandBus.dispatch(new SignUp("u2", "battery")).catch(() => print("u2 has to try again"));
+  await commandBus.dispatch(new SignUp({ userId: "u1", password: "correct horse" }));
+  await commandBus
+    .dispatch(new SignUp({ userId: "u2", password: "battery" }))
+    .catch(() => print("u2 has to try again"));
 
   logs.unsubscribe();
-  await commandBus.dispatch(new SignUp("u3", "with nobody looking"));
+  await commandBus.dispatch(new SignUp({ userId: "u3", password: "with nobody looking" }));
 }
 
 runWhenStarted("10-audit-with-pino.ts", main);

@@ -1,26 +1,20 @@
 // Cancelling a cause cancels its effects: a signal goes in, and each handler passes its context on as causedBy.
 // Run: npm run example 11
 // Look at: aborting the import stops the download it started; the caller is free at once, with the reason it gave.
-import { CommandBus, Query, QueryBus } from "cqrx";
+import { CommandBus, defineQuery, QueryBus } from "cqrx";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
 class ImportPhotos {}
 
-class Download extends Query<string> {
-  readonly url: string;
-
-  constructor(url: string) {
-    super();
-    this.url = url;
-  }
-}
+class Download extends defineQuery<string>()("Download", z.object({ url: z.string() })) {}
 
 export async function main(print: Print): Promise<void> {
   const commandBus = new CommandBus();
   const queryBus = new QueryBus();
 
   commandBus.register(ImportPhotos, async (_, context) => {
-    const photo = await queryBus.ask(new Download("/cat.jpg"), { causedBy: context });
+    const photo = await queryBus.ask(new Download({ url: "/cat.jpg" }), { causedBy: context });
     print(`imported ${photo}`); // never reached
   });
 

@@ -1,27 +1,21 @@
-// command(), query() and event() register handlers: around a function, on a method, on a class.
+// command(), query() and event() make handlers of methods, classes and functions.
 // Run: npm run example 12
-// Look at: without a bus they register on the default buses; a method is registered when its object is constructed.
-import { command, CommandBus, defaultCommandBus, defaultQueryBus, Query, query } from "cqrx";
+// Look at: a method is marked, and registerHandlers() registers it; a class or a function is registered at once, on a default bus.
+import {
+  command,
+  CommandBus,
+  defaultCommandBus,
+  defaultQueryBus,
+  defineCommand,
+  Query,
+  query,
+  registerHandlers,
+} from "cqrx";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class CreateUser {
-  readonly userId: string;
-  readonly email: string;
-
-  constructor(userId: string, email: string) {
-    this.userId = userId;
-    this.email = email;
-  }
-}
-
-class DeleteUser {
-  readonly userId: string;
-
-  constructor(userId: string) {
-    this.userId = userId;
-  }
-}
-
+class CreateUser extends defineCommand("CreateUser", z.object({ userId: z.string(), email: z.email() })) {}
+class DeleteUser extends defineCommand("DeleteUser", z.object({ userId: z.string() })) {}
 class CountUsers extends Query<number> {}
 
 export async function main(print: Print): Promise<void> {
@@ -38,16 +32,16 @@ export async function main(print: Print): Promise<void> {
     }
   }
 
-  await defaultCommandBus.dispatch(new CreateUser("u1", "ada@example.com"));
-  createUser(new CreateUser("u2", "grace@example.com"));
+  await defaultCommandBus.dispatch(new CreateUser({ userId: "u1", email: "ada@example.com" }));
+  createUser(new CreateUser({ userId: "u2", email: "grace@example.com" }));
   print(`users: ${await defaultQueryBus.ask(new CountUsers())}, counted by a ${UserCounter.name}`);
 
-  // On methods, and on an explicit bus, because a default bus couples all modules that import it.
+  // On methods, for buses of your own, because a default bus couples all modules that import it.
   const commandBus = new CommandBus({ name: "userCommands" });
   class Users {
     readonly #deleted: string[] = [];
 
-    @command(DeleteUser, commandBus)
+    @command(DeleteUser)
     delete({ userId }: DeleteUser): void {
       users.delete(userId);
       this.#deleted.push(userId);
@@ -58,16 +52,17 @@ export async function main(print: Print): Promise<void> {
     }
   }
 
-  const { deleted: before } = new Users();
-  print(`deleted so far: ${before || "none"}`);
-  await commandBus.dispatch(new DeleteUser("u1"));
-  print(`users: ${users.size}`);
+  const instance = new Users();
+  const registration = registerHandlers(instance, { commandBus });
+  await commandBus.dispatch(new DeleteUser({ userId: "u1" }));
+  print(`users: ${users.size}, deleted: ${instance.deleted}`);
   print(
     commandBus
       .describe()
-      .handlers.map(({ messageType }) => messageType)
+      .handlers.flatMap(({ handlers }) => handlers)
       .join(),
   );
+  registration.unsubscribe();
 
   for (const bus of [defaultCommandBus, defaultQueryBus]) bus.reset();
 }

@@ -1,17 +1,12 @@
 // retrying() and timeLimit(): a time for each attempt inside, a time for all of them outside.
 // Run: npm run example 16
 // Look at: the second attempt has a signal of its own; a permanent error is not retried.
-import { CommandBus, InvalidMessageError } from "cqrx";
+import { CommandBus, defineCommand, InvalidMessageError } from "cqrx";
 import { isRetryable, retrying, timeLimit } from "cqrx/middleware";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class SendMail {
-  readonly to: string;
-
-  constructor(to: string) {
-    this.to = to;
-  }
-}
+class SendMail extends defineCommand("SendMail", z.object({ to: z.string() })) {}
 
 export async function main(print: Print): Promise<void> {
   const commandBus = new CommandBus({
@@ -42,9 +37,9 @@ export async function main(print: Print): Promise<void> {
     print(`  ${to}: sent`);
   });
 
-  await commandBus.dispatch(new SendMail("ada@example.com"));
+  await commandBus.dispatch(new SendMail({ to: "ada@example.com" }));
   await commandBus
-    .dispatch(new SendMail("nobody"))
+    .dispatch(new SendMail({ to: "nobody" }))
     .catch((error: Error) => print(`refused: ${error.message}`));
 }
 

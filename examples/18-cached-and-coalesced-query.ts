@@ -1,29 +1,15 @@
 // A query is answered from a cache until a command changes what it shows; equal queries at the same time share one run.
 // Run: npm run example 18
 // Look at: five asks read the database once; after the command, the next ask reads again.
-import { CommandBus, fulfilled, ofType, Query, QueryBus, when } from "cqrx";
+import { CommandBus, defineCommand, defineQuery, fulfilled, ofType, QueryBus, when } from "cqrx";
 import { caching, coalescing, type CacheEntry } from "cqrx/middleware";
 import { LRUCache } from "lru-cache";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class RenameUser {
-  readonly userId: string;
-  readonly name: string;
+class RenameUser extends defineCommand("RenameUser", z.object({ userId: z.string(), name: z.string() })) {}
 
-  constructor(userId: string, name: string) {
-    this.userId = userId;
-    this.name = name;
-  }
-}
-
-class GetUser extends Query<string | null> {
-  readonly userId: string;
-
-  constructor(userId: string) {
-    super();
-    this.userId = userId;
-  }
-}
+class GetUser extends defineQuery<string | null>()("GetUser", z.object({ userId: z.string() })) {}
 
 export async function main(print: Print): Promise<void> {
   const database = new Map([["u1", "Ada"]]);
@@ -48,7 +34,7 @@ export async function main(print: Print): Promise<void> {
     await Promise.resolve();
     return database.get(userId) ?? null;
   });
-  const ask = (userId: string): Promise<string | null> => queryBus.ask(new GetUser(userId));
+  const ask = (userId: string): Promise<string | null> => queryBus.ask(new GetUser({ userId }));
 
   print("three at the same time:");
   print(`  ${(await Promise.all([ask("u1"), ask("u1"), ask("u1")])).join(", ")}`);
@@ -57,7 +43,7 @@ export async function main(print: Print): Promise<void> {
   print(`  ${await ask("u1")}, ${await ask("u1")}`);
 
   print("after a command:");
-  await commandBus.dispatch(new RenameUser("u1", "Ada Lovelace"));
+  await commandBus.dispatch(new RenameUser({ userId: "u1", name: "Ada Lovelace" }));
   print(`  ${await ask("u1")}, ${await ask("u1")}`);
 
   print("a result that is null is a result:");

@@ -1,18 +1,12 @@
 // Queries that are asked one by one are loaded together: the answer to "N+1" queries.
 // Run: npm run example 19
 // Look at: four asks make one load; each gets its own result, and the failed one does not affect the others.
-import { Query, QueryBus, when } from "cqrx";
+import { defineQuery, Query, QueryBus, when } from "cqrx";
 import { batching, coalescing } from "cqrx/middleware";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class GetUser extends Query<string> {
-  readonly userId: string;
-
-  constructor(userId: string) {
-    super();
-    this.userId = userId;
-  }
-}
+class GetUser extends defineQuery<string>()("GetUser", z.object({ userId: z.string() })) {}
 
 class GetTeam extends Query<string[]> {}
 
@@ -49,20 +43,22 @@ export async function main(print: Print): Promise<void> {
   });
   // A caller asks one query at a time, because the bus makes the batches.
   queryBus.register(GetTeam, (_, context) =>
-    Promise.all(["u1", "u2", "u3"].map((id) => queryBus.ask(new GetUser(id), { causedBy: context }))),
+    Promise.all(
+      ["u1", "u2", "u3"].map((id) => queryBus.ask(new GetUser({ userId: id }), { causedBy: context })),
+    ),
   );
 
   print("a team and two users:");
   const asked = await Promise.allSettled([
     queryBus.ask(new GetTeam()),
-    queryBus.ask(new GetUser("u1")),
-    queryBus.ask(new GetUser("u9")),
+    queryBus.ask(new GetUser({ userId: "u1" })),
+    queryBus.ask(new GetUser({ userId: "u9" })),
   ]);
   for (const end of asked)
     print(end.status === "fulfilled" ? `  ${String(end.value)}` : `  ${(end.reason as Error).message}`);
 
   print("later, another batch:");
-  print(`  ${await queryBus.ask(new GetUser("u2"))}`);
+  print(`  ${await queryBus.ask(new GetUser({ userId: "u2" }))}`);
 }
 
 runWhenStarted("19-batched-queries.ts", main);

@@ -1,19 +1,12 @@
 // A client without an answer sends its command again. Commands with one key run once.
 // Run: npm run example 21
 // Look at: the card is charged once for three dispatches; another amount under the same key is refused; a failure can be retried.
-import { CommandBus } from "cqrx";
+import { CommandBus, defineCommand } from "cqrx";
 import { idempotency } from "cqrx/middleware";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class ChargeCard {
-  readonly card: string;
-  readonly cents: number;
-
-  constructor(card: string, cents: number) {
-    this.card = card;
-    this.cents = cents;
-  }
-}
+class ChargeCard extends defineCommand("ChargeCard", z.object({ card: z.string(), cents: z.number() })) {}
 
 export async function main(print: Print): Promise<void> {
   const commandBus = new CommandBus({
@@ -32,10 +25,12 @@ export async function main(print: Print): Promise<void> {
   });
 
   const charge = (key: string, cents: number): Promise<string> =>
-    commandBus.dispatch(new ChargeCard("1234", cents), { headers: { "idempotency-key": key } }).then(
-      () => "done",
-      (error: Error) => `${error.name}: ${error.message}`,
-    );
+    commandBus
+      .dispatch(new ChargeCard({ card: "1234", cents }), { headers: { "idempotency-key": key } })
+      .then(
+        () => "done",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
 
   print("twice at the same time, and once more:");
   print(`  ${(await Promise.all([charge("k1", 500), charge("k1", 500)])).join(", ")}`);

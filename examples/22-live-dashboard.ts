@@ -1,17 +1,11 @@
 // watch() keeps a query's result up to date: here a dashboard in the terminal, asked again as commands succeed.
 // Run: npm run example 22
 // Look at: a failed order changes nothing, and three orders in one go are one line; both screens share each run of the query.
-import { Command, CommandBus, fulfilled, ofType, Query, QueryBus } from "cqrx";
+import { CommandBus, defineCommand, fulfilled, ofType, Query, QueryBus } from "cqrx";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class PlaceOrder extends Command {
-  readonly euros: number;
-
-  constructor(euros: number) {
-    super();
-    this.euros = euros;
-  }
-}
+class PlaceOrder extends defineCommand("PlaceOrder", z.object({ euros: z.number() })) {}
 
 interface Sales {
   readonly orders: number;
@@ -49,9 +43,11 @@ export async function main(print: Print): Promise<void> {
     .watch(new GetSales())
     .subscribe(({ orders, euros }) => print(`figures ${orders} orders, ${euros} euros`));
 
-  await commandBus.dispatch(new PlaceOrder(30));
-  await commandBus.dispatch(new PlaceOrder(0)).catch((error: Error) => print(`refused: ${error.message}`));
-  await Promise.all([10, 20, 50].map((euros) => commandBus.dispatch(new PlaceOrder(euros))));
+  await commandBus.dispatch(new PlaceOrder({ euros: 30 }));
+  await commandBus
+    .dispatch(new PlaceOrder({ euros: 0 }))
+    .catch((error: Error) => print(`refused: ${error.message}`));
+  await Promise.all([10, 20, 50].map((euros) => commandBus.dispatch(new PlaceOrder({ euros }))));
   bar.unsubscribe();
   figures.unsubscribe();
 
@@ -59,7 +55,7 @@ export async function main(print: Print): Promise<void> {
   for await (const { orders } of queryBus.watch(new GetSales())) {
     print(`the loop sees ${orders} orders`);
     if (orders >= 6) break;
-    await Promise.all([5, 5].map((euros) => commandBus.dispatch(new PlaceOrder(euros))));
+    await Promise.all([5, 5].map((euros) => commandBus.dispatch(new PlaceOrder({ euros }))));
   }
   print(`the query ran ${runs} times`);
 }

@@ -1,30 +1,19 @@
 // enqueue() accepts a command now and runs it in the background, once the command that caused it has succeeded.
 // Run: npm run example 24
 // Look at: the caller has its answer before a mail is sent; the order that fails sends none; the mail server is tried again.
-import { CommandBus } from "cqrx";
+import { CommandBus, defineCommand } from "cqrx";
+import { z } from "zod";
 import { runWhenStarted, type Print } from "./support/run.js";
 
-class PlaceOrder {
-  readonly orderId: string;
+class PlaceOrder extends defineCommand("PlaceOrder", z.object({ orderId: z.string() })) {}
 
-  constructor(orderId: string) {
-    this.orderId = orderId;
-  }
-}
-
-class SendMail {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
+class SendMail extends defineCommand("SendMail", z.object({ text: z.string() })) {}
 
 export async function main(print: Print): Promise<void> {
   const commandBus = new CommandBus({ background: { concurrency: 2, retry: { count: 2, delayMs: 1 } } });
 
   commandBus.register(PlaceOrder, async ({ orderId }, context) => {
-    commandBus.enqueue(new SendMail(`order ${orderId}`), { causedBy: context });
+    commandBus.enqueue(new SendMail({ text: `order ${orderId}` }), { causedBy: context });
     await Promise.resolve();
     if (orderId === "o2") throw new Error("out of stock");
     print(`${orderId} is saved`);
@@ -44,14 +33,14 @@ export async function main(print: Print): Promise<void> {
   });
 
   for (const orderId of ["o1", "o2", "o3"]) {
-    const answer = await commandBus.dispatch(new PlaceOrder(orderId)).then(
+    const answer = await commandBus.dispatch(new PlaceOrder({ orderId })).then(
       () => "thank you",
       (error: Error) => error.message,
     );
     print(`${orderId}: ${answer}`);
   }
 
-  const { meta } = commandBus.enqueue(new SendMail("the daily report"));
+  const { meta } = commandBus.enqueue(new SendMail({ text: "the daily report" }));
   names.set(meta.id, "the report");
 
   await commandBus.drain(); // close() waits for them as well

@@ -74,6 +74,8 @@ export type { Fault, FulfilledOutcome, Outcome, Refusal, RejectedOutcome } from 
 
 // Default buses and decorators
 export { command, event, query } from "./defaults/decorators.js";
+export { registerHandlers } from "./defaults/register-handlers.js";
+export type { HandlerBuses } from "./defaults/register-handlers.js";
 export { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./defaults/default-buses.js";
 
 // Errors

@@ -17,7 +17,7 @@ export interface Buses {
 const isAdmin = authorization<DeleteUser>((_, { envelope }) => envelope.meta.headers["x-role"] === "admin");
 
 export function createBuses(logger: Logger, users: UserStore = new MemoryStore()): Buses {
-  const commandBus = new CommandBus({ middleware: [when(DeleteUser, isAdmin), validation()] });
+  const commandBus = new CommandBus({ middleware: [when(DeleteUser, isAdmin)] });
   const queryBus = new QueryBus({ middleware: [validation()] });
   const eventBus = new EventBus();
   const buses = { commandBus, queryBus, eventBus };

@@ -18,13 +18,13 @@ const asOperator = { headers: { "x-role": "admin" } };
 const actions = new Map<string, Action>([
   [
     "create",
-    ({ commandBus }, _, userId, email) => commandBus.dispatch(new CreateUser(userId, email), asOperator),
+    ({ commandBus }, _, userId, email) => commandBus.dispatch(new CreateUser({ userId, email }), asOperator),
   ],
   [
     "change",
-    ({ commandBus }, _, userId, email) => commandBus.dispatch(new ChangeEmail(userId, email), asOperator),
+    ({ commandBus }, _, userId, email) => commandBus.dispatch(new ChangeEmail({ userId, email }), asOperator),
   ],
-  ["delete", ({ commandBus }, _, userId) => commandBus.dispatch(new DeleteUser(userId), asOperator)],
+  ["delete", ({ commandBus }, _, userId) => commandBus.dispatch(new DeleteUser({ userId }), asOperator)],
   [
     "get",
     async ({ queryBus }, print, userId) => {

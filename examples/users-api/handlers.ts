@@ -22,17 +22,17 @@ export function registerHandlers(
 ): void {
   commandBus.register(CreateUser, async ({ userId, email }, context) => {
     if (!(await users.insert({ userId, email }))) throw new UserExistsError(userId);
-    await eventBus.publish(new UserCreated(userId), { causedBy: context });
+    await eventBus.publish(new UserCreated({ userId }), { causedBy: context });
   });
 
   commandBus.register(ChangeEmail, async ({ userId, email }, context) => {
     if (!(await users.update({ userId, email }))) throw new UserNotFoundError(userId);
-    await eventBus.publish(new EmailChanged(userId), { causedBy: context });
+    await eventBus.publish(new EmailChanged({ userId }), { causedBy: context });
   });
 
   commandBus.register(DeleteUser, async ({ userId }, context) => {
     if (!(await users.remove(userId))) throw new UserNotFoundError(userId);
-    await eventBus.publish(new UserDeleted(userId), { causedBy: context });
+    await eventBus.publish(new UserDeleted({ userId }), { causedBy: context });
   });
 
   queryBus.register(GetUser, ({ userId }) => users.get(userId), {

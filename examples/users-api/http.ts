@@ -22,9 +22,10 @@ export function fromRequest({ id, headers: { "x-role": role } }: FastifyRequest)
 }
 
 export function userRoutes(app: FastifyInstance, { commandBus, queryBus }: Buses): void {
-  app.post<{ Body: { userId: string; email: string } }>("/users", withBody, async (request, reply) => {
-    const { userId, email } = request.body;
-    await commandBus.dispatch(new CreateUser(userId, email), fromRequest(request));
+  app.post("/users", withBody, async (request, reply) => {
+    const command = CreateUser.parse(request.body);
+    await commandBus.dispatch(command, fromRequest(request));
+    const { userId, email } = command;
     return reply.code(201).header("location", `/users/${userId}`).send({ userId, email });
   });
 
@@ -36,13 +37,14 @@ export function userRoutes(app: FastifyInstance, { commandBus, queryBus }: Buses
     return user;
   });
 
-  app.patch<ById & { Body: { email: string } }>("/users/:id", withBody, async (request, reply) => {
-    await commandBus.dispatch(new ChangeEmail(request.params.id, request.body.email), fromRequest(request));
+  app.patch<ById & { Body: Record<string, unknown> }>("/users/:id", withBody, async (request, reply) => {
+    const command = ChangeEmail.parse({ ...request.body, userId: request.params.id });
+    await commandBus.dispatch(command, fromRequest(request));
     return reply.code(204).send();
   });
 
   app.delete<ById>("/users/:id", async (request, reply) => {
-    await commandBus.dispatch(new DeleteUser(request.params.id), fromRequest(request));
+    await commandBus.dispatch(new DeleteUser({ userId: request.params.id }), fromRequest(request));
     return reply.code(204).send();
   });
 }

@@ -1,42 +1,13 @@
-// What the service can be told, can be asked, and tells: plain classes. A schema beside the fields says what is valid.
-import { Command, DomainEvent, Query } from "cqrx";
+// What the service can be told, can be asked, and tells. Commands and events are made of schemas, so that every
+// instance is valid; GetUser is a plain class, whose schema validation() checks.
+import { defineCommand, defineEvent, Query } from "cqrx";
 import { userSchema, type User } from "./store.js";
 
 const idSchema = userSchema.pick({ userId: true });
 
-export class CreateUser extends Command {
-  static readonly schema = userSchema;
-  readonly userId: string;
-  readonly email: string;
-
-  constructor(userId: string, email: string) {
-    super();
-    this.userId = userId;
-    this.email = email;
-  }
-}
-
-export class ChangeEmail extends Command {
-  static readonly schema = userSchema;
-  readonly userId: string;
-  readonly email: string;
-
-  constructor(userId: string, email: string) {
-    super();
-    this.userId = userId;
-    this.email = email;
-  }
-}
-
-export class DeleteUser extends Command {
-  static readonly schema = idSchema;
-  readonly userId: string;
-
-  constructor(userId: string) {
-    super();
-    this.userId = userId;
-  }
-}
+export class CreateUser extends defineCommand("CreateUser", userSchema) {}
+export class ChangeEmail extends defineCommand("ChangeEmail", userSchema) {}
+export class DeleteUser extends defineCommand("DeleteUser", idSchema) {}
 
 export class GetUser extends Query<User | undefined> {
   static readonly schema = idSchema;
@@ -50,15 +21,6 @@ export class GetUser extends Query<User | undefined> {
 
 export class ListUsers extends Query<readonly User[]> {}
 
-class UserEvent extends DomainEvent {
-  readonly userId: string;
-
-  constructor(userId: string) {
-    super();
-    this.userId = userId;
-  }
-}
-
-export class UserCreated extends UserEvent {}
-export class EmailChanged extends UserEvent {}
-export class UserDeleted extends UserEvent {}
+export class UserCreated extends defineEvent("UserCreated", idSchema) {}
+export class EmailChanged extends defineEvent("EmailChanged", idSchema) {}
+export class UserDeleted extends defineEvent("UserDeleted", idSchema) {}

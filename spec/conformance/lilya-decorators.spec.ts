@@ -8,6 +8,7 @@ import {
   Query,
   query,
   QueryBus,
+  registerHandlers,
 } from "cqrx";
 
 class Rename {
@@ -70,7 +71,7 @@ describe("decorators and default buses", () => {
     expect(names).toEqual(["ada"]);
   });
 
-  it("L12 @command(Type) on a method registers it, bound to the instance, when one is constructed", async () => {
+  it("L12 @command(Type) on a method marks it, and registerHandlers registers it, bound to the instance", async () => {
     class Names {
       readonly all: string[] = [];
 
@@ -82,6 +83,8 @@ describe("decorators and default buses", () => {
 
     await expect(defaultCommandBus.dispatch(new Rename("ada"))).rejects.toBeInstanceOf(HandlerNotFoundError);
     const names = new Names();
+    await expect(defaultCommandBus.dispatch(new Rename("ada"))).rejects.toBeInstanceOf(HandlerNotFoundError);
+    registerHandlers(names);
     await defaultCommandBus.dispatch(new Rename("grace"));
     expect(names.all).toEqual(["grace"]);
   });
@@ -130,7 +133,7 @@ describe("decorators and default buses", () => {
       }
     }
 
-    expect(new Greeter()).toBeInstanceOf(Greeter);
+    registerHandlers(new Greeter());
     expect(Shouter.name).toBe("Shouter");
     expect(await defaultQueryBus.ask(new Greet("ada"))).toBe("hello ada");
     expect(await defaultQueryBus.ask(new Shout("ada"))).toBe("ADA");

@@ -37,7 +37,8 @@ async function open(path: string): Promise<{ next(): Promise<unknown>; close(): 
 describe("GET /users/:id/live", () => {
   const ada = { userId: "u1", email: "ada@example.com" };
   const admin = { headers: { "x-role": "admin" } };
-  const create = (): Promise<void> => api.buses.commandBus.dispatch(new CreateUser("u1", "ada@example.com"));
+  const create = (): Promise<void> =>
+    api.buses.commandBus.dispatch(new CreateUser({ userId: "u1", email: "ada@example.com" }));
 
   it("sends the user, and again after each change, the end of it included", async () => {
     const { commandBus } = api.buses;
@@ -47,10 +48,10 @@ describe("GET /users/:id/live", () => {
     const live = await open("/users/u1/live");
     expect(asked[0]?.meta.headers).toEqual({ "x-request-id": expect.any(String) });
     expect(await live.next()).toEqual(["user", ada]);
-    await commandBus.dispatch(new CreateUser("u2", "eve@example.com"));
-    await commandBus.dispatch(new ChangeEmail("u1", "ada@example.org"));
+    await commandBus.dispatch(new CreateUser({ userId: "u2", email: "eve@example.com" }));
+    await commandBus.dispatch(new ChangeEmail({ userId: "u1", email: "ada@example.org" }));
     expect(await live.next()).toEqual(["user", { ...ada, email: "ada@example.org" }]);
-    await commandBus.dispatch(new DeleteUser("u1"), admin);
+    await commandBus.dispatch(new DeleteUser({ userId: "u1" }), admin);
     expect(await live.next()).toEqual(["user", null]);
     await create();
     expect(await live.next()).toEqual(["user", ada]);
@@ -64,13 +65,13 @@ describe("GET /users/:id/live", () => {
     for (const { next } of streams) expect(await next()).toEqual(["user", ada]);
     let asked = 0;
     queryBus.messages$.subscribe(({ payload }) => (asked += Number(payload instanceof GetUser)));
-    await commandBus.dispatch(new ChangeEmail("u1", "ada@example.org"));
+    await commandBus.dispatch(new ChangeEmail({ userId: "u1", email: "ada@example.org" }));
     for (const { next } of streams)
       expect(await next()).toMatchObject(["user", { email: "ada@example.org" }]);
     expect(asked).toBe(1);
     for (const { close } of streams) close();
     while ((await connections()) > 0) await macrotask();
-    await commandBus.dispatch(new ChangeEmail("u1", "ada@example.net"));
+    await commandBus.dispatch(new ChangeEmail({ userId: "u1", email: "ada@example.net" }));
     expect([asked, queryBus.inFlight]).toEqual([1, 0]);
   });
 

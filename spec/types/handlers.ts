@@ -4,6 +4,7 @@ import {
   command,
   defaultCommandBus,
   query,
+  registerHandlers,
   type CommandBus,
   type Envelope,
   type Delivery,
@@ -19,6 +20,7 @@ declare const commandBus: CommandBus;
 declare const queryBus: QueryBus;
 declare const eventBus: EventBus;
 declare const registry: HandlerRegistry;
+declare const typed: QueryBus<string>;
 
 export function inference(): void {
   const registration = commandBus.register(CreateUser, (message, context) => {
@@ -159,4 +161,12 @@ export function decorators(): void {
   @command(CreateUser)
   class NoHandler {}
   void NoHandler;
+
+  const registration = registerHandlers(new Users(), { commandBus, queryBus: typed });
+  holds<Equal<typeof registration, Subscription>>();
+  registerHandlers(new Users());
+  // @ts-expect-error not a command bus
+  registerHandlers(new Users(), { commandBus: eventBus });
+  // @ts-expect-error an object is needed
+  registerHandlers("Users");
 }

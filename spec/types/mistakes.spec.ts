@@ -85,7 +85,7 @@ const mistakes: readonly (readonly [mistake: string, lastLine: string])[] = [
     `commandBus.register(CreateUser, CreateUserHandler)`,
     `Argument of type 'typeof CreateUserHandler' is not assignable to parameter of type 'Handler<CreateUser>'.`,
   ],
-  [`commandBus.register(CreateUser)`, `Expected 2 arguments, but got 1.`],
+  [`commandBus.register(CreateUser)`, `Expected 2-3 arguments, but got 1.`],
   [
     `queryBus.register(GetEmail, () => 42)`,
     `Type 'number' is not assignable to type 'QueryResult<string | null>'.`,

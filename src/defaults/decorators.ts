@@ -1,119 +1,184 @@
-import type { Handler, HandlerFunction } from "../core/handlers/handler.js";
-import type { Bus } from "../core/bus/bus.js";
 import type { CommandBus } from "../buses/command-bus.js";
-import { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./default-buses.js";
-import { InvalidHandlerError } from "../core/errors.js";
 import type { EventBus } from "../buses/event-bus.js";
+import type { QueryBus, QueryResult } from "../buses/query-bus.js";
+import type { Bus } from "../core/bus/bus.js";
+import type { HandlerContext } from "../core/delivery/delivery.js";
+import { InvalidHandlerError } from "../core/errors.js";
+import type { Handler, HandlerFunction } from "../core/handlers/handler.js";
 import type { MessageKind, MessageOf, MessageType, ResultOf } from "../core/messages/message.js";
-import type { QueryResult } from "../buses/query-bus.js";
-import type { QueryBus } from "../buses/query-bus.js";
+import { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./default-buses.js";
+import { markHandler, type Mark } from "./marks.js";
 
 /**
- * The result of `command(Type)`, `query(Type)` and `event(Type)`: a wrapper for functions, and a TC39
- * decorator for methods and classes.
+ * The result of `command(Type)`, `query(Type)` and `event(Type)`: a decorator for methods and classes, as TC39 defines
+ * them and as TypeScript's `experimentalDecorators` compiles them, and a wrapper for functions.
  */
 export interface HandlerDecorator<M, R> {
-  /** Registers the function and returns it unchanged. */
-  <F extends HandlerFunction<M, R>>(handler: F): F;
-  /** Registers the method, bound to the instance, each time an instance is constructed. */
-  <This, F extends HandlerFunction<M, R>>(method: F, context: ClassMethodDecoratorContext<This, F>): void;
+  /** Marks the method for `registerHandlers`; with a bus, registers it each time an instance is constructed. */
+  <This, F extends (message: M, context: HandlerContext<M>) => R>(
+    method: F,
+    context: ClassMethodDecoratorContext<This, F>,
+  ): void;
   /** Constructs the class, which takes no arguments and has a `handle` method, and registers the instance. */
   <C extends new () => { handle: HandlerFunction<M, R> }>(type: C, context: ClassDecoratorContext<C>): void;
+  /** Marks the method for `registerHandlers`, under `experimentalDecorators`. */
+  <F extends (message: M, context: HandlerContext<M>) => R>(
+    prototype: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<F>,
+  ): void;
+  /** Registers the function and returns it unchanged. */
+  <F extends HandlerFunction<M, R>>(handler: F): F;
+  /** Constructs the class and registers the instance, under `experimentalDecorators`. */
+  <C extends new () => { handle: HandlerFunction<M, R> }>(type: C): void;
 }
 
 /**
- * Registers a command handler, on the default bus unless another is given.
+ * Makes a command handler of a method, a class or a function.
+ *
+ * A method is marked, and {@link registerHandlers} registers it. A method `@command(Type, bus)` is registered on that bus
+ * each time an instance is constructed, which `experimentalDecorators` cannot do. A class or function is registered at
+ * once, on the default bus unless another is given.
+ *
+ * @throws InvalidHandlerError where it is applied to something else
+ * @example
+ * class Users {
+ *   @command(CreateUser)
+ *   create({ userId, email }: CreateUser): void { this.#users.set(userId, email); }
+ * }
+ * registerHandlers(new Users(), { commandBus });
  *
  * @example
  * const createUser = command(CreateUser)(({ userId, email }) => void users.set(userId, email));
- *
- * @example
- * class Users {
- *   @command(CreateUser, commandBus)
- *   create({ userId, email }: CreateUser): void { this.#users.set(userId, email); }
- * }
  */
 export function command<C extends MessageOf<"command">>(
   type: MessageType<C>,
-  bus: CommandBus = defaultCommandBus,
+  bus?: CommandBus,
 ): HandlerDecorator<C, unknown> {
-  return decorator("command", type, bus, (handler) => bus.register(type, handler));
+  return decorator("command", type, bus, defaultCommandBus);
 }
 
-/** Registers a query handler, on the default bus unless another is given. Used like {@link command}. */
+/** Makes a query handler of a method, a class or a function. Used like {@link command}. */
 export function query<Q extends MessageOf<"query">, Unmarked = unknown>(
   type: MessageType<Q>,
-  bus: QueryBus<Unmarked> = defaultQueryBus,
+  bus?: QueryBus<Unmarked>,
 ): HandlerDecorator<Q, QueryResult<ResultOf<Q, Unmarked>>> {
-  return decorator("query", type, bus, (handler) => bus.register(type, handler));
+  return decorator("query", type, bus, defaultQueryBus);
 }
 
-/** Adds an event handler, on the default bus unless another is given. Used like {@link command}. */
+/** Makes an event handler of a method, a class or a function. Used like {@link command}. */
 export function event<E extends MessageOf<"event">>(
   type: MessageType<E>,
-  bus: EventBus = defaultEventBus,
+  bus?: EventBus,
 ): HandlerDecorator<E, unknown> {
-  return decorator("event", type, bus, (handler) => bus.register(type, handler));
+  return decorator("event", type, bus, defaultEventBus);
 }
 
 function decorator<M extends object, R>(
   kind: MessageKind,
   type: MessageType<M>,
-  bus: Bus,
-  register: (handler: Handler<M, R>) => void,
+  bus: Bus | undefined,
+  defaultBus: Bus,
 ): HandlerDecorator<M, R> {
   const fail = (problem: string): never => {
     throw new InvalidHandlerError(`@${kind} ${problem}.`);
   };
   // A decorator that is written without an argument list receives the decorated value as the type.
-  if (typeof type !== "function" || (bus as Partial<Bus> | null)?.engine?.kind !== kind) {
+  if (
+    typeof type !== "function" ||
+    (bus !== undefined && (bus as Partial<Bus> | null)?.engine?.kind !== kind)
+  )
     fail(
       `takes a message class and the bus for it, of kind ${kind}: @${kind}(SomeType) or @${kind}(SomeType, bus)`,
     );
-  }
+  const register = (handler: unknown): void =>
+    void (bus ?? defaultBus).engine.registry.register(type, handler as Handler<M, R>);
+
+  const decorateMethod = (method: object, context: ClassMethodDecoratorContext): void => {
+    const { name, static: isStatic, private: isPrivate, access } = context;
+    if (bus === undefined && isStatic) fail(STATIC);
+    // Some compilers give the decorated method here, and not an override.
+    const get: Mark["method"] = isPrivate ? (instance) => access.get(instance) : byName(name);
+    const mark: Mark = { kind, type, name, isPrivate, method: get };
+    if (bus !== undefined) markAsHandler(method, type);
+    context.addInitializer(function (this: unknown) {
+      if (bus === undefined) return markHandler(Object.getPrototypeOf(this) as object, mark);
+      const current = get(this as object) as HandlerFunction<M, R>;
+      // An override with a decorator of its own is registered by that; an override without one is registered here.
+      if (current === method || !isHandler(current, type)) register(current.bind(this));
+    });
+  };
+
+  const decorateLegacyMethod = (prototype: object, name: string | symbol, descriptor: unknown): void => {
+    if (typeof (descriptor as PropertyDescriptor | undefined)?.value !== "function")
+      fail("decorates methods and classes, not a field or an accessor");
+    if (typeof prototype === "function") fail(STATIC);
+    if (bus !== undefined)
+      fail(
+        "with a bus registers when an instance is constructed, which a decorator of experimentalDecorators cannot see; " +
+          `write @${kind}(SomeType), and registerHandlers(instance, { ${kind}Bus })`,
+      );
+    markHandler(prototype, { kind, type, name, isPrivate: false, method: byName(name) });
+  };
+
+  const checkHandlerClass = ({ length, prototype }: HandlerClass): void => {
+    if (typeof prototype.handle !== "function" || length > 0)
+      fail(
+        "needs a class with a handle method and a constructor without arguments; otherwise mark the method and call registerHandlers(instance)",
+      );
+  };
 
   // This is not an arrow function: a legacy class decorator without an argument list replaces the class with
   // it, which shows at construction.
-  const decorate = function (target: unknown, context?: DecoratorContext | string | symbol): unknown {
-    if (new.target !== undefined)
-      fail(
-        `takes a message class: @${kind}(SomeType); and it is a TC39 decorator, without experimentalDecorators`,
-      );
+  const decorate = function (
+    target: object,
+    context?: DecoratorContext | string | symbol,
+    descriptor?: unknown,
+  ): unknown {
+    if (new.target !== undefined) return fail(`takes a message class: @${kind}(SomeType)`);
     if (typeof context === "string" || typeof context === "symbol")
-      return fail("is a TC39 decorator; remove experimentalDecorators from tsconfig.json");
-    if (context === undefined) {
-      if (/^class\b/.test(String(target)))
-        fail(
-          "on a class is a TC39 decorator; remove experimentalDecorators from tsconfig.json, or register an instance",
-        );
-      register(target as Handler<M, R>);
-      return target;
-    }
-    if (context.kind === "method") {
-      markAsHandler(target as object, type);
-      context.addInitializer(function (this: unknown) {
-        const method = context.access.get(this) as HandlerFunction<M, R>;
-        // An override with a decorator of its own is registered by that; an override without one is registered here.
-        if (method === target || !isHandler(method, type)) register(method.bind(this));
-      });
-    } else if (context.kind === "class") {
-      const { length, prototype } = target as { length: number; prototype: { handle?: unknown } };
-      if (typeof prototype.handle !== "function" || length > 0)
-        fail(
-          "needs a class with a handle method and a constructor without arguments; otherwise register an instance",
-        );
-      context.addInitializer(function (this: unknown) {
-        register(new (this as new () => { handle: HandlerFunction<M, R> })());
-      });
+      return decorateLegacyMethod(target, context, descriptor);
+    if (context?.kind === "method") decorateMethod(target, context);
+    else if (context?.kind === "class") {
+      checkHandlerClass(target as HandlerClass);
+      context.addInitializer(() => register(new (target as HandlerClass)()));
+    } else if (context !== undefined) fail(`decorates methods and classes, not a ${context.kind}`);
+    else if (isClass(target)) {
+      checkHandlerClass(target);
+      register(new target());
     } else {
-      fail(`decorates methods and classes, not a ${context.kind}`);
+      register(target);
+      return target;
     }
     return undefined;
   };
   return decorate as HandlerDecorator<M, R>;
 }
 
-/** The message types that each decorated method handles. */
+const STATIC =
+  "decorates methods of instances; a static method is a function that can be registered as it is";
+
+const byName =
+  (name: PropertyKey): Mark["method"] =>
+  (instance) =>
+    (instance as Record<PropertyKey, unknown>)[name];
+
+interface HandlerClass {
+  new (): object;
+  readonly length: number;
+  readonly prototype: { readonly handle?: unknown };
+}
+
+/** Returns true for classes, also for those that a compiler has written as functions. */
+function isClass(target: object): target is HandlerClass {
+  return (
+    typeof target === "function" &&
+    (/^class\b/.test(Function.prototype.toString.call(target)) ||
+      typeof (target as HandlerClass).prototype?.handle === "function")
+  );
+}
+
+/** The message types that each method handles that was decorated with a bus. */
 const handled = new WeakMap<object, Set<object>>();
 
 function markAsHandler(method: object, type: object): void {
