@@ -1,5 +1,5 @@
 // Puts the parts together: three buses with their middleware and handlers. HTTP, the command line and jobs share what this returns.
-import { CommandBus, EventBus, QueryBus, when } from "cqrx";
+import { closeAll, CommandBus, EventBus, QueryBus, when } from "cqrx";
 import { authorization, validation } from "cqrx/middleware";
 import { logTo } from "cqrx/pino";
 import type { Logger } from "pino";
@@ -28,12 +28,9 @@ export function createBuses(logger: Logger, users: UserStore = new MemoryStore()
   return buses;
 }
 
-/** Commands first: until they have ended, they may publish and ask. */
 export async function closeBuses(
   { commandBus, queryBus, eventBus }: Buses,
   timeoutMs: number,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  for (const bus of [commandBus, eventBus, queryBus])
-    await bus.close({ timeoutMs: Math.max(0, deadline - performance.now()) });
+  await closeAll([commandBus, queryBus, eventBus], { timeoutMs });
 }

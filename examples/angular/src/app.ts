@@ -20,8 +20,8 @@ export class App {
   readonly problem = signal("");
   readonly searches = toSignal(searches$, { requireSync: true });
 
-  /** The live list; undefined until the first answer. */
-  readonly shelf = toSignal(this.#queryBus.watch(new GetShelf(), { onError: (error) => this.#show(error) }));
+  /** The live list, with its state: pending, value or error. */
+  readonly shelf = toSignal(this.#queryBus.watch(new GetShelf()).snapshot$, { requireSync: true });
 
   /** Type ahead: switchMap leaves the previous search, which aborts the signal of its handler. */
   readonly found = toSignal(
@@ -49,11 +49,7 @@ export class App {
   #send(command: object): void {
     this.#commandBus.dispatch(command).then(
       () => this.problem.set(""),
-      (error: unknown) => this.#show(error),
+      (error: Error) => this.problem.set(error.message),
     );
-  }
-
-  #show(error: unknown): void {
-    this.problem.set(error instanceof Error ? error.message : String(error));
   }
 }

@@ -1,4 +1,4 @@
-// Without zone.js: signals tell Angular what has changed, and so does toSignal(queryBus.watch(...)).
+// Without zone.js: signals tell Angular what has changed, and so does toSignal(queryBus.watch(...).snapshot$).
 import { provideZonelessChangeDetection } from "@angular/core";
 import { bootstrapApplication } from "@angular/platform-browser";
 import { App } from "./app";

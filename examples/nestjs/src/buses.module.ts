@@ -1,6 +1,6 @@
 // The buses as providers: their classes are the tokens, so that a constructor parameter `commandBus: CommandBus` is enough.
 import { Global, Module, type BeforeApplicationShutdown } from "@nestjs/common";
-import { CommandBus, EventBus, QueryBus } from "cqrx";
+import { closeAll, CommandBus, EventBus, QueryBus } from "cqrx";
 import { validation } from "cqrx/middleware";
 
 @Global()
@@ -21,8 +21,6 @@ export class BusesModule implements BeforeApplicationShutdown {
 
   /** Before the server stops listening: closing the query bus ends the live queries, for which the server would wait. */
   async beforeApplicationShutdown(): Promise<void> {
-    const deadline = performance.now() + 5_000;
-    for (const bus of [this.commandBus, this.eventBus, this.queryBus])
-      await bus.close({ timeoutMs: Math.max(0, deadline - performance.now()) });
+    await closeAll([this.commandBus, this.eventBus, this.queryBus], { timeoutMs: 5_000 });
   }
 }

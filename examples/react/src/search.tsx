@@ -18,8 +18,8 @@ function found(texts$: Observable<string>): Observable<readonly Book[]> {
 
 export function Search({ send }: { send: (command: object) => void }) {
   const [texts$] = useState(() => new Subject<string>());
-  const { value: books = [] } = useObservable(() => found(texts$));
-  const { value: { asked, aborted } = searches$.value } = useObservable(() => searches$);
+  const books = useObservable(() => found(texts$)) ?? [];
+  const { asked, aborted } = useObservable(() => searches$) ?? searches$.value;
   return (
     <>
       <label htmlFor="search">Title or author</label>

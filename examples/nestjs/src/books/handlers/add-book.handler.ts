@@ -15,10 +15,10 @@ export class AddBookHandler {
     commandBus.register(AddBook, this);
   }
 
-  async handle({ title, author }: AddBook, context: HandlerContext): Promise<void> {
+  handle({ title, author }: AddBook, context: HandlerContext): void {
     if (this.books.find(title) !== undefined) throw new BookExistsError(title);
     const book = this.books.add(title, author);
-    // causedBy hands on correlation and cancellation.
-    await this.eventBus.publish(new BookAdded(book), { causedBy: context });
+    // Published when this command has succeeded, and dropped if it fails.
+    this.eventBus.enqueue(new BookAdded(book), { causedBy: context });
   }
 }
