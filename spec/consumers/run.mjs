@@ -24,6 +24,7 @@ const sizeLimits = [
   ["cqrx", 'export * from "cqrx";', 27_000],
   ["cqrx/middleware", 'export * from "cqrx/middleware";', 18_000],
   ["cqrx/pino", 'export * from "cqrx/pino";', 11_500],
+  ["cqrx/postgres", 'export * from "cqrx/postgres";', 22_500, "node"],
   ["cqrx/opentelemetry", 'export * from "cqrx/opentelemetry";', 11_000],
   ["cqrx/http", 'export * from "cqrx/http";', 4_000],
   ["cqrx/testing", 'export * from "cqrx/testing";', 14_500],

@@ -10,6 +10,8 @@ export function guardClients(pool: PgPool): void {
   if (guarded.has(pool)) return;
   guarded.add(pool);
   pool.on?.("connect", (client) => void client.on?.("error", () => undefined));
+  // An idle client that is cut; the pool has dropped it already.
+  pool.on?.("error", () => undefined);
 }
 
 /** A connection that is held for some statements. */

@@ -19,5 +19,5 @@ export interface PgClient extends Sql {
 /** A pool of connections, such as a `pg.Pool`. */
 export interface PgPool {
   connect(): Promise<PgClient>;
-  on?(event: "connect", listener: (client: Pick<PgClient, "on">) => void): unknown;
+  on?(event: "connect" | "error", listener: (about: PgClient) => void): unknown;
 }

@@ -3,6 +3,7 @@ import { CommandBus, InvalidOptionsError } from "cqrx";
 import { caching, idempotency } from "cqrx/middleware";
 import { Database, migrations, postgresStore, TransactionEndedError, transactional } from "cqrx/postgres";
 import { QueryBus } from "cqrx";
+import { Pool } from "pg";
 import type { TestServer } from "../support/servers.js";
 import { gate, notes, suiteOn, until } from "../support/suite.js";
 
@@ -133,6 +134,16 @@ export function databaseConformance(server: TestServer): void {
         ),
       );
       expect((await written()).filter((text) => text.includes("cut"))).toEqual(["after the cut"]);
+    });
+
+    it("survives an idle connection that is cut, in a pool that has no listener of its own", async () => {
+      const pool = new Pool({ connectionString: await server.url() });
+      const db = new Database(pool, { schema: suite.schema });
+      const { rows } = await db.query("select pg_backend_pid() as pid");
+      await suite.pool.query("select pg_terminate_backend($1)", [(rows[0] as { pid: number }).pid]);
+      await until(() => pool.totalCount === 0);
+      expect((await db.query("select 1 as canary")).rows).toEqual([{ canary: 1 }]);
+      await pool.end();
     });
 
     it("runs inside a transaction of the caller, who commits it", async () => {
