@@ -18,6 +18,7 @@ const shared: Config = {
   testEnvironment: "node",
   roots: ["<rootDir>/spec"],
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/spec/bench/", "<rootDir>/spec/consumers/"],
+  globalSetup: "<rootDir>/spec/postgres/support/run-id.ts",
   setupFilesAfterEnv: ["<rootDir>/spec/support/warnings.ts"],
   moduleNameMapper: {
     "^(\\.{1,2}/.*)\\.js$": "$1",
@@ -46,6 +47,8 @@ const slow = [
   "examples/users-api",
   "examples/users-api-live",
   "middleware/overlap.model",
+  "postgres/debian",
+  "postgres/using",
   "reference/reference",
   "types/mistakes",
   "types/types",

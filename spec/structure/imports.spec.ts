@@ -49,7 +49,9 @@ const table: Readonly<Record<string, Row>> = {
   pino: { may: [...BELOW_BUS, "pino"], mayType: ["buses"] },
   opentelemetry: { may: [...BELOW_BUS, "@opentelemetry/api"], mayType: ["buses"] },
   http: { may: BELOW_BUS },
-  testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses"] },
+  transport: { may: BELOW_BUS, mayType: ["buses"] },
+  testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses", "transport"] },
+  postgres: { may: [...BELOW_BUS, "node:async_hooks", "node:crypto"], mayType: ["buses"] },
   inspector: { may: BELOW_BUS, mayType: ["buses", "core/bus"] },
 };
 

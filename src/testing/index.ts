@@ -16,6 +16,10 @@ export type { ExpectedError, Played, Scenario, ScenarioEnd } from "./scenario.js
 export { settleAll } from "./settle-all.js";
 export type { SettlingBus } from "./settle-all.js";
 
+// Transports
+export { transportSuite } from "./transport-suite.js";
+export type { TestRunner, TransportWorld } from "./transport-suite.js";
+
 // Faults
 export { faulty, InjectedFaultError, randomPlan } from "./faulty.js";
 export type { FaultPlan, FaultyHandler, InjectedFault, RandomPlanOptions } from "./faulty.js";

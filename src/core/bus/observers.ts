@@ -1,4 +1,4 @@
-import { Broadcast } from "./broadcast.js";
+import { Broadcast } from "../util/broadcast.js";
 import { reportUnhandled } from "../util/report-unhandled.js";
 import type { Envelope } from "../messages/envelope.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";

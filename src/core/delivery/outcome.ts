@@ -46,10 +46,12 @@ export interface Refusal {
  * - `refresh`: a refresh source of a live query failed
  * - `saga`: a saga failed, emitted a value that is not a command, or emitted a command that was rejected
  * - `background`: an enqueued message was rejected while `outcomes$` had no observer
+ * - `durable`: a feed or a worker of `cqrx/postgres` could not handle a message, or could not reach its database
  * - `late`: work went on after its message had been settled, and has ended now
  */
 export interface Fault {
-  readonly kind: "observer" | "handler" | "middleware" | "refresh" | "saga" | "background" | "late";
+  readonly kind:
+    "observer" | "handler" | "middleware" | "refresh" | "saga" | "background" | "durable" | "late";
   /** The name of the stream, handler or middleware that failed. */
   readonly source: string;
   readonly error: unknown;

@@ -1,5 +1,5 @@
 import { expect, it } from "@jest/globals";
-import { Broadcast } from "../../../src/core/bus/broadcast.js";
+import { Broadcast } from "../../../src/core/util/broadcast.js";
 
 it("knows whether a subscriber is left, so that faults without one go to the console", () => {
   const broadcast = new Broadcast<number>(() => undefined);

@@ -1,5 +1,5 @@
 import { Observable, type Subscriber } from "rxjs";
-import { catchObserverErrors, type Report } from "../util/guarded-observable.js";
+import { catchObserverErrors, type Report } from "./guarded-observable.js";
 
 /**
  * A lean Subject whose writing side never leaves its owner, and whose reading side reports the errors of its subscribers.

@@ -1,0 +1,104 @@
+import type { Envelope } from "../core/messages/envelope.js";
+import type { Database } from "./database.js";
+import type { NamedTypes } from "./named-types.js";
+import type { Sql } from "./sql.js";
+
+/** An event as it is stored. */
+export interface StoredEvent<E = object> {
+  readonly envelope: Envelope<E>;
+  /** The place in the log, from 1 without holes; absent until the event has been placed, shortly after its commit. */
+  readonly position?: number;
+  readonly stream?: string;
+  /** The place in the stream, from 1 without holes. */
+  readonly version?: number;
+}
+
+/** A row of the table `events`, before its envelope is read. */
+export interface EventRow {
+  readonly position: number | null;
+  readonly stream: string | null;
+  readonly version: number | null;
+  readonly name: string;
+  readonly envelope: string;
+}
+
+/** How many rows are read at a time. */
+export const PAGE = 1_000;
+
+const COLUMNS = "position::float8 as position, stream, version, name, envelope::text as envelope";
+
+/** The statements about the table `events`. */
+export class Log {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Reads a page of a stream in the ambient transaction, with the events that it has appended itself. */
+  async stream(stream: string, after: number): Promise<EventRow[]> {
+    const { rows } = await this.#db.query(
+      `select ${COLUMNS} from ${this.#db.schema}.events where stream = $1 and version > $2 order by version limit ${PAGE}`,
+      [stream, after],
+    );
+    return rows as EventRow[];
+  }
+
+  /** Reads placed events of some types, from behind `after` up to `head`. */
+  async page(sql: Sql, types: NamedTypes, after: number, head: number, limit: number): Promise<EventRow[]> {
+    const { rows } = await sql.query(
+      `select ${COLUMNS} from ${this.#db.schema}.events where position > $1 and position <= $2
+and name in (select json_array_elements_text($3::text::json)) order by position limit $4`,
+      [after, head, types.json, limit],
+    );
+    return rows as EventRow[];
+  }
+
+  /**
+   * Gives committed events their positions, and returns the last one.
+   *
+   * Positions are given after the commit, because a number that is given at the insert becomes visible in the order of
+   * commits: a reader that has passed 8 would never see 7, if 7 was committed later.
+   */
+  async place(): Promise<number> {
+    for (;;) {
+      const { rows } = await this.#db.query(
+        `select exists (select from ${this.#db.schema}.events where position is null) as unplaced,
+(select position::float8 from ${this.#db.schema}.checkpoints where name = '$log') as head`,
+      );
+      const { unplaced, head } = rows[0] as { unplaced: boolean; head: number };
+      if (!unplaced) return head;
+      await this.placeSome();
+    }
+  }
+
+  /**
+   * Places up to 1,000 events. Two statements in one message, and therefore in one transaction that does not depend on this
+   * process: if it were stopped while it held the lock, no process could place events. The first waits for the lock, the
+   * second sees what was committed until then. Ordered by `id`, which is also the order within a stream, because a version is
+   * inserted only after the one before it was committed or in the same transaction.
+   */
+  async placeSome(): Promise<void> {
+    const { schema } = this.#db;
+    await this.#db.query(
+      `select 1 from ${schema}.checkpoints where name = '$log' for update;
+with fresh as (select id from ${schema}.events where position is null order by id limit ${PAGE}),
+numbered as (select id, row_number() over (order by id) as n from fresh),
+placed as (
+  update ${schema}.events e set position = n + (select position from ${schema}.checkpoints where name = '$log')
+  from numbered where e.id = numbered.id returning 1
+)
+update ${schema}.checkpoints set position = position + (select count(*) from placed) where name = '$log'`,
+    );
+  }
+}
+
+/** @throws InvalidMessageError */
+export function storedEvent(row: EventRow, types: NamedTypes): StoredEvent {
+  return {
+    envelope: types.read(row.name, row.envelope),
+    ...(row.position === null ? {} : { position: row.position }),
+    ...(row.stream === null ? {} : { stream: row.stream }),
+    ...(row.version === null ? {} : { version: row.version }),
+  };
+}

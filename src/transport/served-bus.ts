@@ -1,0 +1,41 @@
+import type { Observable } from "rxjs";
+import type { CommandBus } from "../buses/command-bus.js";
+import type { EventBus } from "../buses/event-bus.js";
+import type { QueryBus } from "../buses/query-bus.js";
+import type { Bus } from "../buses/bus.js";
+import type { Fault } from "../core/delivery/outcome.js";
+import type { Envelope } from "../core/messages/envelope.js";
+import type { MessageKind } from "../core/messages/message.js";
+
+/** A bus that a link routes from or serves on. */
+export type LinkedBus = CommandBus | QueryBus | EventBus;
+
+interface RunOptions {
+  readonly signal: AbortSignal;
+}
+
+/** Runs a message on its bus, whichever kind that is. */
+export function run(
+  bus: LinkedBus,
+  kind: MessageKind,
+  envelope: Envelope,
+  options: RunOptions,
+): Promise<unknown> {
+  const message = envelope as Envelope<never>;
+  if (kind === "command") return (bus as CommandBus).dispatch(message, options);
+  if (kind === "query") return (bus as QueryBus).ask(message, options);
+  return (bus as EventBus).publish(message, options);
+}
+
+/** Returns every value of a query, or its latest for as long as it is subscribed to. */
+export function stream(bus: LinkedBus, envelope: Envelope, live: boolean): Observable<unknown> {
+  const { headers } = envelope.meta;
+  return live
+    ? (bus as QueryBus).watch(envelope.payload as never, { headers })
+    : (bus as QueryBus).ask$(envelope as Envelope<never>);
+}
+
+/** Reports an error that no promise carries on the `faults$` of a bus. */
+export function report(bus: LinkedBus, fault: Omit<Fault, "kind">): void {
+  (bus as Bus).engine.report({ kind: "background", ...fault });
+}

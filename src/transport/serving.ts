@@ -1,0 +1,130 @@
+import type { CloseReport } from "../buses/bus.js";
+import { abortError } from "../core/delivery/abort.js";
+import { startTimer } from "../core/util/timers.js";
+import { nameOf, type MessageKind, type MessageType } from "../core/messages/message.js";
+import { callAddress } from "./address.js";
+import { IncomingCalls } from "./incoming-calls.js";
+import type { LinkContext } from "./link-context.js";
+import type { ServeOptions } from "./options.js";
+import type { LinkedBus } from "./served-bus.js";
+import { StoredWorker } from "./stored-worker.js";
+import type { Listener } from "./transport.js";
+
+interface ServingSpec {
+  readonly bus: LinkedBus;
+  readonly kind: MessageKind;
+  readonly types: readonly MessageType[];
+  readonly calls: boolean;
+  readonly stored: boolean;
+  readonly options: ServeOptions;
+}
+
+/** All processes answer calls as one group, because a second group would handle each call a second time. */
+const CALL_GROUP = "cqrx";
+
+/** Types that a process handles for others, until it is closed. */
+export class Serving implements AsyncDisposable {
+  readonly #link: LinkContext;
+  readonly #spec: ServingSpec;
+  readonly #left: () => void;
+  readonly #calls: IncomingCalls;
+  readonly #worker: StoredWorker | undefined;
+  readonly #listeners: Listener[] = [];
+  #report: Promise<CloseReport> | undefined;
+
+  /** @internal */
+  constructor(link: LinkContext, spec: ServingSpec, left: () => void) {
+    this.#link = link;
+    this.#spec = spec;
+    this.#left = left;
+    const { bus, kind, options, stored } = spec;
+    this.#calls = new IncomingCalls(link, { bus, kind, concurrency: options.concurrency ?? 64 });
+    if (stored)
+      this.#worker = new StoredWorker(link, {
+        bus,
+        kind: kind as "command" | "event",
+        types: new Map(spec.types.map((type) => [nameOf(type), type])),
+        group: options.group ?? "cqrx",
+        maxAttempts: options.maxAttempts ?? 5,
+        backoffMs: options.backoffMs ?? [100, 1_000, 5_000, 30_000],
+        inbox: options.inbox,
+        leaseMs: options.leaseMs ?? 10_000,
+        unknown: options.unknown ?? "dead-letter",
+      });
+  }
+
+  /** @internal The group of events that this serves. */
+  get eventGroup(): string | undefined {
+    return this.#spec.kind === "event" ? this.#spec.options.group : undefined;
+  }
+
+  /** @internal */
+  async start(): Promise<void> {
+    const { transport } = this.#link;
+    const { kind, types, options, calls } = this.#spec;
+    const worker = this.#worker;
+    if (worker !== undefined)
+      this.#listeners.push(
+        ...(await transport.consume(
+          {
+            kind: kind as "command" | "event",
+            types: types.map(nameOf),
+            group: options.group ?? "cqrx",
+            concurrency: options.concurrency ?? 64,
+            ackWaitMs: options.ackWaitMs ?? 10_000,
+            start: options.start ?? "new",
+            order: options.order ?? "none",
+            partitions: kind === "command" ? 1 : this.#link.partitions,
+          },
+          (delivery) => worker.handle(delivery),
+        )),
+      );
+    if (calls)
+      await Promise.all(
+        types.map(async (type) => {
+          const listener = await transport.answer(
+            callAddress(kind, nameOf(type)),
+            { group: CALL_GROUP },
+            (call) => this.#calls.take(call, type),
+          );
+          this.#listeners.push(listener);
+        }),
+      );
+  }
+
+  /**
+   * Stops taking messages, lets those that run end, and gives the others back. At the deadline, what still runs is aborted.
+   *
+   * @param options - `timeoutMs`, 10_000 if it is left out
+   */
+  close({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<CloseReport> {
+    return (this.#report ??= this.#close(timeoutMs));
+  }
+
+  async #close(timeoutMs: number): Promise<CloseReport> {
+    const running = this.#calls.pending + (this.#worker?.pending ?? 0);
+    this.#worker?.close();
+    let stopTimer: (() => void) | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      stopTimer = startTimer(timeoutMs, resolve, { keepAlive: true });
+    });
+    const stopped = Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
+    await Promise.race([stopped, deadline]);
+    this.#calls.endStreams();
+    const idle = Promise.all([this.#calls.idle(), this.#worker?.idle()]);
+    await Promise.race([idle, deadline]);
+    stopTimer?.();
+    const aborted = [
+      ...this.#calls.abort(abortError("The link that served this call was closed.")),
+      ...(this.#worker?.abort() ?? []),
+    ];
+    // Handlers that heed their signal end now, so that their messages can be given back.
+    if (aborted.length > 0) await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, 500))]);
+    this.#left();
+    return { finished: Math.max(0, running - aborted.length), aborted, abandoned: [] };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
