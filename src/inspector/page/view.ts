@@ -120,6 +120,8 @@ export const createView: CreateView = (host, source, options = {}) => {
   resized.observe(diagram.element);
   const stop = source(onFrame, onState);
   changed();
+  // Keys reach a panel only while the focus is in it.
+  if (options.onClose) diagram.focus();
   return {
     destroy: () => {
       stop();

@@ -43,7 +43,7 @@ export function drawLane(scene: Scene, { of: lane, top, height }: Row<Lane>, hit
 
   const place = (entry: Entry): readonly [x: number, y: number, end: number] => {
     const x = xOf(scene, entry.message.time);
-    const y = middle + OFFSETS[Math.max(0, entry.track)]! * room * 0.27;
+    const y = Math.round(middle + OFFSETS[Math.max(0, entry.track)]! * room * 0.27);
     // Lines far outside are cut, because a canvas draws endless ones slowly. An open message that has been in flight since before the
     // shown time keeps its marble at the edge, so that it can be found.
     const left = entry.end === Infinity ? radius + 2 : -width;
@@ -57,7 +57,7 @@ export function drawLane(scene: Scene, { of: lane, top, height }: Row<Lane>, hit
   };
   const line = (x: number, y: number, end: number, lineColour: string, dash: number[]): void => {
     g.setLineDash(dash);
-    lines(g, lineColour, 1.6, [x, y, end, y]);
+    lines(g, lineColour, 2, [x, y, end, y]);
     g.setLineDash([]);
   };
 
@@ -73,7 +73,7 @@ export function drawLane(scene: Scene, { of: lane, top, height }: Row<Lane>, hit
       hits.push({ x, y, entry });
     }
     fill(g, colour);
-    faint(0.62, () => lines(g, colour, Math.max(1.2, radius * 0.36), ...ends));
+    faint(0.62, () => lines(g, colour, radius * 0.4, ...ends));
   };
   const drawFailure = (entry: Entry): void => {
     const [x, y, end] = place(entry);

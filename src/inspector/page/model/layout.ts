@@ -47,6 +47,6 @@ export function layoutLanes(lanes: Iterable<Lane>, available: number, minLane = 
   return layout;
 }
 
-function keyOf({ name, bus }: Lane): string {
-  return `${name}\n${bus}`;
+function keyOf({ kind, name, bus }: Lane): string {
+  return `${KINDS.indexOf(kind)}${name}\n${bus}`;
 }

@@ -51,8 +51,10 @@ export function messages(context: Context): Part {
 
   const update = (): void => {
     const { selected } = actions;
+    // Nothing can move away in an empty table.
     const isHeld =
-      isInside || !actions.live || scroller.scrollTop > 4 || table.querySelector(":focus-visible") !== null;
+      list.rows.length > 0 &&
+      (isInside || !actions.live || scroller.scrollTop > 4 || table.querySelector(":focus-visible") !== null);
     list.update(store, filter.matches, isHeld, selected);
     entries = new Map(list.rows.map((entry) => [entry.message, entry]));
     const rows = show(entries.keys());

@@ -19,7 +19,6 @@ export function minute({ actions, store, theme, ui }: Context): Part {
   const canvas = h("canvas", {
     role: "img",
     "aria-label": "Messages of the last 60 seconds, by kind",
-    title: "Click or drag to look at a time",
     pointerdown: (event: PointerEvent) => {
       canvas.setPointerCapture(event.pointerId);
       from = event.clientX;

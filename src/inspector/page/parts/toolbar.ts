@@ -54,7 +54,7 @@ export function toolbar(
   const help = icon("?", "Help", actions.toggleHelp);
   const { onClose, exportLines } = options;
   const element = h(
-    "header.toolbar",
+    "div.toolbar",
     h("div.brand", h("span.logo", h("i"), h("i"), h("i")), h("h1", "cqrx inspector")),
     h("div.state", dot, status, seen),
     h("div.search", input, h("kbd", { "aria-hidden": true }, "/")),

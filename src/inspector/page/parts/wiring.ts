@@ -7,7 +7,7 @@ import { type Context, type Part } from "./part.js";
 
 /** Makes the description of the buses and of the parts beside them, as `describe()` tells it. */
 export function wiring({ store }: Context): Part {
-  const element = h("div.scroll.wiring");
+  const element = h("div.scroll.wiring", { tabindex: 0 });
   let shown: unknown;
   const update = (): void => {
     // Once a second at most, and only if something has changed, because it is made anew as a whole.

@@ -21,8 +21,8 @@ th:nth-child(3),td:nth-child(3){width:86px;text-align:right}
 th:last-child{width:122px}
 .payload{padding-left:18px}
 tbody tr:hover,summary:hover,.tree button:hover{background:var(--raised)}
-.app .selected,[aria-current=true]{background:color-mix(in srgb,var(--accent) 18%,var(--panel))!important}
-.row-button{height:auto;max-width:100%;padding:0;background:none;border:0;color:var(--kind);font-weight:600;vertical-align:middle}
+.app .selected,[aria-current=true]{background:color-mix(in srgb,var(--accent) 12%,var(--panel))!important}
+.row-button{color:var(--kind);vertical-align:middle}
 .troubles li{border-bottom:1px solid var(--line)}
 summary{display:grid;grid-template-columns:auto 1fr auto;gap:2px 10px;padding:8px 16px;list-style:none}
 .why{grid-column:2/-1}

@@ -11,7 +11,7 @@ export const diagram = `
 .title{font-size:10px;font-weight:600;text-transform:uppercase}
 .gauges{color:var(--kind)}
 .lane-text{flex:1;min-width:0;line-height:1.3}
-.only{height:auto;padding:0;background:none;border:0;font-weight:600}
+.only,.row-button{height:auto;max-width:100%;padding:0;background:none;border:0;border-radius:0;font-weight:600}
 .only:hover,.only[aria-pressed=true]{text-decoration:underline}
 .lane-figures{display:block}
 .lane-failures{position:absolute;top:6px;right:12px;color:var(--rejected)}
