@@ -61,7 +61,7 @@ export function useBrowser(): {
       ...options,
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     const tab: Tab = { page, problems: [], requests: [] };
     page.on("console", (message) => {
       if (["warning", "error"].includes(message.type())) tab.problems.push(message.text());

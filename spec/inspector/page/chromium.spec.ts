@@ -128,10 +128,12 @@ describe("the page of a running process", () => {
     await queries.ask(new GetOrder("first"));
     await rows(page).first().hover();
     await queries.ask(new GetOrder("second"));
-    await page.getByRole("button", { name: "1 new" }).waitFor();
+    await page.getByRole("button", { name: "1 new" }).hover();
+    await queries.ask(new GetOrder("third"));
+    await page.getByRole("button", { name: "2 new" }).waitFor();
     expect(await rows(page).count()).toBe(1);
     await page.mouse.move(5, 5);
-    await until(async () => (await rows(page).count()) === 2);
+    await until(async () => (await rows(page).count()) === 3);
   });
 
   it("is used by keyboard alone", async () => {

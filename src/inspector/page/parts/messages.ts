@@ -38,15 +38,16 @@ export function messages(context: Context): Part {
     update();
   };
   const more = h("button.more", { click: showMore }, "Show older messages");
-  const scroller = h(
-    "div.scroll",
+  const scroller = h("div.scroll", table, empty, more);
+  // The button lies over the table: a pointer on it must not let the rows go.
+  const element = h(
+    "div.holds",
     {
       pointerenter: ({ pointerType }: PointerEvent) => (isInside = pointerType === "mouse"),
       pointerleave: () => (isInside = false),
     },
-    table,
-    empty,
-    more,
+    newer,
+    scroller,
   );
 
   const update = (): void => {
@@ -72,5 +73,5 @@ export function messages(context: Context): Part {
     // Focus follows the arrow keys if it is in the table already; it is not taken from elsewhere.
     if (table.matches(":focus-within")) row.querySelector("button")!.focus();
   };
-  return { element: h("div.holds", newer, scroller), update };
+  return { element, update };
 }

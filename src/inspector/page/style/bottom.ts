@@ -21,7 +21,7 @@ th:nth-child(3),td:nth-child(3){width:86px;text-align:right}
 th:last-child{width:122px}
 .payload{padding-left:18px}
 tbody tr:hover,summary:hover,.tree button:hover{background:var(--raised)}
-.app .selected,[aria-current=true]{background:color-mix(in srgb,var(--accent) 18%,var(--panel))!important}
+.app .selected,[aria-current=true]{background:color-mix(in srgb,var(--accent) 12%,var(--panel))!important}
 .row-button{color:var(--kind);vertical-align:middle}
 .troubles li{border-bottom:1px solid var(--line)}
 summary{display:grid;grid-template-columns:auto 1fr auto;gap:2px 10px;padding:8px 16px;list-style:none}
