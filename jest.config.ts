@@ -53,6 +53,7 @@ const slow = [
   "middleware/overlap.model",
   "postgres/debian",
   "postgres/using",
+  "nats/nats-transport",
   "reference/reference",
   "types/mistakes",
   "types/types",

@@ -50,6 +50,9 @@ const table: Readonly<Record<string, Row>> = {
   opentelemetry: { may: [...BELOW_BUS, "@opentelemetry/api"], mayType: ["buses"] },
   http: { may: BELOW_BUS },
   transport: { may: BELOW_BUS, mayType: ["buses"] },
+  nats: {
+    may: ["transport", ...BELOW_BUS, "@nats-io/transport-node", "@nats-io/jetstream", "@nats-io/kv"],
+  },
   testing: { may: [...BELOW_BUS, "rxjs/testing"], mayType: ["buses", "transport"] },
   postgres: { may: [...BELOW_BUS, "node:async_hooks", "node:crypto"], mayType: ["buses"] },
   inspector: { may: BELOW_BUS, mayType: ["buses", "core/bus"] },

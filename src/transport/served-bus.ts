@@ -12,6 +12,8 @@ export type LinkedBus = CommandBus | QueryBus | EventBus;
 
 interface RunOptions {
   readonly signal: AbortSignal;
+  /** The number of this attempt, for a message that is delivered again. */
+  readonly attempt?: number;
 }
 
 /** Runs a message on its bus, whichever kind that is. */

@@ -135,7 +135,7 @@ export class StoredWorker {
     const { attempt } = delivery;
     this.#link.incoming.add(envelope);
     try {
-      await run(bus, kind, envelope, { signal });
+      await run(bus, kind, envelope, { signal, attempt });
     } catch (error) {
       if (key !== undefined) await this.#quietly(delivery, () => inbox!.release(key));
       // A closed bus has handled nothing: the message is for another process, at once.

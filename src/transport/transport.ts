@@ -168,7 +168,7 @@ export interface Transport {
    * @throws NotSentError if nothing has left this process, OutcomeUnknownError if it may have been stored
    */
   append(address: string, frame: Frame, options: AppendOptions): Promise<AppendResult>;
-  /** Consumes stored messages. The promise of the handler is the back-pressure: at most `concurrency` are pending. */
+  /** Consumes stored messages. The promise of the handler is the back-pressure: at most `concurrency` are pending. A rejection leaves the message unsettled. */
   consume(
     options: ConsumeOptions,
     handler: (delivery: StoredDelivery) => Promise<void>,

@@ -1,5 +1,6 @@
 import type { Observable } from "rxjs";
 import { checkOptions, withMethods } from "../../core/checks.js";
+import { abortOn } from "../../core/delivery/abort.js";
 import { HandlerNotFoundError, InvalidOptionsError } from "../../core/errors.js";
 import { startTimer } from "../../core/util/timers.js";
 import { LinkClosedError, NotSentError, OutcomeUnknownError } from "../errors.js";
@@ -188,7 +189,7 @@ class MemoryTransport implements Transport, Member {
         forget();
         stopTimer();
         this.#ends.delete(close);
-        signal.removeEventListener("abort", abort);
+        forgetSignal();
         run();
       };
       const abort = (): void => settle(() => reject(signal.reason as Error));
@@ -199,9 +200,10 @@ class MemoryTransport implements Transport, Member {
         { keepAlive: true },
       );
       let forget: () => void = () => undefined;
+      let forgetSignal: () => void = () => undefined;
       if (this.#closed) return close();
       if (signal.aborted) return abort();
-      signal.addEventListener("abort", abort, { once: true });
+      forgetSignal = abortOn(signal, { cancel: abort });
       this.#ends.add(close);
       forget = this.#whenConnected(() => {
         const result = this.#broker.append(address, copyOf(frame), id, FEATURES.dedupeWindowMs);
@@ -323,6 +325,8 @@ class MemoryTransport implements Transport, Member {
             group.ack(flight);
           }),
       });
+    } catch {
+      // A handler that rejects has not settled its message, which comes again after ackWaitMs.
     } finally {
       stop();
       this.#ends.delete(stop);

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { natsInbox, natsTransport } from "cqrx/nats";
+import { transportSuite } from "cqrx/testing";
+import { NotSentError } from "cqrx/transport";
+import { linkCases } from "../transport/link-cases.js";
+import { until, type World } from "../transport/support.js";
+import { installed, NatsServer } from "./server.js";
+
+if (!installed) {
+  describe("nats", () => it.todo("is left out, because no nats-server is installed"));
+} else {
+  let server: NatsServer;
+  beforeAll(async () => void (server = await new NatsServer().start()));
+  afterAll(() => server.remove());
+
+  let worlds = 0;
+  const world = async (): Promise<World> => {
+    const prefix = `w${++worlds}`;
+    return {
+      connect: () => natsTransport({ servers: server.url, prefix }),
+      crash: () => server.kill(),
+      restart: async () => void (await server.start()),
+      close: async () => undefined,
+    };
+  };
+
+  transportSuite("nats", world, {
+    calls: true,
+    stored: true,
+    replay: true,
+    order: "key",
+    delayedRetry: true,
+  });
+  linkCases("nats", world);
+
+  describe("natsTransport", () => {
+    it("122 rejects with a typed error when no server answers in time", async () =>
+      expect(natsTransport({ servers: "nats://127.0.0.1:9", connectTimeoutMs: 500 })).rejects.toThrow(
+        NotSentError,
+      ));
+
+    it("refuses wrong options by name", async () => {
+      await expect(natsTransport({ prefix: "a.b" })).rejects.toThrow("prefix must be");
+      await expect(natsTransport({ replicas: 2 as never })).rejects.toThrow("replicas must be 1, 3 or 5");
+    });
+
+    it("131 makes a consumer again that was deleted under a worker", async () => {
+      const transport = await natsTransport({ servers: server.url, prefix: "deleted" });
+      const seen: string[] = [];
+      await transport.consume(
+        {
+          kind: "command",
+          types: ["a"],
+          group: "g",
+          concurrency: 8,
+          ackWaitMs: 2_000,
+          start: "new",
+          order: "none",
+          partitions: 1,
+        },
+        (delivery) => {
+          seen.push(delivery.position);
+          return delivery.ack();
+        },
+      );
+      const jsm = await jetstreamManager(transport.connection);
+      await jsm.consumers.delete("deleted_commands", "g_a");
+      await transport.append(
+        "s.c.0.a",
+        { headers: {}, body: new Uint8Array() },
+        { id: "1", type: "a", signal: new AbortController().signal, timeoutMs: 20_000 },
+      );
+      await until(() => seen.length === 1);
+      await transport.close();
+    });
+  });
+
+  describe("natsInbox", () => {
+    it("gives a claim to one of two processes, until it is released, done, or its lease has ended", async () => {
+      const transports = await Promise.all(
+        [1, 2].map(() => natsTransport({ servers: server.url, prefix: "inbox" })),
+      );
+      const [one, two] = await Promise.all(transports.map((transport) => natsInbox(transport)));
+      const claims = await Promise.all([one!.claim("g:a.b *", 60_000), two!.claim("g:a.b *", 60_000)]);
+      expect(claims.sort()).toEqual(["claimed", "running"]);
+      const key = "g:other";
+      await expect(one!.claim(key, 60_000)).resolves.toBe("claimed");
+      await one!.release(key);
+      await expect(two!.claim(key, 1)).resolves.toBe("claimed");
+      await until(async () => (await one!.claim(key, 60_000)) === "claimed");
+      await one!.done(key);
+      await expect(two!.claim(key, 60_000)).resolves.toBe("done");
+      await Promise.all(transports.map((transport) => transport.close()));
+    });
+  });
+}

@@ -1,0 +1,116 @@
+import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
+import { abortOn } from "../core/delivery/abort.js";
+import { startTimer } from "../core/util/timers.js";
+import { NotSentError } from "../transport/errors.js";
+import { StateSource } from "../transport/state.js";
+
+/** A connection that is made again for ever, and its state. */
+export class Connection {
+  readonly nc: NatsConnection;
+  readonly state = new StateSource();
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(nc: NatsConnection) {
+    this.nc = nc;
+    this.state.set("connected");
+    void this.#follow();
+  }
+
+  /** @throws NotSentError if no server answers in time */
+  static async open(options: ConnectionOptions, timeoutMs: number): Promise<Connection> {
+    try {
+      const nc = await connect({
+        // The defaults of the client give up after ten attempts, and see a dead peer after four minutes.
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 100,
+        reconnectJitter: 100,
+        pingInterval: 4_000,
+        maxPingOut: 2,
+        ignoreAuthErrorAbort: true,
+        ...options,
+        timeout: timeoutMs,
+      });
+      return new Connection(nc);
+    } catch (cause) {
+      throw new NotSentError(
+        "The greeting",
+        `no NATS server took the connection within ${timeoutMs} ms`,
+        cause,
+      );
+    }
+  }
+
+  get connected(): boolean {
+    return this.state.current === "connected" || this.state.current === "degraded";
+  }
+
+  get closed(): boolean {
+    return this.state.current === "closed" || this.nc.isClosed();
+  }
+
+  async #follow(): Promise<void> {
+    for await (const { type, ...status } of this.nc.status()) {
+      if (type === "disconnect") this.state.set("disconnected");
+      else if (type === "staleConnection") this.state.set("degraded");
+      // A ping without an answer is the first sign of a half-open connection.
+      else if (type === "ping" && (status as { pendingPings: number }).pendingPings > 1 && this.connected)
+        this.state.set("degraded");
+      else if (type === "ping" && this.state.current === "degraded") this.state.set("connected");
+      else if (type === "reconnect") {
+        this.state.set("connected");
+        for (const go of [...this.#waiting]) go();
+      }
+    }
+  }
+
+  /** Calls `go` once there is a connection; the returned function takes that back. */
+  whenConnected(go: () => void): () => void {
+    if (this.connected) {
+      go();
+      return () => undefined;
+    }
+    const wait = (): void => {
+      this.#waiting.delete(wait);
+      go();
+    };
+    this.#waiting.add(wait);
+    return () => void this.#waiting.delete(wait);
+  }
+
+  /** Resolves to whether there is a connection within the time; at once when the transport closes or the signal aborts. */
+  connectedWithin(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.connected) return Promise.resolve(true);
+    if (this.closed || timeoutMs <= 0 || signal?.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      let forget = (): void => undefined;
+      let forgetSignal = (): void => undefined;
+      const end = (connected: boolean): void => {
+        forget();
+        forgetSignal();
+        stopTimer();
+        this.#closing.delete(abort);
+        resolve(connected);
+      };
+      const abort = (): void => end(false);
+      const stopTimer = startTimer(timeoutMs, abort, { keepAlive: true });
+      this.#closing.add(abort);
+      forget = this.whenConnected(() => end(true));
+      if (signal !== undefined) forgetSignal = abortOn(signal, { cancel: abort });
+    });
+  }
+
+  readonly #closing = new Set<() => void>();
+
+  async close(): Promise<void> {
+    this.state.set("closed");
+    for (const end of [...this.#closing]) end();
+    // What was sent last, such as a retry, arrives before the connection ends.
+    if (!this.nc.isClosed()) await Promise.race([this.nc.flush().catch(() => undefined), wait(1_000, false)]);
+    await this.nc.close();
+  }
+}
+
+/** Waits. */
+export function wait(delayMs: number, keepAlive = true): Promise<void> {
+  return new Promise((resolve) => void startTimer(delayMs, resolve, { keepAlive }));
+}
