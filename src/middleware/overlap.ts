@@ -72,11 +72,7 @@ export function overlap<M extends object = object, R = unknown>(
   const name = `overlap(${policy.strategy})`;
   return createMiddleware(
     name,
-<<<<<<< HEAD
-    (rest, { host, outermost, attach, perMessage = false, scope = host }) => {
-=======
     (rest, { outermost, host, scope = host, attach, perMessage }) => {
->>>>>>> origin/main
       let lanes = lanesByScope.get(scope);
       if (lanes === undefined) {
         lanesByScope.set(scope, (lanes = new Lanes(name, policy)));
