@@ -429,7 +429,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   }
 
   inherit(cause: Cause): void {
-    const { local } = cause as Partial<HandlerContext>;
+    const local = (cause as Partial<HandlerContext> | null)?.local;
     if (local !== undefined) this.links.local = local;
     if (cause instanceof LiveDelivery) return inheritIds(this, cause);
     inheritIds(this, envelopeOf(cause, "options.causedBy").meta);
