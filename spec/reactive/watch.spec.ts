@@ -1,4 +1,4 @@
-import { InvalidOptionsError, AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import {
   BusClosedError,
