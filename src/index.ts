@@ -40,6 +40,7 @@ export type {
   BusOptions,
   CloseOptions,
   CloseReport,
+  DeliveriesOptions,
   DispatchOptions,
   GaugesDescription,
   HandlerOptions,

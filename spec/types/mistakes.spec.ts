@@ -65,7 +65,7 @@ const mistakes: readonly (readonly [mistake: string, lastLine: string])[] = [
   [`commandBus.dispatch(new CreateUser("u1"))`, `Expected 2 arguments, but got 1.`],
   [
     `commandBus.dispatch(new CreateUser("u1", ""), { timeoutMs: 100 })`,
-    `Object literal may only specify known properties, and 'timeoutMs' does not exist in type 'DispatchOptions'.`,
+    `Object literal may only specify known properties, and 'timeoutMs' does not exist in type 'DispatchOptions<object>'.`,
   ],
   [`commandBus.register(GetEmail, () => null)`, `Type '"query"' is not assignable to type '"command"'.`],
   [
@@ -79,11 +79,11 @@ const mistakes: readonly (readonly [mistake: string, lastLine: string])[] = [
   [
     `commandBus.register(CreateUser, { execute: ({ userId }: CreateUser) => userId })`,
     `Property 'handle' is missing in type '{ execute: ({ userId }: CreateUser) => string; }' ` +
-      `but required in type 'HandlerObject<CreateUser, unknown>'.`,
+      `but required in type 'HandlerObject<CreateUser, unknown, object>'.`,
   ],
   [
     `commandBus.register(CreateUser, CreateUserHandler)`,
-    `Argument of type 'typeof CreateUserHandler' is not assignable to parameter of type 'Handler<CreateUser>'.`,
+    `Argument of type 'typeof CreateUserHandler' is not assignable to parameter of type 'Handler<CreateUser, unknown, object>'.`,
   ],
   [`commandBus.register(CreateUser)`, `Expected 2-3 arguments, but got 1.`],
   [
@@ -131,18 +131,18 @@ const mistakes: readonly (readonly [mistake: string, lastLine: string])[] = [
 const hovers: readonly (readonly [code: string, text: string])[] = [
   [
     `commandBus.^dispatch(new CreateUser("u1", ""))`,
-    `(method) CommandBus.dispatch(command: CommandInput, options?: DispatchOptions): Promise<void>`,
+    `(method) CommandBus<object>.dispatch(command: CommandInput, options?: DispatchOptions<object> | undefined): Promise<void>`,
   ],
   [
     `queryBus.^ask(new GetEmail("u1"))`,
-    `(method) QueryBus<unknown>.ask<GetEmail>(query: GetEmail | Envelope<GetEmail>, options?: DispatchOptions): ` +
+    `(method) QueryBus<unknown, object>.ask<GetEmail>(query: GetEmail | Envelope<GetEmail>, options?: DispatchOptions<object> | undefined): ` +
       `Promise<string | null>`,
   ],
   [`const ^email = await queryBus.ask(new GetEmail("u1"))`, `const email: string | null`],
   [`commandBus.register(CreateUser, (^command) => command.userId)`, `(parameter) command: CreateUser`],
   [
     `commandBus.register(CreateUser, (_, ^context) => context.signal)`,
-    `(parameter) context: HandlerContext<CreateUser>`,
+    `(parameter) context: HandlerContext<CreateUser, object>`,
   ],
   [`commandBus.register(CreateUser, ({ ^email }) => email)`, `(parameter) email: string`],
   [

@@ -6,6 +6,7 @@ export type {
   BusOptions,
   CloseOptions,
   CloseReport,
+  DeliveriesOptions,
   DispatchOptions,
   HandlerOptions,
   HandlersDescription,

@@ -7,6 +7,7 @@ import {
   HANDLER_OPTIONS,
   type BusDescription,
   type BusOptions,
+  type DeliveriesOptions,
   type DispatchOptions,
   type HandlerOptions,
 } from "../core/bus/options.js";
@@ -69,9 +70,12 @@ export class CommandBus<Local extends object = object> extends Bus {
     return this.addHandler(type, handler as Handler<C>, options as HandlerOptions<never, never>);
   }
 
-  /** The commands of a type as a stream: its subscriber is their handler, and settles each of them. */
-  deliveries<C extends MessageOf<"command">>(type: MessageType<C>): Observable<Delivery<C, void, Local>> {
-    return this.streamOf(type);
+  /** The commands of a type as a stream: its subscriber is their handler, and settles each of them within `holdTimeoutMs`. @throws InvalidOptionsError */
+  deliveries<C extends MessageOf<"command">>(
+    type: MessageType<C>,
+    options?: DeliveriesOptions,
+  ): Observable<Delivery<C, void, Local>> {
+    return this.streamOf(type, options);
   }
 
   /**

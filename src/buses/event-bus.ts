@@ -6,6 +6,7 @@ import {
   BUS_OPTIONS,
   HANDLER_OPTIONS,
   type BusOptions,
+  type DeliveriesOptions,
   type DispatchOptions,
   type HandlerOptions,
 } from "../core/bus/options.js";
@@ -84,8 +85,11 @@ export class EventBus<Local extends object = object> extends Bus {
   }
 
   /** The events of a type, and of all classes below it, as a stream: each subscriber is one handler more, and settles each delivery it gets. */
-  deliveries<E extends MessageOf<"event">>(type: MessageType<E>): Observable<Delivery<E, void, Local>> {
-    return this.streamOf(type);
+  deliveries<E extends MessageOf<"event">>(
+    type: MessageType<E>,
+    options?: DeliveriesOptions,
+  ): Observable<Delivery<E, void, Local>> {
+    return this.streamOf(type, options);
   }
 
   /**

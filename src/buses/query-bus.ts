@@ -7,6 +7,7 @@ import {
   BUS_OPTIONS,
   HANDLER_OPTIONS,
   type BusOptions,
+  type DeliveriesOptions,
   type DispatchOptions,
   type HandlerOptions,
 } from "../core/bus/options.js";
@@ -73,8 +74,9 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
   /** The queries of a type as a stream: its subscriber is their handler, and settles each of them. */
   deliveries<Q extends MessageOf<"query">>(
     type: MessageType<Q>,
+    options?: DeliveriesOptions,
   ): Observable<Delivery<Q, ResultOf<Q, Unmarked>, Local>> {
-    return this.streamOf(type);
+    return this.streamOf(type, options);
   }
 
   /**

@@ -210,9 +210,9 @@ export class MessageDroppedError extends CqrsError {
 export class MessageHeldError extends CqrsError {
   static override readonly code = "MESSAGE_HELD";
 
-  constructor(messageType: string, middleware: string, holdTimeoutMs: number) {
+  constructor(messageType: string, holder: string, holdTimeoutMs: number) {
     super(
-      `Shared middleware ${middleware} neither forwarded nor settled ${messageType} within ${holdTimeoutMs} ms; ` +
+      `${holder} neither forwarded nor settled ${messageType} within ${holdTimeoutMs} ms; ` +
         "settle what it drops, or raise holdTimeoutMs.",
       { messageType },
     );

@@ -17,6 +17,7 @@ import type {
   BusOptions,
   CloseOptions,
   CloseReport,
+  DeliveriesOptions,
   DispatchOptions,
   HandlerOptions,
 } from "./options.js";
@@ -105,8 +106,9 @@ export abstract class Bus {
   /** @internal */
   protected streamOf<M extends object, R, Local extends object>(
     type: MessageType<M>,
+    options: DeliveriesOptions | undefined,
   ): Observable<Delivery<M, R, Local>> {
-    return streamHandler(type, this.#engine.registry, this.#engine) as Observable<
+    return streamHandler(type, this.#engine.registry, this.#engine, options) as Observable<
       Delivery<never>
     > as Observable<Delivery<M, R, Local>>;
   }

@@ -72,6 +72,15 @@ export interface HandlerOptions<M extends object = never, R = unknown> {
 
 export const HANDLER_OPTIONS: Checks<HandlerOptions> = { middleware: anArray };
 
+/** Options of `deliveries`. */
+export interface DeliveriesOptions {
+  /**
+   * How long a delivery may be left unsettled before it is rejected with `MessageHeldError` and reported, in milliseconds; `Infinity` for no
+   * limit. Raise it for handlers that work longer. @defaultValue 30_000
+   */
+  readonly holdTimeoutMs?: number;
+}
+
 export interface CloseOptions {
   /** How long to wait for messages in flight before aborting them, in milliseconds; `Infinity` for no limit. @defaultValue 10_000 */
   readonly timeoutMs?: number;

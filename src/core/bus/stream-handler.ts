@@ -1,28 +1,39 @@
 import { Observable, Subject, type Subscription } from "rxjs";
 import type { Delivery } from "../delivery/delivery.js";
 import type { Engine } from "./engine.js";
-import { HandlerStoppedError } from "../errors.js";
+import { checkOptions, positiveMilliseconds } from "../checks.js";
+import { HandlerStoppedError, MessageHeldError } from "../errors.js";
 import { catchObserverErrors } from "../util/guarded-observable.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { nameOf, type MessageType } from "../messages/message.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
+import { HoldLimit } from "./hold-limit.js";
+import type { DeliveriesOptions } from "./options.js";
 
 /**
  * Returns the deliveries of one type as a stream. Its subscriber is the handler, and settles each delivery. Deliveries that are unsettled when
- * it ends are rejected, and the type is free again.
+ * it ends are rejected, and the type is free again. So are those that it does not settle in time, because an operator such as `exhaustMap` may have
+ * dropped them.
  */
 export function streamHandler<M extends object, R>(
   type: MessageType<M>,
   registry: HandlerRegistry,
   host: Engine,
+  options: DeliveriesOptions = {},
 ): Observable<Delivery<M, R>> {
+  checkOptions<DeliveriesOptions>("deliveries()", options, { holdTimeoutMs: positiveMilliseconds });
+  const { holdTimeoutMs = 30_000 } = options;
   const name = `deliveries(${nameOf(type)})`;
 
   const lane = new Observable<Delivery<M, R>>((subscriber) => {
     // A subscriber that comes after the end would never complete.
     if (host.closed) return subscriber.complete();
     const subject = new Subject<LiveDelivery>();
-    const unsettled = new Set<LiveDelivery>();
+    const held = new HoldLimit(holdTimeoutMs, (delivery) => {
+      const error = new MessageHeldError(delivery.typeName, name, holdTimeoutMs);
+      delivery.reject(error);
+      host.report({ kind: "handler", source: name, error, envelope: delivery.envelope });
+    });
     let registration: Subscription;
     try {
       registration = registry.add(type, {
@@ -32,9 +43,9 @@ export function streamHandler<M extends object, R>(
           const delivery = context as unknown as LiveDelivery;
           // A fork, because an event may have other handlers, and the middleware above waits for the result.
           const mine = delivery.fork();
-          unsettled.add(mine);
-          mine.whenSettled(() => unsettled.delete(mine));
+          held.hold(mine);
           subject.next(mine);
+          if (mine.pending) held.arm();
           return mine.asResult();
         },
       });
@@ -47,7 +58,8 @@ export function streamHandler<M extends object, R>(
     return () => {
       detach();
       registration.unsubscribe();
-      if (unsettled.size === 0) return;
+      const unsettled = held.end();
+      if (unsettled.length === 0) return;
       const error = new HandlerStoppedError(nameOf(type));
       for (const delivery of unsettled) delivery.reject(error);
       host.report({ kind: "handler", source: name, error });

@@ -144,7 +144,9 @@ export class SupervisedOperator implements Closeable {
     const now = performance.now();
     for (const [reply, { deadlineMs }] of [...this.#held]) {
       if (deadlineMs > now) break;
-      reply.reject(new MessageHeldError(reply.typeName, this.#name, this.#holdTimeoutMs));
+      reply.reject(
+        new MessageHeldError(reply.typeName, `Shared middleware ${this.#name}`, this.#holdTimeoutMs),
+      );
     }
     this.#arm();
   }
