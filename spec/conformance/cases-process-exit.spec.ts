@@ -30,6 +30,7 @@ beforeAll(async () => {
       "--bundle",
       "--splitting",
       "--external:pino",
+      "--external:@nats-io/*",
       "--platform=node",
       "--format=esm",
       "--out-extension:.js=.mjs",

@@ -1,13 +1,6 @@
 // A bus in plain RxJS: what a bus is, before it is made fast and its messages are isolated from each other.
-import {
-  filter,
-  mergeMap,
-  type Observable,
-  of,
-  Subject,
-  type MonoTypeOperatorFunction,
-  type Subscription,
-} from "rxjs";
+import { filter, mergeMap, of, Subject } from "rxjs";
+import type { MonoTypeOperatorFunction, Observable, Subscription } from "rxjs";
 
 export type Kind = "command" | "query" | "event";
 export type ReferenceMiddleware = MonoTypeOperatorFunction<ReferenceDelivery>;
@@ -64,7 +57,11 @@ export class ReferenceBus {
 
   register<M extends object>(type: MessageClass<M>, handler: (message: M) => unknown): Subscription {
     return this.#handlers
-      .pipe(filter(({ message }) => message.constructor === type))
+      .pipe(
+        filter(({ message }) =>
+          this.#kind === "event" ? message instanceof type : message.constructor === type,
+        ),
+      )
       .subscribe((delivery) => {
         try {
           const result = handler(delivery.message as M);
