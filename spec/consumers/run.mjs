@@ -26,8 +26,8 @@ const sizeLimits = [
   ["cqrx/pino", 'export * from "cqrx/pino";', 12_500],
   ["cqrx/postgres", 'export * from "cqrx/postgres";', 22_500, "node"],
   ["cqrx/opentelemetry", 'export * from "cqrx/opentelemetry";', 12_000],
-  ["cqrx/transport", 'export * from "cqrx/transport";', 30_000],
-  ["cqrx/inspector", 'export * from "cqrx/inspector";', 50_000],
+  ["cqrx/transport", 'export * from "cqrx/transport";', 20_500],
+  ["cqrx/inspector", 'export * from "cqrx/inspector";', 33_000],
   ["cqrx/http", 'export * from "cqrx/http";', 4_000],
   ["cqrx/testing", 'export * from "cqrx/testing";', 20_000],
 ];
