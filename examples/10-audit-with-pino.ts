@@ -36,7 +36,7 @@ export async function main(print: Print): Promise<void> {
     .catch(() => print("u2 has to try again"));
 
   logs.unsubscribe();
-  await commandBus.dispatch(new SignUp({ userId: "u3", password: "with nobody looking" }));
+  await commandBus.dispatch(new SignUp({ userId: "u3", password: "without an observer" }));
 }
 
 runWhenStarted("10-audit-with-pino.ts", main);

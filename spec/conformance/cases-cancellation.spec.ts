@@ -328,7 +328,7 @@ describe("cancellation", () => {
       "rejected",
     ],
     ["gives up waiting", (_message, next) => Promise.race([next(), Promise.resolve("answer")]), "fulfilled"],
-  ])("49 what around() did not wait for fails later, and escapes nobody: %s", (_, call, status) =>
+  ])("49 what around() did not wait for fails later, and is reported: %s", (_, call, status) =>
     withTraps(async () => {
       for (const below of [[], [concatMap((delivery: Delivery) => [delivery])]]) {
         const gate = deferred();
@@ -348,7 +348,7 @@ describe("cancellation", () => {
     }),
   );
 
-  it("49 a handler that rejects long after the abort escapes nobody", () =>
+  it("49 a handler that rejects long after the abort is reported", () =>
     withTraps(async () => {
       for (const middleware of [
         [],

@@ -67,7 +67,7 @@ export class CommandBus<Local extends object = object> extends Bus {
     options: HandlerOptions<C> = {},
   ): Subscription {
     checkOptions("register()", options, HANDLER_OPTIONS);
-    return this.addHandler(type, handler as Handler<C>, options as HandlerOptions<never, never>);
+    return this.addHandler(type, handler as Handler<C>, options.middleware as never);
   }
 
   /** The commands of a type as a stream: its subscriber is their handler, and settles each of them within `holdTimeoutMs`. @throws InvalidOptionsError */

@@ -81,7 +81,7 @@ export class EventBus<Local extends object = object> extends Bus {
     options: HandlerOptions<E> = {},
   ): Subscription {
     checkOptions("register()", options, HANDLER_OPTIONS);
-    return this.addHandler(type, handler as Handler<E>, options as HandlerOptions<never, never>);
+    return this.addHandler(type, handler as Handler<E>, options.middleware as never);
   }
 
   /** The events of a type, and of all classes below it, as a stream: each subscriber is one handler more, and settles each delivery it gets. */
@@ -152,9 +152,16 @@ function kindFor(options: EventBusOptions | null): BusKind {
       wrappers.set(registration, (wrapped = aroundHandler(registration, middleware)));
     return wrapped;
   };
+  // By list, too, because a registry replaces its lists and never changes them: an event costs one look.
+  const lists = new WeakMap<readonly Registration[], readonly Registration[]>();
+  const wrapAll = (registrations: readonly Registration[]): readonly Registration[] => {
+    let wrapped = lists.get(registrations);
+    if (wrapped === undefined) lists.set(registrations, (wrapped = registrations.map(wrap)));
+    return wrapped;
+  };
   return {
     ...kind,
     handlerMiddleware: middleware,
-    handle: (handlers, delivery) => kind.handle(handlers.map(wrap), delivery),
+    handle: (handlers, delivery) => kind.handle(wrapAll(handlers), delivery),
   };
 }

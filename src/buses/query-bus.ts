@@ -64,10 +64,12 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
     options: QueryHandlerOptions<Q, E, ResultOf<Q, Unmarked>> = {},
   ): Subscription {
     checkOptions<QueryHandlerOptions<Q, E, ResultOf<Q, Unmarked>>>("register()", options, OPTIONS);
+    const { middleware, ...refresh } = options;
     return this.addHandler(
       type,
       handler as Handler<Q>,
-      options as unknown as QueryHandlerOptions<never, never, never>,
+      middleware as never,
+      refresh as unknown as RefreshOptions<never, never>,
     );
   }
 

@@ -3,12 +3,13 @@ import { abortOn } from "../core/delivery/abort.js";
 import { startTimer } from "../core/util/timers.js";
 import { NotSentError } from "../transport/errors.js";
 import { StateSource } from "../transport/state.js";
+import { ConnectionWaiters } from "../transport/connection-waiters.js";
 
 /** A connection that is made again for ever, and its state. */
 export class Connection {
   readonly nc: NatsConnection;
   readonly state = new StateSource();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new ConnectionWaiters();
 
   private constructor(nc: NatsConnection) {
     this.nc = nc;
@@ -58,23 +59,14 @@ export class Connection {
       else if (type === "ping" && this.state.current === "degraded") this.state.set("connected");
       else if (type === "reconnect") {
         this.state.set("connected");
-        for (const go of [...this.#waiting]) go();
+        this.#waiting.connected();
       }
     }
   }
 
   /** Calls `go` once there is a connection; the returned function takes that back. */
   whenConnected(go: () => void): () => void {
-    if (this.connected) {
-      go();
-      return () => undefined;
-    }
-    const wait = (): void => {
-      this.#waiting.delete(wait);
-      go();
-    };
-    this.#waiting.add(wait);
-    return () => void this.#waiting.delete(wait);
+    return this.#waiting.add(this.connected, go);
   }
 
   /** Resolves to whether there is a connection within the time; at once when the transport closes or the signal aborts. */

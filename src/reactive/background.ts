@@ -219,10 +219,6 @@ export class Background implements Closeable {
     if (this.delayed.delete(job) && this.delayed.size === 0) this.#detach!();
   }
 
-  stop(): void {
-    // The bus aborts the messages themselves.
-  }
-
   #makeReady(job: Job): undefined {
     this.#ready.add(job);
     this.#fill.schedule();

@@ -54,13 +54,13 @@ describe("the local context of a dispatch", () => {
       const seen: unknown[] = [];
       commandBus.register(Rename, (_, { local }) => void seen.push(local));
       eventBus.register(Renamed, (_, { local }) => void seen.push(local));
-      queryBus.register(Mine, (_, { local }) => (seen.push(local), local?.user.name ?? "nobody"));
+      queryBus.register(Mine, (_, { local }) => (seen.push(local), local?.user.name ?? "guest"));
       await commandBus.dispatch(new Rename(), { context: ada });
       await eventBus.publish(new Renamed(), { context: ada });
       expect(await queryBus.ask(new Mine(), { context: ada })).toBe("ada");
       for (const local of seen) expect(local).toBe(ada);
       expect(seen).toHaveLength(3);
-      expect(await queryBus.ask(new Mine())).toBe("nobody");
+      expect(await queryBus.ask(new Mine())).toBe("guest");
       await commandBus.dispatch(new Rename(), {});
       await commandBus.dispatch(new Rename(), { context: undefined });
       expect(seen.slice(3)).toEqual([undefined, undefined, undefined]);
@@ -212,19 +212,19 @@ describe("the local context of a live query", () => {
     withTraps(async () => {
       const refresh$ = new Subject<void>();
       let runs = 0;
-      queryBus.register(Mine, (_, { local }) => `${local?.user.name ?? "nobody"} ${++runs}`, {
+      queryBus.register(Mine, (_, { local }) => `${local?.user.name ?? "guest"} ${++runs}`, {
         refreshOn: refresh$,
       });
       const query = new Mine();
       const watched = [ada, bob, ada, undefined].map((context) =>
         shownBy(queryBus.watch(query, { context })),
       );
-      expect(watched).toEqual([["ada 1"], ["bob 2"], ["ada 1"], ["nobody 3"]]);
+      expect(watched).toEqual([["ada 1"], ["bob 2"], ["ada 1"], ["guest 3"]]);
       expect(queryBus.watch(query, { context: bob }).getSnapshot().value).toBe("bob 2");
       expect(queryBus.watch(query, { context: { ...bob } }).getSnapshot().status).toBe("pending");
       refresh$.next();
       await microtasks();
-      expect(watched.map((shown) => shown.at(-1))).toEqual(["ada 4", "bob 5", "ada 4", "nobody 6"]);
+      expect(watched.map((shown) => shown.at(-1))).toEqual(["ada 4", "bob 5", "ada 4", "guest 6"]);
       await queryBus.close();
     }));
 

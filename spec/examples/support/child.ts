@@ -13,11 +13,16 @@ export class Child implements AsyncDisposable {
   #ended = false;
   #look: () => void = () => undefined;
 
-  private constructor(nodeArguments: readonly string[], env: NodeJS.ProcessEnv) {
+  protected constructor(
+    nodeArguments: readonly string[],
+    env: NodeJS.ProcessEnv,
+    { detached = false }: { readonly detached?: boolean } = {},
+  ) {
     this.#process = spawn(process.execPath, nodeArguments, {
       cwd: root,
       env: { ...process.env, NODE_OPTIONS: "", ...env },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
+      detached,
     });
     for (const stream of [this.#process.stdout!, this.#process.stderr!]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
@@ -56,6 +61,10 @@ export class Child implements AsyncDisposable {
     }
   }
 
+  protected get pid(): number {
+    return this.#process.pid!;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
@@ -65,7 +74,7 @@ export class Child implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGKILL");
+    this.kill("SIGKILL");
     // What it started itself may still hold its output.
     this.#process.stdout?.destroy();
     this.#process.stderr?.destroy();

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InspectedMessage, Recording, TypeFigures } from "../../../src/inspector/protocol.js";
+import { figures } from "./make.js";
 
 export const busy = JSON.parse(readFileSync(join(__dirname, "../recording.json"), "utf8")) as Recording;
 
@@ -18,19 +19,7 @@ export const idle: Recording = {
       bytes: 0,
       clients: 1,
     },
-    types: busy.hello.types.map(({ kind, name, bus }): TypeFigures => ({
-      kind,
-      name,
-      bus,
-      accepted: 0,
-      fulfilled: 0,
-      rejected: 0,
-      cancelled: 0,
-      inFlight: 0,
-      kept: 0,
-      rate: 0,
-      series: [],
-    })),
+    types: busy.hello.types.map(({ kind, name, bus }) => figures({ kind, name, bus })),
     faults: [],
     refusals: [],
   },
@@ -61,12 +50,12 @@ export const flooded: Recording = (() => {
     )
     .sort((a, b) => a.time - b.time)
     .map((message, index) => ({ ...message, order: index + 1 }));
-  const times = <T extends TypeFigures>(figures: T): T => ({
-    ...figures,
-    accepted: figures.accepted * ALL,
-    rejected: figures.rejected * COPIES,
-    rate: figures.rate * ALL,
-    series: figures.series.map(([second, accepted, fulfilled, rejected, cancelled]) => [
+  const times = <T extends TypeFigures>(type: T): T => ({
+    ...type,
+    accepted: type.accepted * ALL,
+    rejected: type.rejected * COPIES,
+    rate: type.rate * ALL,
+    series: type.series.map(([second, accepted, fulfilled, rejected, cancelled]) => [
       second,
       accepted * ALL,
       fulfilled * ALL,

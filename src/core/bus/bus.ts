@@ -4,14 +4,15 @@ import type { StreamSink } from "../delivery/consume-stream.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { Engine, type BusKind } from "./engine.js";
 import type { Envelope } from "../messages/envelope.js";
-import { registrationOf } from "../handlers/check-handler.js";
+import { registrationFor } from "../handlers/check-handler.js";
+import type { Middleware } from "../pipeline/middleware.js";
 import type { Handler, RefreshOptions } from "../handlers/handler.js";
 import { withMiddleware } from "../pipeline/handler-middleware.js";
 import { FULFILLED } from "../delivery/live-delivery.js";
 import { checkOptions, type Checks } from "../checks.js";
 import { COPY, MADE_BY } from "../util/copy.js";
 import { streamHandler } from "./stream-handler.js";
-import { nameOf, type MessageType } from "../messages/message.js";
+import type { MessageType } from "../messages/message.js";
 import type {
   BusDescription,
   BusOptions,
@@ -19,7 +20,6 @@ import type {
   CloseReport,
   DeliveriesOptions,
   DispatchOptions,
-  HandlerOptions,
 } from "./options.js";
 import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
@@ -89,13 +89,12 @@ export abstract class Bus {
   protected addHandler(
     type: MessageType,
     handler: Handler,
-    options: HandlerOptions<never, never> & RefreshOptions<never, never>,
+    middleware: readonly Middleware<never, never>[] = [],
+    refresh?: RefreshOptions<never, never>,
   ): Subscription {
-    const { middleware = [], ...refresh } = options;
     const { registry } = this.#engine;
     if (middleware.length === 0) return registry.register(type as MessageType<never>, handler, refresh);
-    const name = nameOf(type);
-    const plain = { ...registrationOf(`The handler of ${name}`, handler, name), refresh };
+    const plain = registrationFor(type, handler, refresh);
     const registration = withMiddleware(plain, middleware, "middleware");
     registration.build(this.#engine);
     const subscription = registry.add(type, registration);

@@ -1,12 +1,7 @@
 import type { Registration } from "../handlers/handler.js";
 import { HandlerRegistry } from "../handlers/registry.js";
 import type { StreamSink } from "../delivery/consume-stream.js";
-import type {
-  Closeable,
-  DeliveryHost,
-  PartsDescription,
-  WatchersDescription,
-} from "../delivery/delivery-host.js";
+import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
 import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
@@ -14,15 +9,16 @@ import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
 import { checkCopy } from "../checks.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
-import { nameOf, type MessageKind } from "../messages/message.js";
+import type { MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
 import { compose } from "../pipeline/compose.js";
-import { gaugesOf, middlewareName, type Step } from "../pipeline/form.js";
+import { middlewareName, type Step } from "../pipeline/form.js";
 import type { Middleware } from "../pipeline/middleware.js";
 import { monotonicNow, systemClock, type Clock } from "../util/clock.js";
 import { Admission } from "./admission.js";
 import { checkedIds } from "./checked-ids.js";
 import { Closing } from "./closing.js";
+import { describeHandlers, describeParts } from "./describe.js";
 import { channelOf, isWatched, runDiagnosed } from "./diagnostics.js";
 import { Entrance } from "./entrance.js";
 import { InFlight } from "./in-flight.js";
@@ -302,43 +298,11 @@ export class Engine implements DeliveryHost {
       name: this.name,
       kind: this.kind,
       middleware: this.#middleware.map(middlewareName),
-      handlers: Array.from(this.registry.entries(), ([type, registrations]) => ({
-        messageType: nameOf(type),
-        handlers: registrations.map(({ name }) => name),
-        ...(registrations.some(({ middleware }) => middleware !== undefined) && {
-          middleware: registrations.map(({ middleware = [] }) => middleware),
-        }),
-      })),
+      handlers: describeHandlers(this.registry),
       ...(this.#handlerMiddleware && { handlerMiddleware: this.#handlerMiddleware.map(middlewareName) }),
-      ...this.#describeParts(),
+      ...describeParts(this.#closeables, this.#middleware),
       inFlight: this.#inFlight.count,
       closed: this.closed,
     };
   }
-
-  #describeParts(): Pick<BusDescription, "gauges" | "sagas" | "watchers"> {
-    const parts: PartsDescription = { gauges: [], sagas: [], watchers: [] };
-    for (const part of this.#closeables) part.describe?.(parts);
-    for (const item of this.#middleware) parts.gauges.push(...gaugesOf(item));
-    const { gauges, sagas, watchers } = parts;
-    return {
-      ...(gauges.length > 0 && { gauges }),
-      ...(sagas.length > 0 && { sagas }),
-      ...(watchers.length > 0 && { watchers: perType(watchers) }),
-    };
-  }
-}
-
-/** Adds the live queries of each type up. */
-function perType(watchers: readonly WatchersDescription[]): readonly WatchersDescription[] {
-  const sums = new Map<string, WatchersDescription>();
-  for (const { messageType, watchers: count, shared } of watchers) {
-    const sum = sums.get(messageType);
-    sums.set(messageType, {
-      messageType,
-      watchers: count + (sum?.watchers ?? 0),
-      shared: shared + (sum?.shared ?? 0),
-    });
-  }
-  return [...sums.values()];
 }

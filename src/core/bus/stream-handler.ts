@@ -7,7 +7,7 @@ import { catchObserverErrors } from "../util/guarded-observable.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { nameOf, type MessageType } from "../messages/message.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
-import { HoldLimit } from "./hold-limit.js";
+import { Deadlines } from "../util/deadlines.js";
 import type { DeliveriesOptions } from "./options.js";
 
 /**
@@ -29,7 +29,7 @@ export function streamHandler<M extends object, R>(
     // A subscriber that comes after the end would never complete.
     if (host.closed) return subscriber.complete();
     const subject = new Subject<LiveDelivery>();
-    const held = new HoldLimit(holdTimeoutMs, (delivery) => {
+    const held = new Deadlines<LiveDelivery>(holdTimeoutMs, (delivery) => {
       const error = new MessageHeldError(delivery.typeName, name, holdTimeoutMs);
       delivery.reject(error);
       host.report({ kind: "handler", source: name, error, envelope: delivery.envelope });
@@ -43,7 +43,8 @@ export function streamHandler<M extends object, R>(
           const delivery = context as unknown as LiveDelivery;
           // A fork, because an event may have other handlers, and the middleware above waits for the result.
           const mine = delivery.fork();
-          held.hold(mine);
+          held.add(mine);
+          mine.whenSettled(() => held.delete(mine));
           subject.next(mine);
           if (mine.pending) held.arm();
           return mine.asResult();
@@ -58,7 +59,8 @@ export function streamHandler<M extends object, R>(
     return () => {
       detach();
       registration.unsubscribe();
-      const unsettled = held.end();
+      held.disarm();
+      const unsettled = held.keys;
       if (unsettled.length === 0) return;
       const error = new HandlerStoppedError(nameOf(type));
       for (const delivery of unsettled) delivery.reject(error);

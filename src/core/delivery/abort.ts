@@ -1,7 +1,7 @@
 import { refuse } from "../errors.js";
 
 /** A delivery, as far as an `AbortSignal` cancels it. */
-export interface Cancels {
+export interface CancelTarget {
   cancel(reason: unknown): void;
 }
 
@@ -11,14 +11,14 @@ export function checkSignal(signal: unknown, path: string): void {
     refuse(path, "is not an AbortSignal");
 }
 
-const targets = new WeakMap<AbortSignal, Set<Cancels>>();
+const targets = new WeakMap<AbortSignal, Set<CancelTarget>>();
 
 /**
  * Cancels `target` with the signal's reason; the returned function takes that back.
  *
  * Messages that share a signal share one listener, because Node warns from the eleventh on and removes each in linear time.
  */
-export function abortOn(signal: AbortSignal, target: Cancels): () => void {
+export function abortOn(signal: AbortSignal, target: CancelTarget): () => void {
   if (signal.aborted) {
     target.cancel(reasonOf(signal));
     return () => undefined;

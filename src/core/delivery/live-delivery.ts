@@ -8,27 +8,13 @@ import { monotonicNow } from "../util/clock.js";
 import { COPY, MADE_BY } from "../util/copy.js";
 import { asPromise, isThenable } from "../util/thenable.js";
 import { abortOn, checkSignal, isAbortError } from "./abort.js";
-import {
-  abort,
-  cancel,
-  cancelTogether,
-  signalOf,
-  type Cancellable,
-  type CancellationLinks,
-} from "./cancellation.js";
-import { causesOf, type CausalLinks } from "./causality.js";
-import { consumeIfDue, isStream, type Consumption, type Stream, type StreamLinks } from "./consume-stream.js";
+import { abort, cancel, cancelTogether, signalOf, type Cancellable } from "./cancellation.js";
+import { causesOf } from "./causality.js";
+import { consumeIfDue, isStream, type Stream } from "./consume-stream.js";
 import type { DeliveryHost } from "./delivery-host.js";
 import type { Cause, Delivery, HandlerContext, ReplyForm } from "./delivery.js";
-import {
-  addHeaders,
-  adoptEnvelope,
-  inheritIds,
-  metaOf,
-  typeNameOf,
-  type Described,
-  type MetadataLinks,
-} from "./metadata.js";
+import { Links } from "./links.js";
+import { addHeaders, adoptEnvelope, inheritIds, metaOf, typeNameOf, type Described } from "./metadata.js";
 import {
   addHook,
   FULFILLED,
@@ -44,46 +30,12 @@ import {
   type Reply,
   type Status,
 } from "./settlement.js";
-import { rememberWork, type WorkLinks } from "./unfinished-work.js";
+import { rememberWork } from "./unfinished-work.js";
 
 export { ABORTED, FULFILLED, REFUSED, REJECTED } from "./settlement.js";
 
 /** What a step of the pipeline returns when it will settle the delivery itself. */
 export const LATER = Symbol("later");
-
-/** Equal to no value that can be thrown. */
-const NOTHING = Symbol("nothing");
-
-/** State that few deliveries need, in an object of its own so that the others stay small. */
-class Links implements CancellationLinks, CausalLinks<LiveDelivery>, MetadataLinks, StreamLinks, WorkLinks {
-  /** Private, so that neither JSON nor an inspection of a context that is logged by mistake shows it. */
-  #local: object | undefined = undefined;
-  cancellation: unknown = NOTHING;
-  controller: AbortController | undefined = undefined;
-  effects: Set<LiveDelivery> | undefined = undefined;
-  among: Set<LiveDelivery> | undefined = undefined;
-  origin: LiveDelivery | undefined = undefined;
-  run: LiveDelivery | undefined = undefined;
-  cause: LiveDelivery | undefined = undefined;
-  attempt = 1;
-  triedBefore = 0;
-  retries = 0;
-  id: string | undefined = undefined;
-  correlationId: string | undefined = undefined;
-  causationId: string | undefined = undefined;
-  headers: Headers | undefined = undefined;
-  consumption: Consumption | undefined = undefined;
-  lateFailure: unknown = NOTHING;
-  unfinished: Set<Promise<unknown>> | undefined = undefined;
-
-  get local(): object | undefined {
-    return this.#local;
-  }
-
-  set local(local: object | undefined) {
-    this.#local = local;
-  }
-}
 
 /** The one implementation of {@link Delivery}: runs steps for a message and settles its reply with what they return. */
 export class LiveDelivery<M extends object = object> implements Delivery<M>, Reply, Cancellable, Described {
@@ -103,7 +55,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   declare previous: LiveDelivery | undefined;
   declare following: LiveDelivery | undefined;
   declare madeEnvelope: Envelope | undefined;
-  declare madeLinks: Links | undefined;
+  declare madeLinks: Links<LiveDelivery> | undefined;
   declare hooks: (() => void) | (() => void)[] | undefined;
   declare fulfil: ((value: unknown) => void) | undefined;
   declare refuse: ((reason: unknown) => void) | undefined;
@@ -142,8 +94,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return COPY;
   }
 
-  get links(): Links {
-    return (this.madeLinks ??= new Links());
+  get links(): Links<LiveDelivery> {
+    return (this.madeLinks ??= new Links<LiveDelivery>());
   }
 
   unlink(): void {
@@ -245,16 +197,16 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   }
 
   private await(promise: Promise<unknown>): void {
-    const { origin, holder: reply } = this;
+    const { origin, holder } = this;
     // Keep the innermost promise, which is the handler's own: close() reports the work of handlers that did not stop.
-    if (reply.status > ACCEPTED) rememberWork(origin, promise);
-    else if (origin !== reply) {
-      reply.result = promise;
+    if (holder.status > ACCEPTED) rememberWork(origin, promise);
+    else if (origin !== holder) {
+      holder.result = promise;
       if (origin.status <= ACCEPTED) origin.result = promise;
-    } else if (reply.result === undefined) reply.result = promise;
+    } else if (holder.result === undefined) holder.result = promise;
     promise.then(
-      (value) => (reply.status <= ACCEPTED ? this.finish(value) : this.reportLate()),
-      (error: unknown) => (reply.status <= ACCEPTED ? this.fail(error) : this.lateFailure(error)),
+      (value) => (holder.status <= ACCEPTED ? this.finish(value) : this.reportLate()),
+      (error: unknown) => (holder.status <= ACCEPTED ? this.fail(error) : this.lateFailure(error)),
     );
   }
 
@@ -421,13 +373,13 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     addHeaders(this, headers);
   }
 
-  /** Takes correlation and causation from the cause. @throws InvalidMessageError for a value that is not a cause */
   /** The correlation id of a message that has a cause. */
   get inheritedCorrelationId(): string | undefined {
     const links = this.origin.madeLinks;
     return links?.causationId === undefined ? undefined : links.correlationId;
   }
 
+  /** Takes correlation, causation and the local context from the cause. @throws InvalidMessageError for a value that is not a cause */
   inherit(cause: Cause): void {
     const local = (cause as Partial<HandlerContext> | null)?.local;
     if (local !== undefined) this.links.local = local;

@@ -1,12 +1,24 @@
 import { InvalidHandlerError } from "../errors.js";
 import { functionName } from "../util/function-name.js";
-import type { Handler, HandlerFunction, Registration } from "./handler.js";
+import { nameOf, type MessageType } from "../messages/message.js";
+import type { Handler, HandlerFunction, RefreshOptions, Registration } from "./handler.js";
 
 /** Checks a handler and makes a function of it. `what` names it in the error. @throws InvalidHandlerError */
 export function registrationOf(what: string, handler: Handler, messageType?: string): Registration {
   const call = checkedHandler(what, handler, messageType);
   const name = functionName(typeof handler === "function" ? handler : (handler.constructor ?? {}));
   return { handler, name: name || "(anonymous)", call };
+}
+
+/** Makes the registration of a handler for a message type. @throws InvalidHandlerError */
+export function registrationFor(
+  type: MessageType,
+  handler: Handler,
+  refresh?: RefreshOptions<never, never>,
+): Registration {
+  const name = nameOf(type);
+  const registration = registrationOf(`The handler of ${name}`, handler, name);
+  return refresh === undefined ? registration : { ...registration, refresh };
 }
 
 function checkedHandler(

@@ -16,12 +16,12 @@ import {
   type MessageKind,
   type MessageType,
 } from "../messages/message.js";
-import { registrationOf } from "./check-handler.js";
+import { registrationFor } from "./check-handler.js";
 import type { Handler, RefreshOptions, Registration } from "./handler.js";
 
 /**
- * Message type → handler, by identity of the class; an event reaches also the handlers of its base classes. May be shared between buses of one kind; the first bus
- * decides which.
+ * Message type → handler, by identity of the class; an event also reaches the handlers of its base classes. May be
+ * shared between buses of one kind; the first bus decides which.
  *
  * @example
  * const registry = new HandlerRegistry();
@@ -51,9 +51,7 @@ export class HandlerRegistry {
     handler: Handler<M>,
     refresh?: RefreshOptions<M, never>,
   ): Subscription {
-    const name = nameOf(type);
-    const registration = registrationOf(`The handler of ${name}`, handler, name);
-    return this.add(type, refresh === undefined ? registration : { ...registration, refresh });
+    return this.add(type, registrationFor(type, handler, refresh));
   }
 
   /** Returns the handler of a type as it was registered, for events the first. @throws HandlerNotFoundError */

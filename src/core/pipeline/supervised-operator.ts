@@ -4,12 +4,11 @@ import type { Delivery } from "../delivery/delivery.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
 import { BusClosedError, MessageHeldError, MiddlewareCrashedError } from "../errors.js";
 import { captureContext, type AsyncScope } from "../util/async-context.js";
-import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
+import { Deadlines } from "../util/deadlines.js";
 import type { Step } from "./form.js";
 import { notADelivery, type Middleware } from "./middleware.js";
 
 interface Held {
-  readonly deadlineMs: number;
   readonly instance: Instance;
   scope?: AsyncScope;
 }
@@ -25,28 +24,30 @@ class Instance {
 export class SupervisedOperator implements Closeable {
   readonly #operator: Middleware;
   readonly #name: string;
-  readonly #holdTimeoutMs: number;
   readonly #rest: Step;
   readonly #host: DeliveryHost;
-  /** Messages that went in and neither came out nor were settled, in order of their deadlines. */
+  /** Messages that went in and neither came out nor were settled. */
   readonly #held = new Map<LiveDelivery, Held>();
+  readonly #deadlines: Deadlines<LiveDelivery>;
   readonly #instances = new Set<Instance>();
   #current: Instance | undefined;
   #closing = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(operator: Middleware, name: string, holdTimeoutMs: number, rest: Step, host: DeliveryHost) {
     this.#operator = operator;
     this.#name = name;
-    this.#holdTimeoutMs = Math.min(holdTimeoutMs, LONGEST_TIMEOUT_MS);
+    this.#deadlines = new Deadlines(holdTimeoutMs, (reply) =>
+      reply.reject(new MessageHeldError(reply.typeName, `Shared middleware ${name}`, holdTimeoutMs)),
+    );
     this.#rest = rest;
     this.#host = host;
   }
 
   push(delivery: LiveDelivery): void {
     const instance = (this.#current ??= new Instance());
-    const held: Held = { deadlineMs: performance.now() + this.#holdTimeoutMs, instance };
+    const held: Held = { instance };
     this.#held.set(delivery.holder, held);
+    this.#deadlines.add(delivery.holder);
     if (!this.#instances.has(instance)) this.#start(instance);
     instance.input.next(delivery);
     if (this.#closing) this.flush();
@@ -54,7 +55,7 @@ export class SupervisedOperator implements Closeable {
     // The message waits, and the operator will release it in the async context of another message.
     held.scope = captureContext();
     delivery.whenSettled(() => this.#release(delivery.holder));
-    this.#arm();
+    this.#deadlines.arm();
   }
 
   /** Completes the input, on which operators emit the messages that they keep. */
@@ -68,7 +69,7 @@ export class SupervisedOperator implements Closeable {
   stop(): void {
     for (const { subscription } of this.#instances) subscription.unsubscribe();
     this.#instances.clear();
-    this.#disarm();
+    this.#deadlines.disarm();
   }
 
   #start(instance: Instance): void {
@@ -96,7 +97,7 @@ export class SupervisedOperator implements Closeable {
   #release(reply: LiveDelivery): Held | undefined {
     const held = this.#held.get(reply);
     this.#held.delete(reply);
-    if (this.#held.size === 0) this.#disarm();
+    this.#deadlines.delete(reply);
     return held;
   }
 
@@ -122,32 +123,5 @@ export class SupervisedOperator implements Closeable {
       `Shared middleware ${this.#name} ${end}${held}; the next message starts a new instance.`,
       { messageType, cause },
     );
-  }
-
-  #arm(): void {
-    if (this.#timer !== undefined || this.#holdTimeoutMs === LONGEST_TIMEOUT_MS) return;
-    for (const { deadlineMs } of this.#held.values()) {
-      this.#timer = setTimeout(() => this.#expire(), Math.max(0, deadlineMs - performance.now()));
-      // A process with nothing else to do may exit.
-      (this.#timer as { unref?(): void }).unref?.();
-      return;
-    }
-  }
-
-  #disarm(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #expire(): void {
-    this.#timer = undefined;
-    const now = performance.now();
-    for (const [reply, { deadlineMs }] of [...this.#held]) {
-      if (deadlineMs > now) break;
-      reply.reject(
-        new MessageHeldError(reply.typeName, `Shared middleware ${this.#name}`, this.#holdTimeoutMs),
-      );
-    }
-    this.#arm();
   }
 }

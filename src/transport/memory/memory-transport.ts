@@ -27,6 +27,7 @@ import {
 import { MemoryBroker, type BrokeredCall } from "./broker.js";
 import type { Member } from "./member.js";
 import { StoredGroup, type Consumer, type Entry, type Flight } from "./stored-group.js";
+import { ConnectionWaiters } from "../connection-waiters.js";
 
 const FEATURES: TransportFeatures = {
   maxBytes: 1_048_576,
@@ -64,8 +65,7 @@ class MemoryTransport implements Transport, Member {
   readonly deadLetters: DeadLetters;
   readonly #broker: MemoryBroker;
   readonly #state = new StateSource();
-  /** What waits for a connection. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new ConnectionWaiters();
   readonly #ends = new Set<() => void>();
 
   constructor(broker: MemoryBroker) {
@@ -82,7 +82,7 @@ class MemoryTransport implements Transport, Member {
 
   connected(): void {
     this.#state.set("connected");
-    for (const go of [...this.#waiting]) go();
+    this.#waiting.connected();
   }
 
   get #closed(): boolean {
@@ -91,16 +91,7 @@ class MemoryTransport implements Transport, Member {
 
   /** Calls `go` once there is a connection; the returned function takes that back. */
   #whenConnected(go: () => void): () => void {
-    if (this.#broker.reaches(this)) {
-      go();
-      return () => undefined;
-    }
-    const wait = (): void => {
-      this.#waiting.delete(wait);
-      go();
-    };
-    this.#waiting.add(wait);
-    return () => void this.#waiting.delete(wait);
+    return this.#waiting.add(this.#broker.reaches(this), go);
   }
 
   // Calls ----------------------------------------------------------------------------------------------------------
