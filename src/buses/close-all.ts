@@ -11,11 +11,11 @@ const ORDER: readonly MessageKind[] = ["event", "command", "query"];
  *
  * From the call on, no bus accepts messages from outside. What is caused by work in flight still passes, on each of
  * them: messages with a handler's context as `causedBy`, and the commands of sagas on event buses in the list. Once no
- * command and no event is in flight, or at half of the time, the sagas complete; their commands run. Then all buses end.
- * At the deadline, messages still in flight are aborted with `BusClosedError`.
+ * command and no event is in flight, or at half of the time, the sagas complete; their commands run. Then all
+ * buses end. At the deadline, messages still in flight are aborted with `BusClosedError`.
  *
- * Guarantees: every promise settles, and the promise returned never rejects. A bus may be listed twice, be closing or be
- * closed; its own report is counted in. Called again, the shorter of the deadlines holds.
+ * Guarantees: every promise settles, and the promise returned never rejects. A bus may be listed twice, be
+ * closing or be closed; its own report is counted in. Called again, the shorter of the deadlines holds.
  *
  * @throws InvalidOptionsError for a value that is not a bus, or a wrong option; no bus is closed then.
  * @example

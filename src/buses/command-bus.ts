@@ -70,7 +70,11 @@ export class CommandBus<Local extends object = object> extends Bus {
     return this.addHandler(type, handler as Handler<C>, options.middleware as never);
   }
 
-  /** The commands of a type as a stream: its subscriber is their handler, and settles each of them within `holdTimeoutMs`. @throws InvalidOptionsError */
+  /**
+   * The commands of a type as a stream: its subscriber is their handler, and settles each of them within
+   * `holdTimeoutMs`.
+   * @throws InvalidOptionsError
+   */
   deliveries<C extends MessageOf<"command">>(
     type: MessageType<C>,
     options?: DeliveriesOptions,
@@ -93,13 +97,14 @@ export class CommandBus<Local extends object = object> extends Bus {
   }
 
   /**
-   * Accepts a command now and runs it in the background: once its `causedBy` has succeeded, if that is in flight, or else in a microtask;
-   * with `delayMs` that much later. When the cause fails, the command is dropped with `MessageDroppedError`.
+   * Accepts a command now and runs it in the background: once its `causedBy` has succeeded, if that is in flight,
+   * or else in a microtask; with `delayMs` that much later. When the cause fails, the command is dropped with
+   * `MessageDroppedError`.
    *
-   * Guarantees: the command is on `messages$` when this returns, in flight until it has ended, and exactly once on `outcomes$`, with the id
-   * of the envelope returned. No failure becomes an unhandled rejection; a failure without an observer of `outcomes$` is on `faults$`, but for
-   * a command that is dropped, because the promise of its cause carries the error.
-   * `close()` waits for it, but not for one that would start after the deadline.
+   * Guarantees: the command is on `messages$` when this returns, in flight until it has ended, and exactly once
+   * on `outcomes$`, with the id of the envelope returned. No failure becomes an unhandled rejection; a failure
+   * without an observer of `outcomes$` is on `faults$`, but for a command that is dropped, because the promise of
+   * its cause carries the error. `close()` waits for it, but not for one that would start after the deadline.
    *
    * @throws QueueFullError when `background.maxQueued` commands wait already.
    * @throws InvalidOptionsError for a wrong `delayMs`.
@@ -122,7 +127,10 @@ export class CommandBus<Local extends object = object> extends Bus {
     return { ...super.describe(), background: this.#background.describe() };
   }
 
-  /** Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not await it. */
+  /**
+   * Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not
+   * await it.
+   */
   drain(): Promise<void> {
     return this.#background.drain();
   }

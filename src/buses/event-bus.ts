@@ -21,13 +21,15 @@ import { Background, type EnqueueOptions, type EventBackgroundOptions } from "..
 
 export interface EventBusOptions extends BusOptions {
   /**
-   * Whether a handler starts without waiting for the handlers before it, or after they have ended. Either way in order of registration.
+   * Whether a handler starts without waiting for the handlers before it, or after they have ended. Either way in
+   * order of registration.
    * @defaultValue "parallel"
    */
   readonly strategy?: "parallel" | "sequential";
   /**
-   * Middleware around each handler of an event by itself, the first one outermost, inside `middleware`, which runs once per event. So
-   * `retrying` repeats the handler that failed, and never one that succeeded. Each handler has a state of its own.
+   * Middleware around each handler of an event by itself, the first one outermost, inside `middleware`, which
+   * runs once per event. So `retrying` repeats the handler that failed, and never one that succeeded. Each
+   * handler has a state of its own.
    * @defaultValue []
    */
   readonly handlerMiddleware?: readonly Middleware[];
@@ -68,7 +70,8 @@ export class EventBus<Local extends object = object> extends Bus {
   }
 
   /**
-   * Adds a handler for a type and all classes below it; unsubscribing removes it. An abstract base class names a family of events.
+   * Adds a handler for a type and all classes below it; unsubscribing removes it. An abstract base class names a
+   * family of events.
    *
    * @throws InvalidHandlerError for a value that cannot be called, and for generators.
    * @throws InvalidOptionsError, InvalidMiddlewareError
@@ -84,7 +87,10 @@ export class EventBus<Local extends object = object> extends Bus {
     return this.addHandler(type, handler as Handler<E>, options.middleware as never);
   }
 
-  /** The events of a type, and of all classes below it, as a stream: each subscriber is one handler more, and settles each delivery it gets. */
+  /**
+   * The events of a type, and of all classes below it, as a stream: each subscriber is one handler more, and
+   * settles each delivery it gets.
+   */
   deliveries<E extends MessageOf<"event">>(
     type: MessageType<E>,
     options?: DeliveriesOptions,
@@ -93,7 +99,8 @@ export class EventBus<Local extends object = object> extends Bus {
   }
 
   /**
-   * Calls the handlers that an event has at this moment and settles when all of them have; an event without handlers is fine.
+   * Calls the handlers that an event has at this moment and settles when all of them have; an event without
+   * handlers is fine.
    *
    * Guarantees: never throws, always settles; every handler is called whatever the others do.
    * Rejects with `EventHandlersFailedError`, whose `errors` are in order of registration.
@@ -106,11 +113,12 @@ export class EventBus<Local extends object = object> extends Bus {
   }
 
   /**
-   * Accepts an event now and publishes it in the background: once its `causedBy` has succeeded, if that is in flight, or else in a microtask;
-   * with `delayMs` that much later. When the cause fails, the event is dropped with `MessageDroppedError`: neither a handler nor a saga sees it.
+   * Accepts an event now and publishes it in the background: once its `causedBy` has succeeded, if that is in
+   * flight, or else in a microtask; with `delayMs` that much later. When the cause fails, the event is dropped
+   * with `MessageDroppedError`: neither a handler nor a saga sees it.
    *
-   * Guarantees: as for `enqueue` of a command bus. Events of one cause are published in their order. `messages$` shows the event when it is
-   * accepted, and `outcomes$` whether it was published.
+   * Guarantees: as for `enqueue` of a command bus. Events of one cause are published in their order. `messages$`
+   * shows the event when it is accepted, and `outcomes$` whether it was published.
    *
    * @throws QueueFullError when `background.maxQueued` events wait already.
    * @throws InvalidOptionsError for a wrong `delayMs`.
@@ -128,7 +136,10 @@ export class EventBus<Local extends object = object> extends Bus {
     return this.#background.enqueue(this.engine, event, options);
   }
 
-  /** Resolves when no enqueued event is waiting or being handled, however they ended. A handler of an enqueued event must not await it. */
+  /**
+   * Resolves when no enqueued event is waiting or being handled, however they ended. A handler of an enqueued
+   * event must not await it.
+   */
   drain(): Promise<void> {
     return this.#background.drain();
   }

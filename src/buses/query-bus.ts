@@ -51,8 +51,8 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
   }
 
   /**
-   * Makes `handler` the handler of a type; unsubscribing unregisters it. With `refreshOn`, every {@link watch} of the type is asked again
-   * when that emits, or only those queries that the emission `affects`.
+   * Makes `handler` the handler of a type; unsubscribing unregisters it. With `refreshOn`, every {@link watch} of
+   * the type is asked again when that emits, or only those queries that the emission `affects`.
    *
    * @throws HandlerAlreadyRegisteredError when the type has a handler; the first handler stays.
    * @throws InvalidHandlerError for a value that cannot be called, and for generators.
@@ -82,7 +82,8 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
   }
 
   /**
-   * Runs a query and resolves to the result of its handler: the value, the promise's value, or the first value of a stream.
+   * Runs a query and resolves to the result of its handler: the value, the promise's value, or the first value of
+   * a stream.
    *
    * Guarantees: never throws, always settles. Handler errors arrive as they were thrown.
    */
@@ -93,7 +94,10 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
     return this.engine.send(query, options).promise() as Promise<ResultOf<Q, Unmarked>>;
   }
 
-  /** The same, cold, with every value of a handler that returns a stream. Each subscription asks; unsubscribing aborts. */
+  /**
+   * The same, cold, with every value of a handler that returns a stream. Each subscription asks; unsubscribing
+   * aborts.
+   */
   ask$<Q extends MessageOf<"query">>(
     query: Q | Envelope<Q>,
     options?: DispatchOptions<Local>,
@@ -104,10 +108,11 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
   /**
    * The results of a query, now and whenever `refreshOn` says that they may have changed.
    *
-   * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries share each run; a later
-   * watcher sees the latest result at once, and the last to leave aborts the run. There is one run at a time: refreshes that come meanwhile
-   * are answered by one more run after it. A handler that returned a stream and has emitted is unsubscribed from, and asked again.
-   * A failure errors the watchers that have no `onError`; the others stay, and the next refresh tries again. So does a new handler of the type.
+   * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries
+   * share each run; a later watcher sees the latest result at once, and the last to leave aborts the run. There
+   * is one run at a time: refreshes that come meanwhile are answered by one more run after it. A handler that
+   * returned a stream and has emitted is unsubscribed from, and asked again. A failure errors the watchers that
+   * have no `onError`; the others stay, and the next refresh tries again. So does a new handler of the type.
    * Closing the bus completes them.
    *
    * @throws InvalidOptionsError for a wrong option; a value that is not a query errors its watchers.

@@ -67,11 +67,13 @@ export const timerMilliseconds = check(
 );
 
 /**
- * Checks an object of options where it is passed, because a wrong option would otherwise show at the first message, or never.
+ * Checks an object of options where it is passed, because a wrong option would otherwise show at the first
+ * message, or never.
  *
  * @param source - the function that takes the options, for the text of the error: `overlap()`
  * @param path - the name of the object among other options, with a dot at its end: `restart.`
- * @throws InvalidOptionsError for a value that is not an object, an unknown option, or a value that its rule does not accept
+ * @throws InvalidOptionsError for a value that is not an object, an unknown option, or a value that its rule does
+ * not accept
  */
 export function checkOptions<Options extends object>(
   source: string,
@@ -121,7 +123,8 @@ export function checkCopy(what: string, value: unknown): void {
 }
 
 /**
- * Converts the result of a callback to a boolean. Rejects promises: a promise is always truthy, so an async callback would silently mean "yes".
+ * Converts the result of a callback to a boolean. Rejects promises: a promise is always truthy, so an async
+ * callback would silently mean "yes".
  *
  * @throws InvalidOptionsError
  */
@@ -144,7 +147,10 @@ export function invalidOption(
   );
 }
 
-/** Describes a value that a caller passed; quotes texts only at their start, because error texts never hold long input. */
+/**
+ * Describes a value that a caller passed; quotes texts only at their start, because error texts never hold long
+ * input.
+ */
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "function") return "a function";

@@ -36,9 +36,9 @@ export interface HandlerDecorator<M, R> {
 /**
  * Makes a command handler of a method, a class or a function.
  *
- * A method is marked, and {@link registerHandlers} registers it. A method `@command(Type, bus)` is registered on that bus
- * each time an instance is constructed, which `experimentalDecorators` cannot do. A class or function is registered at
- * once, on the default bus unless another is given.
+ * A method is marked, and {@link registerHandlers} registers it. A method `@command(Type, bus)` is registered on
+ * that bus each time an instance is constructed, which `experimentalDecorators` cannot do. A class or function is
+ * registered at once, on the default bus unless another is given.
  *
  * @throws InvalidHandlerError where it is applied to something else
  * @example

@@ -18,7 +18,10 @@ interface Marked {
   readonly [MARKS]?: Mark[];
 }
 
-/** Marks a method on a prototype, once. Prototypes are marked because every proxy and every copy of the library sees them. */
+/**
+ * Marks a method on a prototype, once. Prototypes are marked because every proxy and every copy of the library
+ * sees them.
+ */
 export function markHandler(prototype: object, mark: Mark): void {
   if (!Object.hasOwn(prototype, MARKS)) Object.defineProperty(prototype, MARKS, { value: [] });
   const marks = (prototype as Marked)[MARKS]!;

@@ -51,8 +51,9 @@ export interface EventOptions<T = unknown> {
    */
   readonly retryMs?: number;
   /**
-   * How many bytes may wait for a client that reads slowly. When the next event would exceed it, the connection is cut, and
-   * `onError` gets a {@link SlowClientError}. An event that is larger by itself is sent if nothing waits.
+   * How many bytes may wait for a client that reads slowly. When the next event would exceed it, the connection
+   * is cut, and `onError` gets a {@link SlowClientError}. An event that is larger by itself is sent if nothing
+   * waits.
    * @defaultValue 1,000,000
    */
   readonly maxUnsentBytes?: number;
@@ -94,8 +95,8 @@ export interface Client {
 }
 
 /**
- * Returns the chunks to write to a client. Fails with a {@link SlowClientError} instead of emitting a chunk for which there
- * is no room; a failing source ends in an event and completes.
+ * Returns the chunks to write to a client. Fails with a {@link SlowClientError} instead of emitting a chunk for
+ * which there is no room; a failing source ends in an event and completes.
  */
 export function eventChunks<T>(
   source: EventSourceOf<T>,
@@ -123,7 +124,10 @@ export function eventChunks<T>(
   );
 }
 
-/** Emits in intervals, by a timer that does not keep a process alive. RxJS's `interval` would, also for a body that is never read on. */
+/**
+ * Emits in intervals, by a timer that does not keep a process alive. RxJS's `interval` would, also for a body that
+ * is never read on.
+ */
 function every(ms: number): Observable<void> {
   return new Observable((subscriber) => {
     const timer = setInterval(() => subscriber.next(), ms);

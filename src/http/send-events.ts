@@ -37,8 +37,9 @@ export interface NodeResponse {
  * (`reply.hijack(); sendEvents(values$, request.raw, reply.raw)`).
  *
  * Headers that are set before are kept. The source is unsubscribed when the client leaves, also if it has left before.
- * A source that completes ends the response; one that fails sends an event `failure` before. `EventSource` connects again in
- * either case. At most `maxUnsentBytes` wait for a slow client. A HEAD request gets the headers only.
+ * A source that completes ends the response; one that fails sends an event `failure` before. `EventSource`
+ * connects again in either case. At most `maxUnsentBytes` wait for a slow client. A HEAD request gets the headers
+ * only.
  *
  * @returns the Subscription; unsubscribing ends the response, for example when the server closes
  * @throws InvalidOptionsError
@@ -60,7 +61,8 @@ export function sendEvents<T>(
   if (isOver(response)) return Subscription.EMPTY;
 
   for (const [name, value] of Object.entries(STREAM_HEADERS)) response.setHeader(name, value);
-  // HTTP/2 forbids the header. In HTTP/1, a connection that stays open after its stream would delay the end of the server.
+  // HTTP/2 forbids the header. In HTTP/1, a connection that stays open after its stream would delay the end of
+  // the server.
   if ((request.httpVersionMajor ?? 1) < 2) response.setHeader("connection", "close");
   response.writeHead(200);
   if (request.method === "HEAD") {

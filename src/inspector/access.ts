@@ -18,8 +18,8 @@ export interface Refusal {
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
 
 /**
- * Checks a request before anything else looks at it: the host against DNS rebinding, the method, and the origin against other pages in the
- * same browser.
+ * Checks a request before anything else looks at it: the host against DNS rebinding, the method, and the origin
+ * against other pages in the same browser.
  */
 export function refusalOf(asked: Asked, hosts: readonly string[]): Refusal | undefined {
   const given = asked.values("host");
@@ -52,7 +52,10 @@ function isOwnFetch(asked: Asked): boolean {
   return asked.values("sec-fetch-site").every((site) => site === "same-origin" || site === "none");
 }
 
-/** Checks the token of a request for data. Tokens in the query and cookies are not looked at, because logs hold them and browsers send them. */
+/**
+ * Checks the token of a request for data. Tokens in the query and cookies are not looked at, because logs hold
+ * them and browsers send them.
+ */
 export function unauthorized(asked: Asked, token: string): Refusal | undefined {
   const given = asked.values("authorization");
   const [, bearer = ""] = given.length === 1 ? (/^Bearer ([\w.~-]+)$/i.exec(given[0]!) ?? []) : [];

@@ -1,8 +1,8 @@
 let offsetMs = 0;
 
 /**
- * Returns the time in milliseconds since the epoch, with fractions that order what happens within a millisecond. It follows a wall clock that
- * was set.
+ * Returns the time in milliseconds since the epoch, with fractions that order what happens within a millisecond.
+ * It follows a wall clock that was set.
  */
 export function wallNow(): number {
   const monotonicMs = performance.now();
@@ -11,7 +11,10 @@ export function wallNow(): number {
   return Math.round((offsetMs + monotonicMs) * 1_000) / 1_000;
 }
 
-/** Returns the time of a message: with fractions if its bus uses the clock of the system, and as the bus says otherwise. */
+/**
+ * Returns the time of a message: with fractions if its bus uses the clock of the system, and as the bus says
+ * otherwise.
+ */
 export function preciseTime(metaMs: number, nowMs: number): number {
   return Math.abs(nowMs - metaMs) < 1_000 ? nowMs : metaMs;
 }

@@ -25,8 +25,8 @@ const LISTEN: Checks<ListenOptions> = {
 /** Looks at buses: counts all messages, keeps texts of some, and shows them in a page. Made by {@link inspect}. */
 export interface Inspector extends LocalInspector {
   /**
-   * Serves the page on the loopback interface, and resolves with the link to it, which holds the token. The server keeps no process alive.
-   * Where the inspector is turned off, the link is undefined.
+   * Serves the page on the loopback interface, and resolves with the link to it, which holds the token. The
+   * server keeps no process alive. Where the inspector is turned off, the link is undefined.
    *
    * Needs Node, Bun or Deno.
    */
@@ -42,10 +42,12 @@ export interface Inspector extends LocalInspector {
 /**
  * Attaches an inspector to buses.
  *
- * Guarantees: it only observes; it holds no object of the application; secrets are taken out before anything is kept; nothing listens until
- * {@link Inspector.listen} is called or a server uses the handler; it is off in production unless `enabled` says otherwise.
+ * Guarantees: it only observes; it holds no object of the application; secrets are taken out before anything is
+ * kept; nothing listens until {@link Inspector.listen} is called or a server uses the handler; it is off in
+ * production unless `enabled` says otherwise.
  *
- * @param buses - a bus, an array of buses, or an object of buses and other parts that have a method `describe()`, by name
+ * @param buses - a bus, an array of buses, or an object of buses and other parts that have a method `describe()`,
+ * by name
  * @throws InvalidOptionsError
  * @example
  * const inspector = inspect({ commands, queries, events });

@@ -8,7 +8,10 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** The parts of `node:http` that are used. Not its types, because the declarations of this module must not need `@types/node`. */
+/**
+ * The parts of `node:http` that are used. Not its types, because the declarations of this module must not need
+ * `@types/node`.
+ */
 interface NodeHttp {
   createServer(respond: (request: NodeRequest, response: NodeResponse) => void): Server;
 }

@@ -13,23 +13,29 @@ export interface InspectOptions {
   readonly capacity?: number;
   /** How many bytes of text are kept. @defaultValue 8 MiB */
   readonly maxBytes?: number;
-  /** The longest text of a payload, a result, headers, an error message or a stack, in characters. @defaultValue 4_096 */
+  /**
+   * The longest text of a payload, a result, headers, an error message or a stack, in characters.
+   * @defaultValue 4_096
+   */
   readonly maxMessageBytes?: number;
   /**
-   * How many messages a second are kept; a burst of one second's worth is kept whole. A message and everything that it caused are kept or
-   * dropped together. Failures are kept in any case.
+   * How many messages a second are kept; a burst of one second's worth is kept whole. A message and everything
+   * that it caused are kept or dropped together. Failures are kept in any case.
    *
    * @defaultValue 500
    */
   readonly maxPerSecond?: number;
   /** Keeps payloads: all of each, or the value that a function returns. @defaultValue true */
   readonly payload?: boolean | ((message: object) => unknown);
-  /** Keeps results of queries: all of each, or the value that a function returns. @defaultValue true, and false if `payload` is a function */
+  /**
+   * Keeps results of queries: all of each, or the value that a function returns.
+   * @defaultValue true, and false if `payload` is a function
+   */
   readonly result?: boolean | ((value: unknown, message: object) => unknown);
   /**
-   * Paths whose values are not kept: keys joined by dots, `*` for any one key, such as `card.number` or `items.*.price`. A name without a dot
-   * counts at any depth. Headers begin with `headers.`. Names that mean secrets, such as `password`, `token`, `authorization`, `cookie`, `apiKey`
-   * or `card`, are never kept.
+   * Paths whose values are not kept: keys joined by dots, `*` for any one key, such as `card.number` or
+   * `items.*.price`. A name without a dot counts at any depth. Headers begin with `headers.`. Names that mean
+   * secrets, such as `password`, `token`, `authorization`, `cookie`, `apiKey` or `card`, are never kept.
    *
    * @defaultValue none
    */
@@ -40,7 +46,10 @@ export interface InspectOptions {
    * @defaultValue the environment variable `CQRX_INSPECTOR_TOKEN`, or 144 random bits of this process
    */
   readonly token?: string;
-  /** Values of the header `Host` that are answered besides loopback names, such as `app.local:3000`. @defaultValue none */
+  /**
+   * Values of the header `Host` that are answered besides loopback names, such as `app.local:3000`.
+   * @defaultValue none
+   */
   readonly hosts?: readonly string[];
   /** How many pages may read the feed at a time; further ones are answered by 503. @defaultValue 8 */
   readonly maxClients?: number;

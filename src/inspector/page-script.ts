@@ -19,8 +19,8 @@ let script: PageScript | undefined;
 /**
  * Returns the script of the page.
  *
- * The build replaces this module by one that holds the text. From the sources, as in the specs and `npm start`, the script is bundled when it
- * is first needed.
+ * The build replaces this module by one that holds the text. From the sources, as in the specs and `npm start`,
+ * the script is bundled when it is first needed.
  */
 export function pageScript(): PageScript {
   return (script ??= bundled());

@@ -1,12 +1,14 @@
 /**
  * The contract between the recorder and the page: types only, so that the page imports no code of the server.
  *
- * A listener first receives a {@link HelloFrame}, then {@link HistoryFrame}s until every kept message is told, then {@link ChangesFrame}s,
- * up to ten a second. A {@link GapFrame} comes before the first frame after a pause in which frames were left out.
+ * A listener first receives a {@link HelloFrame}, then {@link HistoryFrame}s until every kept message is told,
+ * then {@link ChangesFrame}s, up to ten a second. A {@link GapFrame} comes before the first frame after a pause
+ * in which frames were left out.
  *
- * Over HTTP, each frame is one server-sent event: `id: <run>-<seq>` and `data: <JSON of the frame>`. Comments (`: ping`) keep the connection
- * alive. A page that reconnects sends the last id in the header `Last-Event-ID`: it receives the changes since then if the run is the same,
- * and a new `hello` otherwise. The page requests `feed` and `export` below the path of the page (`/inspector` → `/inspector/feed`).
+ * Over HTTP, each frame is one server-sent event: `id: <run>-<seq>` and `data: <JSON of the frame>`. Comments (`:
+ * ping`) keep the connection alive. A page that reconnects sends the last id in the header `Last-Event-ID`: it
+ * receives the changes since then if the run is the same, and a new `hello` otherwise. The page requests `feed`
+ * and `export` below the path of the page (`/inspector` → `/inspector/feed`).
  */
 
 /** The kind of a message, which is the kind of its bus. */
@@ -44,7 +46,10 @@ export interface InspectedMessage {
   /** Time of acceptance: milliseconds since the epoch, with fractions that order messages of one millisecond. */
   readonly time: number;
   readonly state: InspectedState;
-  /** From acceptance to settlement, in milliseconds; absent while open, and for messages whose acceptance was not observed. */
+  /**
+   * From acceptance to settlement, in milliseconds; absent while open, and for messages whose acceptance was not
+   * observed.
+   */
   readonly durationMs?: number;
   readonly attempts: number;
   readonly payload?: string;
@@ -65,7 +70,10 @@ export interface InspectedSettlement {
   readonly error?: InspectedError;
 }
 
-/** Messages of one second: `[epoch second, accepted, fulfilled, rejected, cancelled]`. Counts all messages, also those not kept. */
+/**
+ * Messages of one second: `[epoch second, accepted, fulfilled, rejected, cancelled]`. Counts all messages, also
+ * those not kept.
+ */
 export type SeriesPoint = readonly [
   second: number,
   accepted: number,
@@ -74,7 +82,10 @@ export type SeriesPoint = readonly [
   cancelled: number,
 ];
 
-/** Figures of a message type on one bus, of all its messages since attaching. Each frame carries the whole of a changed type. */
+/**
+ * Figures of a message type on one bus, of all its messages since attaching. Each frame carries the whole of a
+ * changed type.
+ */
 export interface TypeFigures {
   readonly kind: InspectedKind;
   readonly name: string;
@@ -88,12 +99,15 @@ export interface TypeFigures {
   readonly kept: number;
   /** Messages a second over the last five to ten seconds. */
   readonly rate: number;
-  /** Percentiles of the durations of the last five to ten seconds, in milliseconds; absent without a settled message in that time. */
+  /**
+   * Percentiles of the durations of the last five to ten seconds, in milliseconds; absent without a settled
+   * message in that time.
+   */
   readonly p50?: number;
   readonly p99?: number;
   /**
-   * Seconds that a listener may lack, oldest first; a second that it knows is replaced. A hello has the last 60 s. Seconds without messages
-   * are left out.
+   * Seconds that a listener may lack, oldest first; a second that it knows is replaced. A hello has the last 60
+   * s. Seconds without messages are left out.
    */
   readonly series: readonly SeriesPoint[];
 }
@@ -137,7 +151,10 @@ export interface InspectedRefusal {
   readonly error: InspectedError;
 }
 
-/** Values of a middleware at this moment, such as `running` and `waiting` of `overlap`, or `hits` and `misses` of `caching`. */
+/**
+ * Values of a middleware at this moment, such as `running` and `waiting` of `overlap`, or `hits` and `misses` of
+ * `caching`.
+ */
 export interface DescribedGauges {
   readonly middleware: string;
   readonly values: { readonly [name: string]: number };
@@ -172,14 +189,20 @@ export interface DescribedBus {
   readonly closed: boolean;
 }
 
-/** A part given to `inspect`. `bus` is set for buses; `other` is the `describe()` of a link, feed or worker, any JSON. */
+/**
+ * A part given to `inspect`. `bus` is set for buses; `other` is the `describe()` of a link, feed or worker, any
+ * JSON.
+ */
 export interface DescribedPart {
   readonly name: string;
   readonly bus?: DescribedBus;
   readonly other?: unknown;
 }
 
-/** The beginning: everything but the messages. Drop the state of an earlier run, or of the same run before a restart of the connection. */
+/**
+ * The beginning: everything but the messages. Drop the state of an earlier run, or of the same run before a
+ * restart of the connection.
+ */
 export interface HelloFrame {
   readonly type: "hello";
   /** Version of this protocol. */
@@ -219,7 +242,10 @@ export interface ChangesFrame {
   readonly run: string;
   readonly seq: number;
   readonly time: number;
-  /** Records below this order have left the ring; a listener may keep them longer, but an open one of them will not be settled. */
+  /**
+   * Records below this order have left the ring; a listener may keep them longer, but an open one of them will not
+   * be settled.
+   */
   readonly oldest: number;
   readonly counts: InspectedCounts;
   /** New records, in order; those that are settled already hold their end. */
@@ -234,8 +260,8 @@ export interface ChangesFrame {
 }
 
 /**
- * Frames were left out because the listener did not read fast enough. The next frame holds all changes since the last one that was sent,
- * except records that have left the ring meanwhile.
+ * Frames were left out because the listener did not read fast enough. The next frame holds all changes since the
+ * last one that was sent, except records that have left the ring meanwhile.
  */
 export interface GapFrame {
   readonly type: "gap";
@@ -247,7 +273,10 @@ export interface GapFrame {
 
 export type Frame = HelloFrame | HistoryFrame | ChangesFrame | GapFrame;
 
-/** A recording, as `toHTML()` embeds it: `<script type="application/json" id="cqrx-recording">` with `<` written as `\u003c`. */
+/**
+ * A recording, as `toHTML()` embeds it: `<script type="application/json" id="cqrx-recording">` with `<` written as
+ * `\u003c`.
+ */
 export interface Recording {
   readonly hello: HelloFrame;
   readonly messages: readonly InspectedMessage[];
@@ -268,8 +297,9 @@ export type FrameSource = (
 ) => () => void;
 
 /**
- * The page's own promise to the server side: `src/inspector/page/view.ts` exports `createView` of this type. It renders into a shadow root of
- * `host`. `src/inspector/page/main.ts` is the script of the served page: it takes the recording in the document, or reads the feed.
+ * The page's own promise to the server side: `src/inspector/page/view.ts` exports `createView` of this type. It
+ * renders into a shadow root of `host`. `src/inspector/page/main.ts` is the script of the served page: it takes
+ * the recording in the document, or reads the feed.
  */
 export type CreateView = (
   host: HTMLElement,

@@ -28,11 +28,11 @@ export class Budget {
 }
 
 /**
- * Decides which messages are kept: a message and everything that it caused are kept or dropped together. Messages belong together by their
- * correlation id.
+ * Decides which messages are kept: a message and everything that it caused are kept or dropped together. Messages
+ * belong together by their correlation id.
  *
- * The first message of a family takes from a budget of `maxPerSecond`; the others follow its fate, and may overdraw the budget. A first message
- * that is dropped costs no metadata.
+ * The first message of a family takes from a budget of `maxPerSecond`; the others follow its fate, and may
+ * overdraw the budget. A first message that is dropped costs no metadata.
  */
 export class Sampling {
   readonly #overdraft: number;

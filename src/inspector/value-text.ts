@@ -8,8 +8,8 @@ const REDACTED = '"[Redacted]"';
 /**
  * Writes a value as JSON text of at most `limit` characters, at once and without a reference to any part of it.
  *
- * Calls no method of the value: neither `toJSON` nor a getter. Traps of a proxy cannot be avoided; what they throw becomes text.
- * The text is valid JSON whatever was left out.
+ * Calls no method of the value: neither `toJSON` nor a getter. Traps of a proxy cannot be avoided; what they
+ * throw becomes text. The text is valid JSON whatever was left out.
  *
  * @param root - the path of the value, before its own keys
  */

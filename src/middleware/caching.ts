@@ -28,8 +28,8 @@ import {
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**
-   * Returns the key of a query in the store. Include every header and local context by which the handler decides, such as a
-   * tenant, because tenants would share results otherwise. @defaultValue {@link messageKey}
+   * Returns the key of a query in the store. Include every header and local context by which the handler decides,
+   * such as a tenant, because tenants would share results otherwise. @defaultValue {@link messageKey}
    */
   readonly key?: KeyFunction<Q>;
   /** Time that a result is fresh, in milliseconds of the bus's clock. @defaultValue Infinity */

@@ -55,8 +55,8 @@ export interface OverlapOptions<M = object> {
  * ends with the stream.
  *
  * Deadlocks across keys are not found: where handlers wait for messages of other keys, put a `timeLimit`
- * around it. One `overlap(...)` is one limit per bus, also if it is listed in several places; around handlers, it is one
- * limit per handler.
+ * around it. One `overlap(...)` is one limit per bus, also if it is listed in several places; around handlers, it
+ * is one limit per handler.
  *
  * @throws InvalidOptionsError
  * @example

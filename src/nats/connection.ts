@@ -69,7 +69,10 @@ export class Connection {
     return this.#waiting.add(this.connected, go);
   }
 
-  /** Resolves to whether there is a connection within the time; at once when the transport closes or the signal aborts. */
+  /**
+   * Resolves to whether there is a connection within the time; at once when the transport closes or the signal
+   * aborts.
+   */
   connectedWithin(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.connected) return Promise.resolve(true);
     if (this.closed || timeoutMs <= 0 || signal?.aborted) return Promise.resolve(false);

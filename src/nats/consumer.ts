@@ -7,7 +7,10 @@ import { parseStoredAddress } from "../transport/address.js";
 import { wait, type Connection } from "./connection.js";
 import { addressOf, fromMsgHeaders } from "./subjects.js";
 
-/** The longest that a pull request stays at the server. Closing waits for its end, because what the server sends to it is ours. */
+/**
+ * The longest that a pull request stays at the server. Closing waits for its end, because what the server sends to
+ * it is ours.
+ */
 const PULL_MS = 1_000;
 
 export interface ConsumerSpec {

@@ -12,7 +12,10 @@ import {
   type Checks,
 } from "../core/checks.js";
 
-/** The options of {@link natsTransport}; those of the client, such as `tls` and `authenticator`, may be given as well. */
+/**
+ * The options of {@link natsTransport}; those of the client, such as `tls` and `authenticator`, may be given as
+ * well.
+ */
 export interface NatsTransportOptions {
   /** @defaultValue "127.0.0.1:4222" */
   readonly servers?: string | string[];
@@ -26,7 +29,10 @@ export interface NatsTransportOptions {
   readonly dedupeWindowMs?: number;
   /** How long to wait for the first connection, in milliseconds. @defaultValue 5_000 */
   readonly connectTimeoutMs?: number;
-  /** How long events and dead letters are kept, in milliseconds; 0 for ever. Used when the streams are made. @defaultValue 0 */
+  /**
+   * How long events and dead letters are kept, in milliseconds; 0 for ever. Used when the streams are made.
+   * @defaultValue 0
+   */
   readonly maxAgeMs?: number;
   /** Makes the streams if they are missing; without it, an operator has made them. @defaultValue true */
   readonly manageStreams?: boolean;

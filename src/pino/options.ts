@@ -53,7 +53,10 @@ export interface LogOptions<CustomLevels extends string = never> {
    * @defaultValue false
    */
   readonly headers?: boolean | readonly string[];
-  /** Decides whether a rejection was a cancellation, instead of the outcome's `cancelled`. @defaultValue `cancelled` decides */
+  /**
+   * Decides whether a rejection was a cancellation, instead of the outcome's `cancelled`.
+   * @defaultValue `cancelled` decides
+   */
   readonly isCancellation?: (reason: unknown) => boolean;
   /** Fields of every line, beside `bus`. @defaultValue none */
   readonly bindings?: { readonly [name: string]: unknown };

@@ -18,7 +18,10 @@ const LATER = "now() + $1::float8 * interval '1 ms'";
 /** Key violations and deadlocks of two claims at the same time; the next poll claims again. */
 const LOST_RACE = /^(23505|40P01|40001)$/;
 
-/** The statements of a worker about the table `commands`. A lease is a time in the future at which the command is due again. */
+/**
+ * The statements of a worker about the table `commands`. A lease is a time in the future at which the command is
+ * due again.
+ */
 export class Claims {
   readonly #db: Database;
   readonly #table: string;
@@ -38,8 +41,9 @@ export class Claims {
   /**
    * Claims due commands, and tells whether a command waits whose last attempt never ended.
    *
-   * Of a key, one that has begun keeps all others waiting, and an earlier one that is due the later ones. Two claims that see
-   * different rows could still begin two of a key; the unique index `commands_begun` lets one of them fail.
+   * Of a key, one that has begun keeps all others waiting, and an earlier one that is due the later ones. Two
+   * claims that see different rows could still begin two of a key; the unique index `commands_begun` lets one of
+   * them fail.
    */
   async claim(limit: number): Promise<{ readonly commands: ClaimedCommand[]; readonly suspects: boolean }> {
     const table = this.#table;
@@ -92,7 +96,10 @@ select claimed.*, exists (
     }
   }
 
-  /** Deletes a command that has succeeded. Returns false, and the caller rolls back, if it belongs to another process by now. */
+  /**
+   * Deletes a command that has succeeded. Returns false, and the caller rolls back, if it belongs to another
+   * process by now.
+   */
   async finish(sql: Sql, { id, attempt }: ClaimedCommand): Promise<boolean> {
     const { rows } = await sql.query(
       `delete from ${this.#table} where id = $1 and attempt = $2 and running returning 1`,

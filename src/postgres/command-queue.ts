@@ -21,8 +21,9 @@ export interface EnqueueOptions extends StoreMessageOptions {
   /** The command is not run before, in milliseconds from now, by the clock of the database. @defaultValue 0 */
   readonly delayMs?: number;
   /**
-   * Commands with the same key run one at a time and in the order in which they were enqueued, over all processes. A delayed
-   * one takes its turn when its delay has passed. @defaultValue `static partitionKey(command)` of the class
+   * Commands with the same key run one at a time and in the order in which they were enqueued, over all
+   * processes. A delayed one takes its turn when its delay has passed. @defaultValue `static
+   * partitionKey(command)` of the class
    */
   readonly key?: string | undefined;
 }
@@ -48,9 +49,9 @@ const aKey = check("a text that is not empty", (value) => typeof value === "stri
 /**
  * Commands that survive the process, and the workers that run them on a command bus.
  *
- * Guarantees: a command is enqueued in the ambient transaction if there is one, so that nothing runs of what was rolled back.
- * What its handler writes through `db` and the end of the command are one commit, so that this happens once. What leaves the
- * database happens at least once, under the same message id.
+ * Guarantees: a command is enqueued in the ambient transaction if there is one, so that nothing runs of what was
+ * rolled back. What its handler writes through `db` and the end of the command are one commit, so that this
+ * happens once. What leaves the database happens at least once, under the same message id.
  *
  * @example
  * const queue = new CommandQueue(db);
@@ -66,7 +67,8 @@ export class CommandQueue {
   }
 
   /**
-   * Stores a command, to be run by a worker. One that is stored already, by the id of its envelope, is not stored again.
+   * Stores a command, to be run by a worker. One that is stored already, by the id of its envelope, is not stored
+   * again.
    *
    * @returns the envelope that the command will be dispatched in
    * @throws InvalidMessageError for a value that is not a command, or that JSON cannot keep
@@ -106,10 +108,10 @@ values ($1, $2, $3, $4::text::json, now() + $5::float8 * interval '1 ms') on con
   /**
    * Runs stored commands of these types on a command bus until the worker is closed.
    *
-   * A command runs in a transaction, which begins with its first statement. A handler that fails is tried again, with the
-   * number of the attempt in its context, and becomes a dead letter after the last attempt. Attempts are counted when they
-   * begin, so that a command that ends its process does not do so for ever: after that, it runs alone, so that it takes no
-   * other with it.
+   * A command runs in a transaction, which begins with its first statement. A handler that fails is tried again,
+   * with the number of the attempt in its context, and becomes a dead letter after the last attempt. Attempts are
+   * counted when they begin, so that a command that ends its process does not do so for ever: after that, it runs
+   * alone, so that it takes no other with it.
    *
    * @throws InvalidOptionsError, also for two classes of one name
    */

@@ -3,8 +3,9 @@ import type { PgClient, PgPool, Sql, SqlResult } from "./sql.js";
 const guarded = new WeakSet<PgPool>();
 
 /**
- * Gives each new client of a pool a listener for good, because `pg` has moments without one: a client that is cut in the
- * packet that completes its connection, and one that the pool closes by itself. `error` without a listener ends the process.
+ * Gives each new client of a pool a listener for good, because `pg` has moments without one: a client that is cut
+ * in the packet that completes its connection, and one that the pool closes by itself. `error` without a listener
+ * ends the process.
  */
 export function guardClients(pool: PgPool): void {
   if (guarded.has(pool)) return;
@@ -18,7 +19,8 @@ export function guardClients(pool: PgPool): void {
 export class Connection implements Sql {
   readonly #client: PgClient;
   #broken = false;
-  // A client that is cut emits `error`, which ends the process without a listener; the pool listens to idle clients only.
+  // A client that is cut emits `error`, which ends the process without a listener; the pool listens to idle
+  // clients only.
   readonly #onError = (): void => void (this.#broken = true);
 
   private constructor(client: PgClient) {
@@ -52,8 +54,8 @@ export class Connection implements Sql {
 }
 
 /**
- * Returns true for the end of a connection, and for a server that shuts down or starts. Such an error says nothing about
- * the message that was handled meanwhile.
+ * Returns true for the end of a connection, and for a server that shuts down or starts. Such an error says
+ * nothing about the message that was handled meanwhile.
  */
 export function isConnectionError(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };

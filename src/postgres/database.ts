@@ -38,11 +38,11 @@ const MIGRATION_LOCK = "hashtextextended('cqrx.migrate', 0)";
  * The database of the application, with an ambient transaction: within `transaction`, every statement that goes through
  * this object is part of it, however deep the call.
  *
- * Guarantees: a connection that is cut never ends the process. Work that outlives its transaction, such as a promise that
- * was not awaited, cannot write: its statement is rejected with `TransactionEndedError`.
+ * Guarantees: a connection that is cut never ends the process. Work that outlives its transaction, such as a
+ * promise that was not awaited, cannot write: its statement is rejected with `TransactionEndedError`.
  *
- * From the first transaction on, an `AsyncLocalStorage` is in use, so that a bare `await` costs about 3.7 times as much on
- * Node 20, unless the application has one in use already.
+ * From the first transaction on, an `AsyncLocalStorage` is in use, so that a bare `await` costs about 3.7 times
+ * as much on Node 20, unless the application has one in use already.
  *
  * @example
  * const db = new Database(new pg.Pool({ connectionString: process.env.DATABASE_URL }));
@@ -81,7 +81,8 @@ export class Database implements Sql {
   /**
    * Makes the tables, or brings them up to date.
    *
-   * Guarantees: runs only what is missing, in one transaction; several processes may call it at once. Nothing else calls it.
+   * Guarantees: runs only what is missing, in one transaction; several processes may call it at once. Nothing
+   * else calls it.
    */
   async migrate(): Promise<void> {
     const { schema } = this;
@@ -121,12 +122,12 @@ export class Database implements Sql {
   /**
    * Runs `run` in a transaction, and commits when it fulfils. Inside another transaction it joins that one.
    *
-   * Guarantees: rolls back if `run` rejects, and rejects with its error. If work that joined fails, the whole transaction is
-   * rolled back, even if the error was caught. The transaction of the database begins with the first statement; without one,
-   * no connection is used.
+   * Guarantees: rolls back if `run` rejects, and rejects with its error. If work that joined fails, the whole
+   * transaction is rolled back, even if the error was caught. The transaction of the database begins with the
+   * first statement; without one, no connection is used.
    *
-   * @throws TransactionEndedError if the transaction of the calling work has ended, or if a statement failed and its error
-   * was caught
+   * @throws TransactionEndedError if the transaction of the calling work has ended, or if a statement failed and
+   * its error was caught
    */
   async transaction<T>(run: (sql: Sql) => T | PromiseLike<T>): Promise<T> {
     checkOption("transaction()", "run", run, { ...aFunction, required: true });

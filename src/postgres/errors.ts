@@ -45,7 +45,10 @@ export class TransactionEndedError extends CqrsError {
   }
 }
 
-/** Another worker has taken a command over, because this one did not extend its lease in time. Its effects were rolled back. */
+/**
+ * Another worker has taken a command over, because this one did not extend its lease in time. Its effects were
+ * rolled back.
+ */
 export class LeaseLostError extends CqrsError {
   static override readonly code = "LEASE_LOST";
 

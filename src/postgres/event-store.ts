@@ -53,9 +53,9 @@ const STORE_RULES = { causedBy: anObject, headers: anObject };
 /**
  * An append-only log of events in streams, and the feeds that take it to event buses.
  *
- * Guarantees: within the ambient transaction if there is one, so that events and the rest of its work are one commit. Each
- * event gets a position shortly after its commit: 1, 2, 3, ... without holes, in the order of each stream. No writer waits
- * for that, and no long transaction hides the events of others.
+ * Guarantees: within the ambient transaction if there is one, so that events and the rest of its work are one
+ * commit. Each event gets a position shortly after its commit: 1, 2, 3, ... without holes, in the order of each
+ * stream. No writer waits for that, and no long transaction hides the events of others.
  *
  * @example
  * const events = new EventStore(db, { types: [Deposited, Withdrawn] });
@@ -79,8 +79,8 @@ export class EventStore {
   /**
    * Appends events to a stream: all of them, or none.
    *
-   * @throws ConcurrencyError if the stream is not at `expectedVersion`. Nothing was written; inside a transaction, the rest
-   * of it can go on.
+   * @throws ConcurrencyError if the stream is not at `expectedVersion`. Nothing was written; inside a
+   * transaction, the rest of it can go on.
    * @throws InvalidMessageError for an event whose exact class is not listed in `types`
    */
   async append(
@@ -105,8 +105,9 @@ export class EventStore {
   }
 
   /**
-   * Inserts the events in one statement. The first takes the version that follows, or waits for the transaction that has
-   * taken it; the others are inserted only if the first was, so that no part of them is ever written alone.
+   * Inserts the events in one statement. The first takes the version that follows, or waits for the transaction
+   * that has taken it; the others are inserted only if the first was, so that no part of them is ever written
+   * alone.
    */
   async #insert(
     stream: string,
@@ -136,8 +137,8 @@ from current left join first on true`,
   }
 
   /**
-   * Stores events without a stream, to be published by feeds: the outbox of the application. An event that is stored already,
-   * by the id of its envelope, is not stored again.
+   * Stores events without a stream, to be published by feeds: the outbox of the application. An event that is
+   * stored already, by the id of its envelope, is not stored again.
    *
    * @throws InvalidMessageError for an event whose exact class is not listed in `types`
    */
@@ -156,8 +157,8 @@ on conflict (message_id) do nothing`,
   }
 
   /**
-   * Reads a stream from its beginning and completes at its end. Cold; reads in pages of 1,000, in the ambient transaction of
-   * the subscriber.
+   * Reads a stream from its beginning and completes at its end. Cold; reads in pages of 1,000, in the ambient
+   * transaction of the subscriber.
    *
    * Errors with InvalidMessageError for an event that cannot be read, or whose class is not listed.
    */
@@ -242,12 +243,14 @@ on conflict (message_id) do nothing`,
   }
 
   /**
-   * Publishes the log on an event bus, in order and once each, and keeps how far it got under `name`. The handlers of an
-   * event run in a transaction with the checkpoint: what a projection writes through `db` is written once.
+   * Publishes the log on an event bus, in order and once each, and keeps how far it got under `name`. The
+   * handlers of an event run in a transaction with the checkpoint: what a projection writes through `db` is
+   * written once.
    *
-   * Guarantees: one process at a time runs the feed; another that has it open takes over when that one ends or dies. What
-   * leaves the database may happen again after a failure, under the same message id. An event that keeps failing stops the
-   * feed, which shows on `state$` and `faults$`, or is skipped and kept with `poison: "skip"`.
+   * Guarantees: one process at a time runs the feed; another that has it open takes over when that one ends or
+   * dies. What leaves the database may happen again after a failure, under the same message id. An event that
+   * keeps failing stops the feed, which shows on `state$` and `faults$`, or is skipped and kept with `poison:
+   * "skip"`.
    *
    * A new name starts at the first event of the log. `feed.close()` ends it.
    *
@@ -281,8 +284,9 @@ on conflict (message_id) do nothing`,
 }
 
 /**
- * The parameters $2, $3 and $4 as a table. JSON arrays, because every driver takes a text, and not every driver an array.
- * The columns are lists of their own: `->>` would read all texts of an envelope, and fails for one with a NUL.
+ * The parameters $2, $3 and $4 as a table. JSON arrays, because every driver takes a text, and not every driver
+ * an array. The columns are lists of their own: `->>` would read all texts of an envelope, and fails for one with
+ * a NUL.
  */
 const GIVEN = `select ids.n, ids.id, names.name, envelopes.envelope
 from json_array_elements_text($2::text::json) with ordinality as ids (id, n)

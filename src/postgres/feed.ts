@@ -41,7 +41,10 @@ export interface RetryOptions {
 }
 
 export interface FeedOptions {
-  /** The classes of the events that are published; other events are passed over. @defaultValue the types of the store */
+  /**
+   * The classes of the events that are published; other events are passed over.
+   * @defaultValue the types of the store
+   */
   readonly types?: readonly MessageType[];
   /** How many events are handled in one transaction. @defaultValue 100 */
   readonly batchSize?: number;
@@ -49,7 +52,10 @@ export interface FeedOptions {
   readonly pollMs?: number;
   /** @defaultValue \{ count: 10, delayMs: 100, maxDelayMs: 10_000 \} */
   readonly retry?: RetryOptions;
-  /** What happens to an event that failed at every attempt: the feed stops at it, or it is skipped and kept. @defaultValue "stop" */
+  /**
+   * What happens to an event that failed at every attempt: the feed stops at it, or it is skipped and kept.
+   * @defaultValue "stop"
+   */
   readonly poison?: "stop" | "skip";
 }
 
@@ -76,7 +82,10 @@ export interface SkippedOptions {
 
 /** A running feed. */
 export interface Feed extends AsyncDisposable {
-  /** The position up to which all events were handled, after each commit; also of another process that runs the feed. */
+  /**
+   * The position up to which all events were handled, after each commit; also of another process that runs the
+   * feed.
+   */
   readonly committed$: Observable<number>;
   /** The state of the feed in this process, now and as it changes. */
   readonly state$: Observable<FeedState> & { readonly value: FeedState };
@@ -85,15 +94,15 @@ export interface Feed extends AsyncDisposable {
   /**
    * Resolves when the feed has handled these events, in whichever process it runs: to read your own writes.
    *
-   * @throws NotCaughtUpError after `timeoutMs`, or if the feed has stopped in this process, or within the transaction that
-   * appended the events
+   * @throws NotCaughtUpError after `timeoutMs`, or if the feed has stopped in this process, or within the
+   * transaction that appended the events
    */
   caughtUp(appended: Appended, options?: CaughtUpOptions): Promise<void>;
   /** Returns the events that were skipped, the oldest first. */
   skipped(options?: SkippedOptions): Promise<readonly SkippedEvent[]>;
   /**
-   * Publishes a skipped event again, out of order, and forgets it once its handlers have succeeded. Returns false if it was
-   * not skipped; rejects if it fails again.
+   * Publishes a skipped event again, out of order, and forgets it once its handlers have succeeded. Returns false
+   * if it was not skipped; rejects if it fails again.
    */
   retry(position: number): Promise<boolean>;
   /** Stops after the event that is handled now; what was handled is committed. */
@@ -159,7 +168,10 @@ class LogFeed implements Feed {
   #prepared = false;
   /** Undefined until the first look, which reports no commit. */
   #position: number | undefined;
-  /** How many events the next batch takes at most: fewer than `batchSize` after a failure, to commit those before it. */
+  /**
+   * How many events the next batch takes at most: fewer than `batchSize` after a failure, to commit those before
+   * it.
+   */
   #limit: number;
   #failing: { readonly position: number; attempts: number } | undefined;
   #unreachable = false;
@@ -335,7 +347,8 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
     } catch (error) {
       if (failure !== undefined) return await this.#failed(failure);
       if (rows.length === 0 || isConnectionError(error)) throw error;
-      // The commit failed, because a handler caught the error of a statement or of work that joined: find out which one.
+      // The commit failed, because a handler caught the error of a statement or of work that joined: find out
+      // which one.
       if (rows.length > 1) this.#limit = 1;
       else return await this.#failed({ row: rows[0]!, envelope: this.#decoded(rows[0]!), error, before: 0 });
       return 0;

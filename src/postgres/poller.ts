@@ -3,8 +3,8 @@ import { startTimer } from "../core/util/timers.js";
 /**
  * Runs rounds, one after another: again after the wait that a round returns, or when it is woken.
  *
- * A round that fails is followed by a full wait, whatever wakes meanwhile, so that a database that is down is not asked at
- * full speed.
+ * A round that fails is followed by a full wait, whatever wakes meanwhile, so that a database that is down is not
+ * asked at full speed.
  */
 export class Poller {
   readonly #round: () => Promise<number>;

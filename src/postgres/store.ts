@@ -19,8 +19,8 @@ export interface PostgresStore {
 /**
  * Returns a store for `idempotency` and `caching` that all processes share and that survives them.
  *
- * Guarantees: part of the ambient transaction if there is one. Values are kept as JSON, with dates, Maps, Sets and bigints;
- * a value that JSON cannot keep is refused.
+ * Guarantees: part of the ambient transaction if there is one. Values are kept as JSON, with dates, Maps, Sets
+ * and bigints; a value that JSON cannot keep is refused.
  *
  * @example
  * idempotency({ key: (_, { envelope }) => envelope.meta.headers["idempotency-key"], store: postgresStore(db) });

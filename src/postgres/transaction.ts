@@ -29,8 +29,8 @@ export abstract class Transaction implements Sql {
   }
 
   /**
-   * Runs work that joins this transaction. If it fails, the whole transaction fails, even if the error is caught outside:
-   * a half of the work would be committed otherwise.
+   * Runs work that joins this transaction. If it fails, the whole transaction fails, even if the error is caught
+   * outside: a half of the work would be committed otherwise.
    */
   async join<T>(work: () => T | PromiseLike<T>): Promise<T> {
     try {
@@ -122,7 +122,8 @@ export class OwnTransaction extends Transaction {
 
   async rollback(): Promise<void> {
     await this.end();
-    // The error that led here matters, not one of the way back: a connection that fails is closed, which rolls back, too.
+    // The error that led here matters, not one of the way back: a connection that fails is closed, which rolls
+    // back, too.
     await this.#finish("rollback").catch(() => undefined);
   }
 

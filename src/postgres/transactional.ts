@@ -7,8 +7,8 @@ import { shortKey } from "./short-key.js";
 
 export interface TransactionalOptions<M = object> {
   /**
-   * Returns the name of the work that is to be done once, such as the id of the message; `undefined` lets a message pass.
-   * Names of all buses of a schema share one table.
+   * Returns the name of the work that is to be done once, such as the id of the message; `undefined` lets a
+   * message pass. Names of all buses of a schema share one table.
    */
   readonly once?: (message: M, context: HandlerContext<M>) => string | undefined;
 }
@@ -17,9 +17,9 @@ export interface TransactionalOptions<M = object> {
  * Runs each message of a bus in one transaction: what handlers write through `db`, events and commands included, is one
  * commit. A nested dispatch joins the transaction of its handler.
  *
- * Guarantees: rolls back if the rest of the pipeline rejects, or if the dispatch was aborted meanwhile. With `once`, a message
- * whose key was committed before is fulfilled without running; two at the same time, in any two processes, wait for each
- * other; a failure uses no key up.
+ * Guarantees: rolls back if the rest of the pipeline rejects, or if the dispatch was aborted meanwhile. With
+ * `once`, a message whose key was committed before is fulfilled without running; two at the same time, in any two
+ * processes, wait for each other; a failure uses no key up.
  *
  * For commands and events. A stream that a handler returns is not part of the transaction.
  *

@@ -30,13 +30,13 @@ export interface WorkOptions {
   /** The classes of the commands that are run. They are found by their names. */
   readonly types: readonly MessageType[];
   /**
-   * How many commands run at a time. Two connections of the pool are left for looking and for extending leases, so that a
-   * `pg.Pool` with its 10 connections runs 8. @defaultValue 10
+   * How many commands run at a time. Two connections of the pool are left for looking and for extending leases,
+   * so that a `pg.Pool` with its 10 connections runs 8. @defaultValue 10
    */
   readonly concurrency?: number;
   /**
-   * Time without a sign of life after which another worker takes a command over, in milliseconds. It is extended while the
-   * handler runs. @defaultValue 30_000
+   * Time without a sign of life after which another worker takes a command over, in milliseconds. It is extended
+   * while the handler runs. @defaultValue 30_000
    */
   readonly leaseMs?: number;
   /** How often to look for commands of other processes and for due ones, in milliseconds. @defaultValue 200 */
@@ -171,8 +171,8 @@ class QueueWorker implements Worker {
   }
 
   /**
-   * Takes a command whose last attempt never ended, once nothing else runs here: if that attempt ended its process, the next
-   * one may, too, and must not count as an attempt of others.
+   * Takes a command whose last attempt never ended, once nothing else runs here: if that attempt ended its
+   * process, the next one may, too, and must not count as an attempt of others.
    */
   async #claimSuspect(): Promise<number> {
     this.#suspect = "none";
@@ -258,8 +258,8 @@ class QueueWorker implements Worker {
   }
 
   /**
-   * Writes the end of an attempt; tries again while the database cannot be reached. After the lease it does not matter any
-   * more, because the command counts as one whose attempt never ended.
+   * Writes the end of an attempt; tries again while the database cannot be reached. After the lease it does not
+   * matter any more, because the command counts as one whose attempt never ended.
    */
   async #persist(write: () => Promise<void>): Promise<void> {
     const tries = Math.ceil(this.#leaseMs / this.#pollMs);

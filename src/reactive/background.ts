@@ -39,8 +39,9 @@ export interface EventBackgroundOptions {
   /** How many enqueued messages run at the same time. @defaultValue 10 */
   readonly concurrency?: number;
   /**
-   * How many enqueued messages may wait for their cause, their `delayMs`, a free place, or a retry; `Infinity` for no limit.
-   * `enqueue` throws `QueueFullError` beyond it, so that a producer that is too fast does not fill the memory.
+   * How many enqueued messages may wait for their cause, their `delayMs`, a free place, or a retry; `Infinity`
+   * for no limit. `enqueue` throws `QueueFullError` beyond it, so that a producer that is too fast does not fill
+   * the memory.
    * @defaultValue 10_000
    */
   readonly maxQueued?: number;
@@ -55,7 +56,11 @@ export interface BackgroundOptions extends EventBackgroundOptions {
 export interface BackgroundRetryOptions {
   /** How often to try again after the first attempt; `Infinity` only with a `delayMs`. */
   readonly count: number;
-  /** The wait before the first retry in milliseconds, doubled from retry to retry; meanwhile another command may run. @defaultValue 0 */
+  /**
+   * The wait before the first retry in milliseconds, doubled from retry to retry; meanwhile another command may
+   * run.
+   * @defaultValue 0
+   */
   readonly delayMs?: number;
   /** The longest wait in milliseconds. @defaultValue 30_000 */
   readonly maxDelayMs?: number;
@@ -95,7 +100,8 @@ interface Job {
 /**
  * Runs accepted messages later, each once its cause has succeeded and a place is free.
  *
- * Not `ready$.pipe(mergeMap(run, concurrency))`: messages that enqueue themselves would run in microtasks without end, and no timer would fire.
+ * Not `ready$.pipe(mergeMap(run, concurrency))`: messages that enqueue themselves would run in microtasks without
+ * end, and no timer would fire.
  */
 export class Background implements Closeable {
   /** Messages that wait for a time of `performance.now()`. */
@@ -262,8 +268,9 @@ export class Background implements Closeable {
 }
 
 /**
- * Calls one of the functions once a cause has ended, synchronously if it has: first its own reply, which may be one attempt of several, then the run
- * that settles it, which several messages may share, then the dispatch, so that its outcome is out before the effect runs.
+ * Calls one of the functions once a cause has ended, synchronously if it has: first its own reply, which may be
+ * one attempt of several, then the run that settles it, which several messages may share, then the dispatch, so
+ * that its outcome is out before the effect runs.
  */
 function whenSucceeded(
   cause: LiveDelivery,

@@ -1,8 +1,8 @@
 import type { Observable, Subscription } from "rxjs";
 
 /**
- * Iterates over an Observable and keeps only the latest unread value: a slow reader skips values, and memory stays flat.
- * Subscribes at the first `next()`; `break`, `return()`, the end and an error unsubscribe.
+ * Iterates over an Observable and keeps only the latest unread value: a slow reader skips values, and memory
+ * stays flat. Subscribes at the first `next()`; `break`, `return()`, the end and an error unsubscribe.
  */
 export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<T> {
   let subscription: Subscription | undefined;

@@ -34,8 +34,8 @@ export interface LiveQuery<R> extends Observable<R>, AsyncIterable<R> {
    */
   readonly getSnapshot: () => LiveSnapshot<R>;
   /**
-   * The snapshot, now and after each change. Each subscriber watches the query. A failure is a snapshot and not the end:
-   * the next refresh asks again. Completes with the bus, and after the abort of the `signal`.
+   * The snapshot, now and after each change. Each subscriber watches the query. A failure is a snapshot and not
+   * the end: the next refresh asks again. Completes with the bus, and after the abort of the `signal`.
    */
   readonly snapshot$: Observable<LiveSnapshot<R>>;
 }

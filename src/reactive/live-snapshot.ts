@@ -1,6 +1,6 @@
 /**
- * The state of a live query at this moment: for renderers that read instead of subscribing. With "error", `value` is the
- * last result before the failure, if there was one.
+ * The state of a live query at this moment: for renderers that read instead of subscribing. With "error", `value`
+ * is the last result before the failure, if there was one.
  */
 export type LiveSnapshot<R> =
   | { readonly status: "pending"; readonly value?: undefined; readonly error?: undefined }

@@ -31,10 +31,11 @@ interface Run {
 /**
  * The state that watchers of equal queries share: at most one run, and one subscription for each source of refreshes.
  *
- * In operators, `merge(...refreshes$).pipe(startWith(0), switchMap(() => ask$), share({ connector: () => new ReplaySubject(1) }))` says most of it.
- * It is written out because operators lack four things: a refresh during a run waits for the run's result and then asks once more; each watcher
- * compares results by its own `distinct`, with one comparison by content for all; a failure reaches the watchers that have no `onError` and leaves
- * the run to the others; and runs stop in the bus's order when it closes.
+ * In operators, `merge(...refreshes$).pipe(startWith(0), switchMap(() => ask$), share({ connector: () => new
+ * ReplaySubject(1) }))` says most of it. It is written out because operators lack four things: a refresh during a
+ * run waits for the run's result and then asks once more; each watcher compares results by its own `distinct`,
+ * with one comparison by content for all; a failure reaches the watchers that have no `onError` and leaves the
+ * run to the others; and runs stop in the bus's order when it closes.
  *
  * ```text
  * idle ──ask──► running ──value──► shown ──refresh──► running          leave (the last) ──► ended
@@ -136,7 +137,10 @@ export class SharedQuery implements Closeable {
     this.#refresh();
   }
 
-  /** Listens to the source of the handler's registration. Looked up for each run, because the handler may be a new one. */
+  /**
+   * Listens to the source of the handler's registration. Looked up for each run, because the handler may be a new
+   * one.
+   */
   #listenToDeclared(): void {
     this.#handlers = this.#engine.registry.find(this.#query);
     const options = this.#handlers?.[0]?.refresh as RefreshOptions | undefined;

@@ -20,19 +20,22 @@ export interface WatchOptions<R = unknown, Local extends object = object> {
   /** Asks the query again at each emission, in addition to the `refreshOn` of the handler's registration. */
   readonly refreshOn?: Observable<unknown>;
   /**
-   * Whether a result that equals the previous one is skipped, or a function that compares two results. By default results are compared by content;
-   * a handler that returns the same object, changed in place, needs `false`.
+   * Whether a result that equals the previous one is skipped, or a function that compares two results. By default
+   * results are compared by content; a handler that returns the same object, changed in place, needs `false`.
    * @defaultValue true
    */
   readonly distinct?: boolean | ((a: R, b: R) => boolean);
   /**
-   * How long to gather refreshes before the query is asked once for all of them, in milliseconds; 0 gathers those of the same turn.
-   * Watchers that share a query use the shortest of their times. @defaultValue 0
+   * How long to gather refreshes before the query is asked once for all of them, in milliseconds; 0 gathers those
+   * of the same turn. Watchers that share a query use the shortest of their times. @defaultValue 0
    */
   readonly coalesceMs?: number;
   /** Aborting it errors this watcher with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with each failure; the watcher stays, and the next refresh asks again. Without it, a failure errors the watcher. */
+  /**
+   * Called with each failure; the watcher stays, and the next refresh asks again. Without it, a failure errors the
+   * watcher.
+   */
   readonly onError?: (error: unknown) => void;
   /** Headers for the envelope of each run; watchers share runs only if their headers are equal. */
   readonly headers?: Headers | undefined;

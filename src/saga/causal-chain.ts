@@ -4,7 +4,8 @@ import type { Envelope } from "../core/messages/envelope.js";
 // The cause of a command that a saga emits is carried in three ways, and looked up in this order:
 // 1. the link that runs synchronously right now, as long as the code is in the async context in which it began;
 // 2. the async context (`AsyncLocalStorage`), which also knows the event after a promise or a timer;
-// 3. for an event whose publisher passed `causedBy` but lost the context: the command in flight that it names as its cause.
+// 3. for an event whose publisher passed `causedBy` but lost the context: the command in flight that it names as
+// its cause.
 
 /** How many names of a chain are kept, enough to see a cycle. */
 const NAMES_KEPT = 128;
@@ -139,7 +140,10 @@ function rememberedFor(event: LiveDelivery): ChainLink | undefined {
   return undefined;
 }
 
-/** Returns the shortest part that the end of a chain repeats, with its first name again at the end; the last names if nothing repeats. */
+/**
+ * Returns the shortest part that the end of a chain repeats, with its first name again at the end; the last names
+ * if nothing repeats.
+ */
 export function cycleIn(names: readonly string[]): readonly string[] {
   const last = names.length - 1;
   for (let period = 1; period <= last / 2; period++) {

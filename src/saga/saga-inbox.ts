@@ -22,7 +22,10 @@ interface QueuedEvent {
   readonly scope: AsyncScope;
 }
 
-/** The events on their way to a saga: one at a time, so that the effects of an event come after it for every part of the saga. */
+/**
+ * The events on their way to a saga: one at a time, so that the effects of an event come after it for every part
+ * of the saga.
+ */
 export class SagaInbox {
   /** How many events the saga has received. */
   delivered = 0;
@@ -51,7 +54,10 @@ export class SagaInbox {
     this.#events = undefined;
   }
 
-  /** Completes the events of the present instance, or of the next one if events wait for it; later events are reported and lost. */
+  /**
+   * Completes the events of the present instance, or of the next one if events wait for it; later events are
+   * reported and lost.
+   */
   complete(): void {
     this.#completing = true;
     this.drain();

@@ -13,9 +13,15 @@ import type { SagaInbox } from "./saga-inbox.js";
 export interface RestartOptions {
   /** How often in a row a saga is restarted before it is given up; `Infinity` for no limit. @defaultValue 10 */
   readonly count?: number;
-  /** The wait before a restart in milliseconds, doubled from one to the next; no wait for the first after an event. @defaultValue 100 */
+  /**
+   * The wait before a restart in milliseconds, doubled from one to the next; no wait for the first after an event.
+   * @defaultValue 100
+   */
   readonly delayMs?: number;
-  /** The longest wait in milliseconds. A saga that runs for so long, or reacts, starts counting anew. @defaultValue 30_000 */
+  /**
+   * The longest wait in milliseconds. A saga that runs for so long, or reacts, starts counting anew.
+   * @defaultValue 30_000
+   */
   readonly maxDelayMs?: number;
 }
 
@@ -134,7 +140,10 @@ export class SagaSupervisor {
     if (this.#inbox.delivered > instance.deliveredBefore) instance.reacted = true;
   }
 
-  /** Emits when the saga is to be restarted, synchronously after its first failure in a row. Errors when it is given up. */
+  /**
+   * Emits when the saga is to be restarted, synchronously after its first failure in a row. Errors when it is
+   * given up.
+   */
   #beforeRestart(error: unknown): Observable<void> {
     const { startedMs, reacted, deliveredBefore } = this.#instance!;
     const { count, delayMs, maxDelayMs } = this.#restart;

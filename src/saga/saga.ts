@@ -23,8 +23,8 @@ import { SagaSupervisor, type RestartOptions, type SagaFunction, type SagaState 
 export interface SagaOptions {
   readonly restart?: RestartOptions;
   /**
-   * How many reactions of sagas may lead to each other before the chain is cut with `LoopDetectedError`; `Infinity` for a process that
-   * keeps itself going by timers. @defaultValue 64
+   * How many reactions of sagas may lead to each other before the chain is cut with `LoopDetectedError`;
+   * `Infinity` for a process that keeps itself going by timers. @defaultValue 64
    */
   readonly maxHops?: number;
   /**
@@ -54,17 +54,20 @@ export interface SagaSubscription extends Subscription {
 /**
  * Turns events into commands, for processes that take several steps.
  *
- * A saga sees an event when its handlers have been called, as if it were the last of them: behind the bus's middleware, after the work of
- * synchronous handlers, without waiting for asynchronous ones (with `strategy: "sequential"`, in its turn), and whether or not they fail. It sees
- * the effects of an event after the event. `publish` neither waits for a saga nor rejects with its failures.
+ * A saga sees an event when its handlers have been called, as if it were the last of them: behind the bus's
+ * middleware, after the work of synchronous handlers, without waiting for asynchronous ones (with `strategy:
+ * "sequential"`, in its turn), and whether or not they fail. It sees the effects of an event after the event.
+ * `publish` neither waits for a saga nor rejects with its failures.
  *
- * Guarantees: supervised. When a saga errors, the error is on the event bus's `faults$` under the saga's name, and a new instance goes on with the
- * next event; a saga that keeps failing is restarted with longer and longer waits, and in the end given up. Its commands are dispatched with the
- * event as `causedBy` whose arrival emitted them, or in whose async context they are emitted. They have no cause rather than a wrong one: none after a
- * promise or a timer if the saga has received another event since, because operators such as `concatMap` handle a kept event in the async context of
- * another. `Envelope.of(command, { causedBy: event })` says the cause in any case. A rejected command, or an emission that is not a command, is
- * reported, and the saga goes on. `close()` of the event bus completes `events$` once no event is in flight, and waits, within its time, for the saga
- * to complete; a saga that does not is in the report and on `faults$`.
+ * Guarantees: supervised. When a saga errors, the error is on the event bus's `faults$` under the saga's name,
+ * and a new instance goes on with the next event; a saga that keeps failing is restarted with longer and longer
+ * waits, and in the end given up. Its commands are dispatched with the event as `causedBy` whose arrival emitted
+ * them, or in whose async context they are emitted. They have no cause rather than a wrong one: none after a
+ * promise or a timer if the saga has received another event since, because operators such as `concatMap` handle a
+ * kept event in the async context of another. `Envelope.of(command, { causedBy: event })` says the cause in any
+ * case. A rejected command, or an emission that is not a command, is reported, and the saga goes on. `close()` of
+ * the event bus completes `events$` once no event is in flight, and waits, within its time, for the saga to
+ * complete; a saga that does not is in the report and on `faults$`.
  *
  * @throws InvalidOptionsError for a wrong option, InvalidHandlerError for other wrong arguments
  * @example

@@ -23,7 +23,10 @@ export function parseStoredAddress(address: string): StoredAddress {
   return { kind: kind === "c" ? "command" : "event", partition: Number(partition), type: type.join(".") };
 }
 
-/** Returns the partition of a key, by FNV-1a; messages without a key share partition 0, so that they keep their order. */
+/**
+ * Returns the partition of a key, by FNV-1a; messages without a key share partition 0, so that they keep their
+ * order.
+ */
 export function partitionOf(key: string | undefined, partitions: number): number {
   if (key === undefined) return 0;
   let hash = 0x811c9dc5;

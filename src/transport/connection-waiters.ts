@@ -2,7 +2,10 @@
 export class ConnectionWaiters {
   readonly #waiting = new Set<() => void>();
 
-  /** Calls `go` at once if there is a connection, otherwise with the next {@link connected}; the returned function takes that back. */
+  /**
+   * Calls `go` at once if there is a connection, otherwise with the next {@link connected}; the returned function
+   * takes that back.
+   */
   add(isConnected: boolean, go: () => void): () => void {
     if (isConnected) {
       go();

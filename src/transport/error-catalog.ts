@@ -8,7 +8,10 @@ import { RemoteError } from "./errors.js";
 /** A class of errors that crosses between processes: it comes back as an instance. */
 export type ErrorType = (abstract new (...args: never[]) => Error) & { readonly code: string };
 
-/** An error as it is on the wire. A class is named by its code, and only codes that the receiver lists make an instance. */
+/**
+ * An error as it is on the wire. A class is named by its code, and only codes that the receiver lists make an
+ * instance.
+ */
 interface WrittenError {
   readonly code?: string;
   readonly name: string;
@@ -80,7 +83,10 @@ export class ErrorCatalog {
     };
   }
 
-  /** Returns the nearest listed class that an error is an instance of; errors of another copy of the library are known by code. */
+  /**
+   * Returns the nearest listed class that an error is an instance of; errors of another copy of the library are
+   * known by code.
+   */
   #typeOf(error: Error): ErrorType | undefined {
     if (error instanceof CqrsError) {
       const known = this.#types.get(error.code);

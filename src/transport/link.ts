@@ -220,8 +220,8 @@ export class Link implements AsyncDisposable {
   }
 
   /**
-   * Leaves: stops taking messages, lets those that run end, answers and acknowledges them, gives the others back, and closes
-   * the transport. Close the link before the buses. Called again, it returns the same promise.
+   * Leaves: stops taking messages, lets those that run end, answers and acknowledges them, gives the others back,
+   * and closes the transport. Close the link before the buses. Called again, it returns the same promise.
    *
    * Guarantees: every promise settles. At the deadline, what still runs is aborted and given back, and calls that wait
    * are rejected with `OutcomeUnknownError`, or with `LinkClosedError` if they were not sent.

@@ -31,11 +31,18 @@ export interface LinkOptions {
   readonly source?: string;
   /** How long a call or a stored send may take, in milliseconds. @defaultValue 30_000 */
   readonly timeoutMs?: number;
-  /** The interval of signs of life while calls run; silence for three of them ends a call. The same in all processes. @defaultValue 2_000 */
+  /**
+   * The interval of signs of life while calls run; silence for three of them ends a call. The same in all
+   * processes.
+   * @defaultValue 2_000
+   */
   readonly heartbeatMs?: number;
   /** How many values of a stream may be on their way. @defaultValue 256 */
   readonly streamCredit?: number;
-  /** How many values of a stream wait for a slow subscriber before it fails with `SlowConsumerError`. @defaultValue 10_000 */
+  /**
+   * How many values of a stream wait for a slow subscriber before it fails with `SlowConsumerError`.
+   * @defaultValue 10_000
+   */
   readonly streamBuffer?: number;
   /** The number of partitions of stored events, the same in all processes and for ever. @defaultValue 8 */
   readonly partitions?: number;
@@ -66,19 +73,32 @@ export interface ServeOptions {
   readonly concurrency?: number;
   /** How often a stored message is tried before it goes to the dead letters. @defaultValue 5 */
   readonly maxAttempts?: number;
-  /** The waits between attempts in milliseconds, the last one repeated; a quarter more or less by chance. @defaultValue [100, 1_000, 5_000, 30_000] */
+  /**
+   * The waits between attempts in milliseconds, the last one repeated; a quarter more or less by chance.
+   * @defaultValue [100, 1_000, 5_000, 30_000]
+   */
   readonly backoffMs?: readonly number[];
-  /** How long a stored message is left to a process that gives no sign of life, in milliseconds. @defaultValue 10_000 */
+  /**
+   * How long a stored message is left to a process that gives no sign of life, in milliseconds.
+   * @defaultValue 10_000
+   */
   readonly ackWaitMs?: number;
   /** Remembers handled messages, so that a message that is delivered twice has one effect. @defaultValue none */
   readonly inbox?: Inbox;
-  /** How long a claim of the inbox holds without an end, in milliseconds; longer than a handler takes. @defaultValue 10_000 */
+  /**
+   * How long a claim of the inbox holds without an end, in milliseconds; longer than a handler takes.
+   * @defaultValue 10_000
+   */
   readonly leaseMs?: number;
   /** The first message of a group that is new. @defaultValue "new" */
   readonly start?: Start;
   /** `"key"` handles events of one key one after the other, in order. @defaultValue "none" */
   readonly order?: "none" | "key";
-  /** Messages of a listed type in a version that cannot be read here: to the dead letters, or left to newer processes. @defaultValue "dead-letter" */
+  /**
+   * Messages of a listed type in a version that cannot be read here: to the dead letters, or left to newer
+   * processes.
+   * @defaultValue "dead-letter"
+   */
   readonly unknown?: "dead-letter" | "retry";
   /** @defaultValue ["calls", "stored"] */
   readonly accept?: readonly ("calls" | "stored")[];

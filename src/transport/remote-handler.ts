@@ -117,7 +117,10 @@ function one(link: LinkContext, spec: CallSpec, context: HandlerContext): Promis
 
 const streamed = (call: OutgoingCall) => (): void => call.cancel();
 
-/** Keeps a live query alive: asks again when its process is gone, because the state that it shows would be stale otherwise. */
+/**
+ * Keeps a live query alive: asks again when its process is gone, because the state that it shows would be stale
+ * otherwise.
+ */
 function live(link: LinkContext, spec: () => CallSpec, subscriber: Subscriber<unknown>): () => void {
   let current: OutgoingCall | undefined;
   let stopTimer: (() => void) | undefined;

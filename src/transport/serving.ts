@@ -93,7 +93,8 @@ export class Serving implements AsyncDisposable {
   }
 
   /**
-   * Stops taking messages, lets those that run end, and gives the others back. At the deadline, what still runs is aborted.
+   * Stops taking messages, lets those that run end, and gives the others back. At the deadline, what still runs
+   * is aborted.
    *
    * @param options - `timeoutMs`, 10_000 if it is left out
    */

@@ -22,7 +22,10 @@ export interface StoredMessage {
   readonly signal: AbortSignal;
 }
 
-/** Stores a message. @throws NotSentError, OutcomeUnknownError, PayloadTooLargeError, InvalidMessageError, LinkClosedError */
+/**
+ * Stores a message.
+ * @throws NotSentError, OutcomeUnknownError, PayloadTooLargeError, InvalidMessageError, LinkClosedError
+ */
 export async function storedFrame(link: LinkContext, message: StoredMessage): Promise<AppendResult> {
   const { envelope, kind, type, key, format, timeoutMs, signal } = message;
   const name = nameOf(type);

@@ -166,7 +166,10 @@ export class StoredWorker {
     }
   }
 
-  /** Returns the wait before the next attempt, of which half is chance, so that failed messages do not come back together. */
+  /**
+   * Returns the wait before the next attempt, of which half is chance, so that failed messages do not come back
+   * together.
+   */
   #backoff(attempt: number): number {
     const { backoffMs } = this.#options;
     const waitMs = backoffMs[Math.min(attempt, backoffMs.length) - 1] ?? 0;

@@ -33,7 +33,10 @@ export type Start = "new" | "all" | Date | { readonly after: string };
 
 /** Something that receives until it is closed. */
 export interface Listener {
-  /** Stops receiving. Resolves once no further call to the handler will come; what was fetched and not started is given back. */
+  /**
+   * Stops receiving. Resolves once no further call to the handler will come; what was fetched and not started is
+   * given back.
+   */
   close(): Promise<void>;
 }
 
@@ -88,7 +91,10 @@ export interface ConsumeOptions {
   readonly group: string;
   /** How many deliveries may run at once. */
   readonly concurrency: number;
-  /** How long a delivery without a sign of life is left to a consumer, in milliseconds. The transport gives the signs while it runs. */
+  /**
+   * How long a delivery without a sign of life is left to a consumer, in milliseconds. The transport gives the
+   * signs while it runs.
+   */
   readonly ackWaitMs: number;
   readonly start: Start;
   /** With `"key"`, one delivery at a time for each partition, and a retry holds its partition. */
@@ -109,7 +115,10 @@ export interface StoredDelivery {
   ack(): Promise<void>;
   /** Gives the message back, to be delivered again after `delayMs`. */
   retry(delayMs: number): Promise<void>;
-  /** Moves the message to the dead letters: stored there first, marked as handled then. Rejects if it could not be stored. */
+  /**
+   * Moves the message to the dead letters: stored there first, marked as handled then. Rejects if it could not be
+   * stored.
+   */
   dead(reason: DeadLetterReason, detail: string): Promise<void>;
 }
 
@@ -144,7 +153,8 @@ export interface DeadLetters {
  * The seam between a link and an engine. A transport moves frames and knows nothing about buses, classes or
  * envelopes. `transportSuite` of `cqrx/testing` is its specification in code.
  *
- * Addresses: `r.<c or q>.<type>` for calls, `s.<c or e>.<partition>.<type>` for stored messages. A type may hold any character.
+ * Addresses: `r.<c or q>.<type>` for calls, `s.<c or e>.<partition>.<type>` for stored messages. A type may hold
+ * any character.
  */
 export interface Transport {
   readonly name: string;
@@ -168,7 +178,10 @@ export interface Transport {
    * @throws NotSentError if nothing has left this process, OutcomeUnknownError if it may have been stored
    */
   append(address: string, frame: Frame, options: AppendOptions): Promise<AppendResult>;
-  /** Consumes stored messages. The promise of the handler is the back-pressure: at most `concurrency` are pending. A rejection leaves the message unsettled. */
+  /**
+   * Consumes stored messages. The promise of the handler is the back-pressure: at most `concurrency` are pending.
+   * A rejection leaves the message unsettled.
+   */
   consume(
     options: ConsumeOptions,
     handler: (delivery: StoredDelivery) => Promise<void>,

@@ -66,7 +66,8 @@ export class Admission {
     const { headers, causedBy, attempt, context } = options;
     if (delivery.handlers === undefined && isEnvelope(message))
       delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
-    // While the bus closes, messages in flight may still cause what they need to finish, also those of another copy of the library.
+    // While the bus closes, messages in flight may still cause what they need to finish, also those of another
+    // copy of the library.
     const partOfWork =
       (causedBy as { pending?: unknown } | undefined)?.pending === true ||
       (from !== undefined && closing?.waitsFor(from) === true);
@@ -94,7 +95,8 @@ export class Admission {
   tooDeep(): boolean {
     const depth = dispatchDepth.current;
     if (depth < this.probeFrom) return false;
-    // A middleware usually takes one to two kilobytes of the stack, a dispatch four; code that is not compiled yet takes more.
+    // A middleware usually takes one to two kilobytes of the stack, a dispatch four; code that is not compiled
+    // yet takes more.
     return depth >= this.#maxDepth || !hasStackRoom(8 + 3 * this.middlewareCount);
   }
 
@@ -106,7 +108,8 @@ export class Admission {
     if (type !== undefined) checkKind(type, this.#kind.kind);
     if (this.#fallback === undefined && this.#kind.needsHandler && typeof message !== "function")
       throw this.#registry.notFound(type);
-    // An unregistered type is fine for events and fallbacks. A value that is not a message at all would pass unnoticed, so reject it.
+    // An unregistered type is fine for events and fallbacks. A value that is not a message at all would pass
+    // unnoticed, so reject it.
     if (typeof message !== "object" || Array.isArray(message) || isThenable(message))
       throw new InvalidMessageError(
         typeof message === "function"

@@ -15,8 +15,8 @@ const byBus = new WeakMap<DeliveryHost, Followers>();
 let following = 0;
 
 /**
- * Calls `follower` with each event of a bus, once. Sagas need the time after the handlers were called: on `messages$` they would react to an
- * event before its handlers see it. The returned function ends that.
+ * Calls `follower` with each event of a bus, once. Sagas need the time after the handlers were called: on
+ * `messages$` they would react to an event before its handlers see it. The returned function ends that.
  */
 export function onHandled(bus: DeliveryHost, follower: Follower): () => void {
   let followers = byBus.get(bus);

@@ -52,8 +52,8 @@ export abstract class Bus {
   }
 
   /**
-   * The messages that the bus refused to accept, which have neither an envelope nor an outcome: of an unknown type, invalid,
-   * nested too deep, or sent while the bus closes. Completes with the other streams.
+   * The messages that the bus refused to accept, which have neither an envelope nor an outcome: of an unknown
+   * type, invalid, nested too deep, or sent while the bus closes. Completes with the other streams.
    */
   get refused$(): Observable<Refusal> {
     return this.#engine.observers.refused.stream;
@@ -139,7 +139,8 @@ export abstract class Bus {
   }
 
   /**
-   * Stops accepting messages, waits for those in flight, and completes the observables. Called again, it returns the same promise.
+   * Stops accepting messages, waits for those in flight, and completes the observables. Called again, it returns
+   * the same promise.
    *
    * Guarantees: every promise settles. At the deadline, messages still in flight are aborted with `BusClosedError`.
    * Until then, messages in flight may dispatch the messages that they need, with their context as `causedBy`.

@@ -70,7 +70,10 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
   return callFrom(0);
 }
 
-/** Throws what handlers failed with, by their place and not by their time, so that it does not depend on who was faster. */
+/**
+ * Throws what handlers failed with, by their place and not by their time, so that it does not depend on who was
+ * faster.
+ */
 function raise(byPlace: readonly unknown[], handlers: readonly Registration[], delivery: LiveDelivery): void {
   if (byPlace.length === 0) return;
   const { typeName } = delivery;

@@ -2,8 +2,9 @@ import { invalidOption } from "../checks.js";
 import { uniqueId } from "../util/ids.js";
 
 /**
- * Wraps the id factory that the caller injected. If it throws or does not return a text, the wrapper passes an error to `report` and returns a
- * generated id, because ids are needed where no caller can handle an error (for example during close).
+ * Wraps the id factory that the caller injected. If it throws or does not return a text, the wrapper passes an
+ * error to `report` and returns a generated id, because ids are needed where no caller can handle an error (for
+ * example during close).
  */
 export function checkedIds(
   ids: (() => string) | null | undefined,

@@ -6,7 +6,10 @@ import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
 import type { InFlight } from "./in-flight.js";
 import type { CloseReport } from "./options.js";
 
-/** Closes a bus: waits for the messages in flight, together with its group, until the shortest deadline, aborts the others, and reports. */
+/**
+ * Closes a bus: waits for the messages in flight, together with its group, until the shortest deadline, aborts the
+ * others, and reports.
+ */
 export class Closing {
   readonly report: Promise<CloseReport>;
   /** The deadline has passed, so that not even messages in flight may cause more. */
@@ -105,7 +108,10 @@ export class Closing {
   }
 }
 
-/** Buses that close together, so that each waits for the work of the others. A bus that closes alone is a group of one. */
+/**
+ * Buses that close together, so that each waits for the work of the others. A bus that closes alone is a group of
+ * one.
+ */
 export class ClosingGroup {
   readonly #members: Set<Closing>;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
@@ -135,7 +141,10 @@ export class ClosingGroup {
     return [...this.#members].filter(({ over }) => !over);
   }
 
-  /** Ends in a microtask, after the callers and observers of the last message have been told, unless sagas still work. */
+  /**
+   * Ends in a microtask, after the callers and observers of the last message have been told, unless sagas still
+   * work.
+   */
   endWhenIdle(): void {
     void Promise.resolve().then(() => {
       const open = this.#open;
@@ -146,7 +155,10 @@ export class ClosingGroup {
     });
   }
 
-  /** Sets one deadline for some of the buses, at least one. The sagas complete at half of it, so that a handler that hangs does not take their time. */
+  /**
+   * Sets one deadline for some of the buses, at least one. The sagas complete at half of it, so that a handler
+   * that hangs does not take their time.
+   */
   endAfter(timeoutMs: number, members: readonly Closing[]): void {
     if (members.every(({ over }) => over) || timeoutMs > LONGEST_TIMEOUT_MS) return;
     for (const member of members)
@@ -171,7 +183,10 @@ export class ClosingGroup {
   }
 }
 
-/** Returns which of the promises are still pending one macrotask later, when a handler that heeds its signal has stopped. */
+/**
+ * Returns which of the promises are still pending one macrotask later, when a handler that heeds its signal has
+ * stopped.
+ */
 async function stillWorking(work: readonly unknown[]): Promise<readonly boolean[]> {
   const working = work.map(isThenable);
   if (!working.includes(true)) return working;

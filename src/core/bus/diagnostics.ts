@@ -3,13 +3,15 @@ import type { Envelope } from "../messages/envelope.js";
 import type { MessageKind } from "../messages/message.js";
 
 /**
- * The object that subscribers of `node:diagnostics_channel` receive about a message, the same one from its start to its end.
+ * The object that subscribers of `node:diagnostics_channel` receive about a message, the same one from its start
+ * to its end.
  *
- * The channels are `tracing:cqrx:dispatch:*`, `tracing:cqrx:ask:*` and `tracing:cqrx:publish:*`, as a `TracingChannel` has them: `start` and `end`
- * around the synchronous part, `asyncStart` and `asyncEnd` when the message is settled later, and `error` before them when it fails.
+ * The channels are `tracing:cqrx:dispatch:*`, `tracing:cqrx:ask:*` and `tracing:cqrx:publish:*`, as a
+ * `TracingChannel` has them: `start` and `end` around the synchronous part, `asyncStart` and `asyncEnd` when the
+ * message is settled later, and `error` before them when it fails.
  *
- * Guarantees: each message that a bus has accepted while a channel had a subscriber has one `start` and one `end`. Node reports
- * an error of a subscriber as an uncaught exception, and the message goes on.
+ * Guarantees: each message that a bus has accepted while a channel had a subscriber has one `start` and one
+ * `end`. Node reports an error of a subscriber as an uncaught exception, and the message goes on.
  *
  * @example
  * tracingChannel("cqrx:dispatch").subscribe({
@@ -58,12 +60,18 @@ const diagnostics = (
   }
 ).process?.getBuiltinModule?.("node:diagnostics_channel");
 
-/** Returns the channel of a kind of bus, which all buses and copies of the library share by its name. `undefined` outside Node. */
+/**
+ * Returns the channel of a kind of bus, which all buses and copies of the library share by its name. `undefined`
+ * outside Node.
+ */
 export function channelOf(kind: MessageKind): TracingChannel | undefined {
   return diagnostics?.tracingChannel(`cqrx:${WORDS[kind]}`);
 }
 
-/** Returns whether a channel has subscribers. Asks each part, because early versions of Node 20 lack `hasSubscribers` of the whole. */
+/**
+ * Returns whether a channel has subscribers. Asks each part, because early versions of Node 20 lack
+ * `hasSubscribers` of the whole.
+ */
 export function isWatched(channel: TracingChannel | undefined): channel is TracingChannel {
   return (
     channel !== undefined &&

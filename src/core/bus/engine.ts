@@ -50,9 +50,11 @@ export interface SendOptions {
 }
 
 /**
- * The engine of a bus: messages enter through one Subject, pass the middleware as operators, and reach the handlers of their type.
+ * The engine of a bus: messages enter through one Subject, pass the middleware as operators, and reach the
+ * handlers of their type.
  *
- * The operators are joined into one function at construction, so that a message costs no subscription unless a middleware needs one.
+ * The operators are joined into one function at construction, so that a message costs no subscription unless a
+ * middleware needs one.
  */
 export class Engine implements DeliveryHost {
   readonly name: string;

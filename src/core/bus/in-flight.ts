@@ -1,8 +1,8 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 
 /**
- * The messages that a bus has accepted and not settled. Messages that did not settle synchronously are neighbours in a linked list, oldest
- * first, because joining and leaving a list costs less than a Set's bookkeeping.
+ * The messages that a bus has accepted and not settled. Messages that did not settle synchronously are neighbours
+ * in a linked list, oldest first, because joining and leaving a list costs less than a Set's bookkeeping.
  */
 export class InFlight {
   /** Counts all of them, including those that run synchronously right now. */

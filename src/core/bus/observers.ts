@@ -13,8 +13,9 @@ interface Notification {
 /**
  * The streams that a bus shows to observers.
  *
- * All of them share one queue: a value emitted while another is being delivered waits for it, so that every subscriber sees the same order,
- * cause before effect, also when a subscriber dispatches. A bare Subject would show later subscribers the effect first.
+ * All of them share one queue: a value emitted while another is being delivered waits for it, so that every
+ * subscriber sees the same order, cause before effect, also when a subscriber dispatches. A bare Subject would
+ * show later subscribers the effect first.
  */
 export class Observers {
   readonly #name: string;

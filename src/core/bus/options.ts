@@ -18,7 +18,10 @@ export interface BusOptions {
   readonly fallback?: Handler<object>;
   /** The name in errors, faults and `describe()`. @defaultValue `CommandBus`, `QueryBus` or `EventBus` */
   readonly name?: string;
-  /** How deep dispatches may be nested in each other. The stack may end earlier, with many middleware. @defaultValue 256 */
+  /**
+   * How deep dispatches may be nested in each other. The stack may end earlier, with many middleware.
+   * @defaultValue 256
+   */
   readonly maxDepth?: number;
   /** The source of times and durations. @defaultValue the clock of the system */
   readonly clock?: Clock;
@@ -44,13 +47,13 @@ export interface DispatchOptions<Local extends object = object> {
   /** Headers for the envelope, added to those of the envelope that the message came in. Copied. */
   readonly headers?: Headers | undefined;
   /**
-   * The cause of this message: it inherits correlation and causation, and from a handler's context also cancellation and the
-   * local context.
+   * The cause of this message: it inherits correlation and causation, and from a handler's context also
+   * cancellation and the local context.
    */
   readonly causedBy?: Cause | undefined;
   /**
-   * The number of this attempt, from 1, for a message that was tried before it was dispatched here, such as one that a queue
-   * delivers again. Handlers read it as `context.attempt`, observers as `attempts`. @defaultValue 1
+   * The number of this attempt, from 1, for a message that was tried before it was dispatched here, such as one
+   * that a queue delivers again. Handlers read it as `context.attempt`, observers as `attempts`. @defaultValue 1
    */
   readonly attempt?: number | undefined;
   /**
@@ -64,8 +67,8 @@ export interface DispatchOptions<Local extends object = object> {
 /** Options of a registration. */
 export interface HandlerOptions<M extends object = never, R = unknown> {
   /**
-   * Middleware around this handler alone, the first one outermost, inside the middleware of the bus. Repeating or limiting it changes no
-   * other handler of the message. @defaultValue []
+   * Middleware around this handler alone, the first one outermost, inside the middleware of the bus. Repeating or
+   * limiting it changes no other handler of the message. @defaultValue []
    */
   readonly middleware?: readonly Middleware<M, R>[];
 }
@@ -75,14 +78,17 @@ export const HANDLER_OPTIONS: Checks<HandlerOptions> = { middleware: anArray };
 /** Options of `deliveries`. */
 export interface DeliveriesOptions {
   /**
-   * How long a delivery may be left unsettled before it is rejected with `MessageHeldError` and reported, in milliseconds; `Infinity` for no
-   * limit. Raise it for handlers that work longer. @defaultValue 30_000
+   * How long a delivery may be left unsettled before it is rejected with `MessageHeldError` and reported, in
+   * milliseconds; `Infinity` for no limit. Raise it for handlers that work longer. @defaultValue 30_000
    */
   readonly holdTimeoutMs?: number;
 }
 
 export interface CloseOptions {
-  /** How long to wait for messages in flight before aborting them, in milliseconds; `Infinity` for no limit. @defaultValue 10_000 */
+  /**
+   * How long to wait for messages in flight before aborting them, in milliseconds; `Infinity` for no limit.
+   * @defaultValue 10_000
+   */
   readonly timeoutMs?: number;
 }
 

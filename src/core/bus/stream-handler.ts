@@ -11,9 +11,9 @@ import { Deadlines } from "../util/deadlines.js";
 import type { DeliveriesOptions } from "./options.js";
 
 /**
- * Returns the deliveries of one type as a stream. Its subscriber is the handler, and settles each delivery. Deliveries that are unsettled when
- * it ends are rejected, and the type is free again. So are those that it does not settle in time, because an operator such as `exhaustMap` may have
- * dropped them.
+ * Returns the deliveries of one type as a stream. Its subscriber is the handler, and settles each delivery.
+ * Deliveries that are unsettled when it ends are rejected, and the type is free again. So are those that it does
+ * not settle in time, because an operator such as `exhaustMap` may have dropped them.
  */
 export function streamHandler<M extends object, R>(
   type: MessageType<M>,

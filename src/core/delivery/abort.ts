@@ -16,7 +16,8 @@ const targets = new WeakMap<AbortSignal, Set<CancelTarget>>();
 /**
  * Cancels `target` with the signal's reason; the returned function takes that back.
  *
- * Messages that share a signal share one listener, because Node warns from the eleventh on and removes each in linear time.
+ * Messages that share a signal share one listener, because Node warns from the eleventh on and removes each in
+ * linear time.
  */
 export function abortOn(signal: AbortSignal, target: CancelTarget): () => void {
   if (signal.aborted) {
@@ -45,7 +46,10 @@ function abortAll(this: AbortSignal): void {
   for (const target of waiting ?? []) target.cancel(reasonOf(this));
 }
 
-/** Returns the reason of an aborted signal. The polyfill of React Native has none, and a rejection without a reason tells nothing. */
+/**
+ * Returns the reason of an aborted signal. The polyfill of React Native has none, and a rejection without a reason
+ * tells nothing.
+ */
 function reasonOf(signal: AbortSignal): unknown {
   return signal.reason === undefined ? abortError("The signal was aborted without a reason.") : signal.reason;
 }

@@ -19,8 +19,8 @@ export interface Cancellable extends Reply {
 }
 
 /**
- * Aborts a reply whose result is not wanted any more: by its caller, by a cause that ended, by a newer message or by the end of the bus. The
- * outcome of the message says so, if it ends with this reason.
+ * Aborts a reply whose result is not wanted any more: by its caller, by a cause that ended, by a newer message or
+ * by the end of the bus. The outcome of the message says so, if it ends with this reason.
  */
 export function cancel(reply: Cancellable, reason: unknown): void {
   if (!isPending(reply)) return;
@@ -31,7 +31,8 @@ export function cancel(reply: Cancellable, reason: unknown): void {
 /** Rejects a reply with the reason as it is, and cancels all work that runs for it. */
 export function abort(reply: Cancellable, reason: unknown): void {
   if (!isPending(reply)) return;
-  // Remember the handler's promise before settling, because hooks that release a key or a slot ask for work that goes on.
+  // Remember the handler's promise before settling, because hooks that release a key or a slot ask for work that
+  // goes on.
   if (reply.result !== undefined) rememberWork(reply.origin, reply.result as Promise<unknown>);
   // Settle first. If the signal aborted first, a listener could settle the reply with its own error of being cancelled.
   settle(reply, ABORTED, reason);

@@ -9,7 +9,8 @@ import type { Cancellable } from "./cancellation.js";
  * - a detached fork is not, because several messages may wait for it; it is the `run` of itself and of its forks.
  * - `cause` is the message in flight that dispatched this one with `causedBy`.
  *
- * A query that is coalesced, then retried: `origin` (dispatched) → detached fork (`run`, awaited by every equal query) → a fork for each attempt.
+ * A query that is coalesced, then retried: `origin` (dispatched) → detached fork (`run`, awaited by every equal
+ * query) → a fork for each attempt.
  */
 export interface CausalLinks<D> {
   origin: D | undefined;

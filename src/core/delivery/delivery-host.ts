@@ -41,7 +41,10 @@ export interface Closeable {
   readonly name?: string;
   /** Begins to complete, because the bus is closing and no message is in flight, and calls `done` when it has. */
   complete?(done: () => void): void;
-  /** The messages in flight that it starts later, by the time of `performance.now()`. At most one part of a bus has some. */
+  /**
+   * The messages in flight that it starts later, by the time of `performance.now()`. At most one part of a bus has
+   * some.
+   */
   readonly delayed?: ReadonlyMap<unknown, number>;
   /** Stops, because the bus is closed; absent for a part that ends with its messages. */
   stop?(): void;

@@ -7,7 +7,10 @@ import type { Envelope } from "../messages/envelope.js";
  */
 export type ReplyForm = "one" | "many" | "live";
 
-/** The second argument of a handler. Pass it as `causedBy`, and the child inherits correlation, causation and cancellation. */
+/**
+ * The second argument of a handler. Pass it as `causedBy`, and the child inherits correlation, causation and
+ * cancellation.
+ */
 export interface HandlerContext<M = object, Local extends object = object> {
   readonly envelope: Envelope<M>;
   /** Aborted when the caller no longer waits for the result. Made when it is first read. */
@@ -15,13 +18,13 @@ export interface HandlerContext<M = object, Local extends object = object> {
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   /**
-   * Which values the caller waits for: `"one"` under `ask`, `dispatch` and `publish`, `"many"` under `ask$`, `"live"` under
-   * `watch`. A handler that can do less work for one value reads it before it returns a stream.
+   * Which values the caller waits for: `"one"` under `ask`, `dispatch` and `publish`, `"many"` under `ask$`,
+   * `"live"` under `watch`. A handler that can do less work for one value reads it before it returns a stream.
    */
   readonly reply: ReplyForm;
   /**
-   * The local context: the `context` of the dispatch, or else that of the message whose context was its `causedBy`. Stays in
-   * the process: in no envelope, log or transport.
+   * The local context: the `context` of the dispatch, or else that of the message whose context was its
+   * `causedBy`. Stays in the process: in no envelope, log or transport.
    */
   readonly local: Local | undefined;
 }
@@ -30,7 +33,8 @@ export interface HandlerContext<M = object, Local extends object = object> {
 export type Cause = (Pick<HandlerContext, "envelope"> & Partial<HandlerContext>) | Envelope;
 
 /**
- * A message in flight, seen by middleware and by stream handlers: the message together with the address its reply goes to.
+ * A message in flight, seen by middleware and by stream handlers: the message together with the address its reply
+ * goes to.
  *
  * Guarantees: the first `resolve` or `reject` settles it, later ones do nothing.
  */

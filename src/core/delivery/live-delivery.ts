@@ -60,7 +60,8 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   declare fulfil: ((value: unknown) => void) | undefined;
   declare refuse: ((reason: unknown) => void) | undefined;
 
-  // Declared above and assigned here, because fields that are defined first and assigned then cost a fifth of a dispatch.
+  // Declared above and assigned here, because fields that are defined first and assigned then cost a fifth of a
+  // dispatch.
   constructor(host: DeliveryHost, message: M, handlers?: readonly Registration[], holder?: LiveDelivery) {
     this.host = host;
     this.message = message;
@@ -181,7 +182,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     }
   }
 
-  /** Runs a step in the async context in which the message waited, because the code that releases it runs in another message's. */
+  /**
+   * Runs a step in the async context in which the message waited, because the code that releases it runs in
+   * another message's.
+   */
   runIn(scope: AsyncScope | undefined, step: (delivery: LiveDelivery) => unknown): void {
     if (scope === undefined) this.run(step);
     // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by the second argument, which is cheaper than a closure
@@ -340,7 +344,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return this.origin.madeLinks?.local;
   }
 
-  /** Which values the caller waits for: the first, as `ask` does, all, as `ask$` does, or the latest, as `watch` does. */
+  /**
+   * Which values the caller waits for: the first, as `ask` does, all, as `ask$` does, or the latest, as `watch`
+   * does.
+   */
   get reply(): ReplyForm {
     const consumption = this.holder.madeLinks?.consumption;
     return typeof consumption === "object" ? consumption.reply : (consumption ?? "one");
@@ -379,7 +386,10 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return links?.causationId === undefined ? undefined : links.correlationId;
   }
 
-  /** Takes correlation, causation and the local context from the cause. @throws InvalidMessageError for a value that is not a cause */
+  /**
+   * Takes correlation, causation and the local context from the cause.
+   * @throws InvalidMessageError for a value that is not a cause
+   */
   inherit(cause: Cause): void {
     const local = (cause as Partial<HandlerContext> | null)?.local;
     if (local !== undefined) this.links.local = local;

@@ -5,7 +5,10 @@ interface OutcomeOf<M> {
   readonly envelope: Envelope<M>;
   /** From acceptance to settlement, in milliseconds; `NaN` if the message had no observer before it was settled. */
   readonly durationMs: number;
-  /** How often the message was tried: once, unless `retrying` or the background tried it again, or `attempt` of the dispatch said so. */
+  /**
+   * How often the message was tried: once, unless `retrying` or the background tried it again, or `attempt` of the
+   * dispatch said so.
+   */
   readonly attempts: number;
 }
 
@@ -13,21 +16,27 @@ export type FulfilledOutcome<M = object, R = unknown> = OutcomeOf<M> & PromiseFu
 export type RejectedOutcome<M = object> = OutcomeOf<M> &
   PromiseRejectedResult & {
     /**
-     * Whether the message was cancelled: by its caller's signal or departure, by a cause that ended, by a newer message (`overlap` with
-     * `"switch"`), or by the end of the bus. Everything else is a failure, a time limit, a busy key and a full queue included.
+     * Whether the message was cancelled: by its caller's signal or departure, by a cause that ended, by a newer
+     * message (`overlap` with `"switch"`), or by the end of the bus. Everything else is a failure, a time limit,
+     * a busy key and a full queue included.
      */
     readonly cancelled: boolean;
   };
 
 /**
- * The end of a message: the result that `Promise.allSettled` gives for its dispatch, with the envelope and the duration.
+ * The end of a message: the result that `Promise.allSettled` gives for its dispatch, with the envelope and the
+ * duration.
  *
- * Guarantees: every accepted message has exactly one outcome, which agrees with the promise and is emitted before the promise's continuations run.
- * The value of a command or event is `undefined`; of `ask$`, the last value of the stream.
+ * Guarantees: every accepted message has exactly one outcome, which agrees with the promise and is emitted before
+ * the promise's continuations run. The value of a command or event is `undefined`; of `ask$`, the last value of
+ * the stream.
  */
 export type Outcome<M = object, R = unknown> = FulfilledOutcome<M, R> | RejectedOutcome<M>;
 
-/** A message that a bus refused to accept. It has neither an envelope nor an outcome; its promise is rejected with `error`. */
+/**
+ * A message that a bus refused to accept. It has neither an envelope nor an outcome; its promise is rejected with
+ * `error`.
+ */
 export interface Refusal {
   /** The name of the message's type. */
   readonly messageType: string;

@@ -2,8 +2,8 @@ import type { DeliveryHost } from "./delivery-host.js";
 import type { Delivery } from "./delivery.js";
 
 /**
- * Runs code that must not change the result of a message, such as telemetry, clocks and teardowns. Returns its value, or `undefined` after
- * reporting the error that it threw on `faults$`.
+ * Runs code that must not change the result of a message, such as telemetry, clocks and teardowns. Returns its
+ * value, or `undefined` after reporting the error that it threw on `faults$`.
  *
  * @param delivery - the message that the fault is about; its envelope is made only for a fault
  */

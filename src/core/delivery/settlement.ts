@@ -21,7 +21,8 @@ type Hook = () => void;
 /**
  * The state of a reply: settled once, then told to the bus, to promises and to hooks, in this order.
  *
- * Fields of the delivery and functions over them, because an object or a base class of its own would cost each dispatch 8 %.
+ * Fields of the delivery and functions over them, because an object or a base class of its own would cost each
+ * dispatch 8 %.
  */
 export interface Reply {
   readonly host: DeliveryHost;
@@ -80,7 +81,10 @@ function runHooks(reply: Reply): void {
   for (const hook of Array.isArray(hooks) ? hooks : [hooks!]) runHook(reply, hook);
 }
 
-/** Runs code of others, such as the teardown of a stream; its error must not reach the callers that wait for the reply. */
+/**
+ * Runs code of others, such as the teardown of a stream; its error must not reach the callers that wait for the
+ * reply.
+ */
 function runHook(reply: Reply, hook: Hook): void {
   try {
     hook();

@@ -32,7 +32,10 @@ import type { Handler, RefreshOptions, Registration } from "./handler.js";
 export class HandlerRegistry {
   // Arrays are replaced and never changed, so that a message keeps the handlers that it found.
   readonly #registrations = new Map<unknown, readonly Registration[]>();
-  /** The handlers that a message of a class has: for events, also those of its base classes, as far as they were looked up. */
+  /**
+   * The handlers that a message of a class has: for events, also those of its base classes, as far as they were
+   * looked up.
+   */
   #lookup: Map<unknown, readonly Registration[]> = this.#registrations;
   /** The order of registration over all classes; kept for events only. */
   readonly #order = new WeakMap<Registration, number>();

@@ -61,7 +61,10 @@ export class Envelope<M = object> {
   /** Exists in types only, so that an envelope is not taken for an unmarked message. */
   declare readonly "~envelope": true;
 
-  /** An own field, because matchers of tests compare own fields only. Not `payload` itself, which would be writable unless frozen at a cost. */
+  /**
+   * An own field, because matchers of tests compare own fields only. Not `payload` itself, which would be writable
+   * unless frozen at a cost.
+   */
   readonly [PAYLOAD]: M;
   #meta: MessageMeta | undefined;
   #source: MetaSource | undefined;
@@ -88,8 +91,8 @@ export class Envelope<M = object> {
   }
 
   /**
-   * @internal The correlation id of a message that another one caused, without making the rest of the metadata; `undefined` for a message
-   * without a cause.
+   * @internal The correlation id of a message that another one caused, without making the rest of the metadata;
+   * `undefined` for a message without a cause.
    */
   get inheritedCorrelationId(): string | undefined {
     if (this.#meta === undefined) return this.#source!.inheritedCorrelationId;

@@ -6,8 +6,8 @@ export type MessageKind = "command" | "query" | "event";
 
 /**
  * A message type is the class itself: handlers are found by class identity, never by class name. A command or a query
- * is handled by the handler of exactly its class. For events, `ofType`, `when` and schemas, a class names itself and all
- * classes below it, so that an abstract base class names a whole family.
+ * is handled by the handler of exactly its class. For events, `ofType`, `when` and schemas, a class names itself
+ * and all classes below it, so that an abstract base class names a whole family.
  *
  * Optional statics of the class control how messages are written and read: `static messageName` (survives
  * minifiers), `static version`, `static schema` (a Standard Schema, used for reading), `static fromJSON`
@@ -167,7 +167,10 @@ function isOfType(message: object, type: MessageType): boolean {
   return Object.prototype.isPrototypeOf.call(type.prototype as object, message);
 }
 
-/** Iterates over a class and its base classes, nearest first; by the prototypes, as compilers for ES5 link only those. */
+/**
+ * Iterates over a class and its base classes, nearest first; by the prototypes, as compilers for ES5 link only
+ * those.
+ */
 export function* classesOf(type: MessageType | undefined): Generator<MessageType> {
   for (
     let prototype = type?.prototype as object | null | undefined;

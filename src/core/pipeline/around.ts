@@ -8,8 +8,9 @@ import { functionName } from "../util/function-name.js";
 import { isThenable } from "../util/thenable.js";
 
 /**
- * Runs the rest of the pipeline: later middleware, then the handler. Returns the result or a promise of it; throws the error of a synchronous
- * rest. Without an argument the message goes on unchanged. May be called again (a retry) or never (a short circuit).
+ * Runs the rest of the pipeline: later middleware, then the handler. Returns the result or a promise of it;
+ * throws the error of a synchronous rest. Without an argument the message goes on unchanged. May be called again
+ * (a retry) or never (a short circuit).
  */
 export type Next<M = object, R = unknown> = (message?: M) => R | PromiseLike<R>;
 
@@ -21,8 +22,9 @@ export type AroundFunction<M = object, R = unknown> = (
 ) => R | PromiseLike<R>;
 
 /**
- * Makes a middleware from a function `(message, next, delivery) => result`. Costs about as much as a function call, and keeps the dispatch
- * synchronous when everything below is. Return the result of `next()`, or await it: a function that does neither fulfils early.
+ * Makes a middleware from a function `(message, next, delivery) => result`. Costs about as much as a function
+ * call, and keeps the dispatch synchronous when everything below is. Return the result of `next()`, or await it:
+ * a function that does neither fulfils early.
  *
  * @example
  * const timing = around(async (message, next) => {
@@ -73,7 +75,8 @@ function aroundStep(name: string, call: AroundFunction, rest: Step): Step {
     }
     returned = true;
     if (below !== result) {
-      // The same as watchForgotten() without its second closure scope, because nearly every asynchronous middleware comes here.
+      // The same as watchForgotten() without its second closure scope, because nearly every asynchronous
+      // middleware comes here.
       if (below instanceof Promise) below.then(undefined, (error: unknown) => late(delivery, error));
       else watchForgotten(below, delivery);
     }
@@ -81,7 +84,10 @@ function aroundStep(name: string, call: AroundFunction, rest: Step): Step {
   };
 }
 
-/** Watches a result of `next()` that the function may have forgotten to await: a failure after the end must neither be lost nor end the process. */
+/**
+ * Watches a result of `next()` that the function may have forgotten to await: a failure after the end must neither
+ * be lost nor end the process.
+ */
 function watchForgotten(below: unknown, delivery: LiveDelivery): void {
   if (isThenable(below)) Promise.resolve(below).then(undefined, (error: unknown) => late(delivery, error));
 }

@@ -3,7 +3,10 @@ import type { LiveDelivery } from "../delivery/live-delivery.js";
 /** Runs that other messages wait for, too, by the message that started them. */
 const works = new WeakMap<LiveDelivery, Set<LiveDelivery>>();
 
-/** Keeps the operators that `work` runs through subscribed until it settles, even if the message that started it settled earlier. */
+/**
+ * Keeps the operators that `work` runs through subscribed until it settles, even if the message that started it
+ * settled earlier.
+ */
 export function keepUntilSettled(work: LiveDelivery): void {
   const { origin } = work;
   let pending = works.get(origin);

@@ -7,8 +7,8 @@ import { onFinished } from "./detached-work.js";
 import { notADelivery, type Middleware } from "./middleware.js";
 
 /**
- * An operator joined with everything below it: takes a delivery from here to its handler. Returns the result or a promise of it, throws, or
- * returns `LATER` and settles the delivery itself.
+ * An operator joined with everything below it: takes a delivery from here to its handler. Returns the result or a
+ * promise of it, throws, or returns `LATER` and settles the delivery itself.
  */
 export type Step = (delivery: LiveDelivery) => unknown;
 
@@ -19,17 +19,23 @@ export interface BuildContext {
   readonly outermost: boolean;
   /** Registers something that ends with the bus; the returned function takes it back. */
   readonly attach: (part: Closeable) => () => void;
-  /** Stands for the handler and the bus, where the middleware is around one handler and not in the pipeline of the bus. */
+  /**
+   * Stands for the handler and the bus, where the middleware is around one handler and not in the pipeline of the
+   * bus.
+   */
   readonly scope?: object;
   /** The middleware is around each handler of a bus, and this is one of them. */
   readonly everyHandler?: boolean;
-  /** The middleware is built anew for each message, because it is inside an operator, such as `pipe`, that the bus cannot look into. */
+  /**
+   * The middleware is built anew for each message, because it is inside an operator, such as `pipe`, that the bus
+   * cannot look into.
+   */
   readonly perMessage?: boolean;
 }
 
 /**
- * Returns the state of a middleware for the place that it is built into. One per place; where the middleware is built anew for each message,
- * one per bus or handler, because state per message would share nothing.
+ * Returns the state of a middleware for the place that it is built into. One per place; where the middleware is
+ * built anew for each message, one per bus or handler, because state per message would share nothing.
  */
 export function stateIn<S>(make: (place: BuildContext) => S): (place: BuildContext) => S {
   const states = new WeakMap<object, S>();
@@ -52,7 +58,10 @@ export function stepFactoryOf(middleware: object): StepFactory | undefined {
   return (middleware as { readonly [STEP_FACTORY]?: StepFactory })[STEP_FACTORY];
 }
 
-/** Returns the name of a middleware in errors and in `describe()`. The names of middleware of this library are literal. */
+/**
+ * Returns the name of a middleware in errors and in `describe()`. The names of middleware of this library are
+ * literal.
+ */
 export function middlewareName(middleware: Middleware): string {
   const { name } = middleware;
   return (stepFactoryOf(middleware) === undefined ? functionName(middleware) : name) || "(operator)";
@@ -86,8 +95,8 @@ export function withStepFactory<M, R>(
 /**
  * Makes a middleware from a step factory, with an operator for use inside `pipe` and in marble tests.
  *
- * @param options - `passThrough`: the step runs deliveries with the rest and ignores what the rest returns, so that the operator needs neither forks
- * nor promises, and works in virtual time
+ * @param options - `passThrough`: the step runs deliveries with the rest and ignores what the rest returns, so
+ * that the operator needs neither forks nor promises, and works in virtual time
  */
 export function createMiddleware<M, R>(
   name: string,
@@ -137,8 +146,8 @@ function asOperator(name: string, factory: StepFactory, passThrough: boolean): M
 }
 
 /**
- * Makes a step that pushes deliveries on and leaves the reply to them. Where a function above waits for the result, a fork is pushed, because
- * that function may catch the error and decides the outer reply.
+ * Makes a step that pushes deliveries on and leaves the reply to them. Where a function above waits for the
+ * result, a fork is pushed, because that function may catch the error and decides the outer reply.
  */
 export function replying(push: (delivery: LiveDelivery) => void, outermost: boolean): Step {
   if (outermost) {

@@ -16,8 +16,9 @@ export interface WrappedRegistration extends Registration {
 }
 
 /**
- * Puts middleware around one handler: a message passes it on a fork of its own, so that repeating, limiting or rejecting
- * this handler changes no other handler of the message. The middleware keep their state apart from those of other handlers.
+ * Puts middleware around one handler: a message passes it on a fork of its own, so that repeating, limiting or
+ * rejecting this handler changes no other handler of the message. The middleware keep their state apart from
+ * those of other handlers.
  */
 export function withMiddleware(
   registration: Registration,

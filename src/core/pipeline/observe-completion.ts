@@ -7,8 +7,8 @@ export type Settled =
   PromiseFulfilledResult<unknown> | (PromiseRejectedResult & { readonly cancelled: boolean });
 
 /**
- * Runs the rest of the pipeline and calls `ended` once: when the rest returned or its promise settled, at a cancellation if that comes first, and
- * for a stream when it has been consumed. Synchronous when the rest is.
+ * Runs the rest of the pipeline and calls `ended` once: when the rest returned or its promise settled, at a
+ * cancellation if that comes first, and for a stream when it has been consumed. Synchronous when the rest is.
  */
 export function observeCompletion(
   delivery: LiveDelivery,
@@ -36,7 +36,8 @@ export function observeCompletion(
   const settled = (): void => end(settlementOf(delivery));
   delivery.whenSettled(settled);
   if (!promised) return result;
-  // Chained and not watched on the side, because `then` of a lazy thenable, such as a query builder, runs it and must be called once.
+  // Chained and not watched on the side, because `then` of a lazy thenable, such as a query builder, runs it and
+  // must be called once.
   return Promise.resolve(result as PromiseLike<unknown>).then(
     (value) => {
       if (isStream(value)) return value;

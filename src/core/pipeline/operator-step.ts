@@ -7,7 +7,10 @@ import { onFinished } from "./detached-work.js";
 import { middlewareName, replying, type Step } from "./form.js";
 import { notADelivery, type Middleware } from "./middleware.js";
 
-/** Makes a step that runs each message through its own subscription of the operators, so that a fault of one message stays with it. */
+/**
+ * Makes a step that runs each message through its own subscription of the operators, so that a fault of one
+ * message stays with it.
+ */
 export function operatorStep(operators: readonly Middleware[], rest: Step, outermost: boolean): Step {
   const piped = (pipe as (...all: readonly Middleware[]) => Middleware)(...operators);
   const name =

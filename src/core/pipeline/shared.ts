@@ -8,16 +8,21 @@ import type { Middleware } from "./middleware.js";
 import { SupervisedOperator } from "./supervised-operator.js";
 
 export interface SharedOptions {
-  /** How long a message may be held before it is rejected with `MessageHeldError`, in milliseconds; `Infinity` for no limit. @defaultValue 30_000 */
+  /**
+   * How long a message may be held before it is rejected with `MessageHeldError`, in milliseconds; `Infinity` for
+   * no limit.
+   * @defaultValue 30_000
+   */
   readonly holdTimeoutMs?: number;
 }
 
 /**
- * Makes a middleware of one operator instance across all messages, for operators that need to see the stream: throttle, buffer, debounce.
+ * Makes a middleware of one operator instance across all messages, for operators that need to see the stream:
+ * throttle, buffer, debounce.
  *
- * Guarantees: supervised. When the operator errors or completes, the messages that it held are rejected with `MiddlewareCrashedError`, and
- * the next message starts a new instance. A message that it neither forwards nor settles within `holdTimeoutMs` is rejected with
- * `MessageHeldError`.
+ * Guarantees: supervised. When the operator errors or completes, the messages that it held are rejected with
+ * `MiddlewareCrashedError`, and the next message starts a new instance. A message that it neither forwards nor
+ * settles within `holdTimeoutMs` is rejected with `MessageHeldError`.
  *
  * @throws InvalidOptionsError, InvalidMiddlewareError
  * @example

@@ -101,7 +101,10 @@ export class SupervisedOperator implements Closeable {
     return held;
   }
 
-  /** Completing while the bus closes is expected. At any other time it counts as a crash, and the next message starts a new instance. */
+  /**
+   * Completing while the bus closes is expected. At any other time it counts as a crash, and the next message
+   * starts a new instance.
+   */
   #ended(instance: Instance, cause?: unknown): void {
     if (this.#current === instance) this.#current = undefined;
     this.#instances.delete(instance);

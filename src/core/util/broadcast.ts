@@ -2,7 +2,8 @@ import { Observable, type Subscriber } from "rxjs";
 import { catchObserverErrors, type Report } from "./guarded-observable.js";
 
 /**
- * A lean Subject whose writing side never leaves its owner, and whose reading side reports the errors of its subscribers.
+ * A lean Subject whose writing side never leaves its owner, and whose reading side reports the errors of its
+ * subscribers.
  */
 export class Broadcast<T> {
   readonly #subscribers: Subscriber<T>[] = [];

@@ -38,7 +38,8 @@ const STYLE = `
 /**
  * Adds a button named "cqrx inspector" to a page, which opens the inspector over the application.
  *
- * Guarantees: works under any content security policy, Trusted Types included, with no option; frames are made while the panel is open only.
+ * Guarantees: works under any content security policy, Trusted Types included, with no option; frames are made
+ * while the panel is open only.
  *
  * @throws InvalidOptionsError
  * @example

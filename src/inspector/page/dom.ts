@@ -12,8 +12,9 @@ type ElementOf<T extends string> = T extends keyof HTMLElementTagNameMap
   : HTMLElement;
 
 /**
- * Makes an element: `h("button.icon#pause", { click: pause }, "Pause")` has the class `icon` and the test id `pause`. A function among the
- * attributes is a listener. Texts become text nodes: nothing here or elsewhere on the page parses HTML.
+ * Makes an element: `h("button.icon#pause", { click: pause }, "Pause")` has the class `icon` and the test id
+ * `pause`. A function among the attributes is a listener. Texts become text nodes: nothing here or elsewhere on
+ * the page parses HTML.
  */
 export function h<S extends string>(
   tag: S,
@@ -41,8 +42,8 @@ function isAttributes(value: Attributes | Children): value is Attributes {
 }
 
 /**
- * Sets an attribute, or removes it for `false` and `undefined`, unless it is so already: writing an equal value costs a style calculation.
- * Attributes of ARIA are `true` or `false` as text.
+ * Sets an attribute, or removes it for `false` and `undefined`, unless it is so already: writing an equal value
+ * costs a style calculation. Attributes of ARIA are `true` or `false` as text.
  */
 export function setAttribute(
   element: Element,

@@ -1,6 +1,6 @@
 /**
- * Keeps the children of an element in line with a list of items: an item that stays keeps its element, where it is, so that focus and
- * selected text stay, too.
+ * Keeps the children of an element in line with a list of items: an item that stays keeps its element, where it
+ * is, so that focus and selected text stay, too.
  *
  * @returns the function that shows a list, and returns its elements
  */

@@ -10,8 +10,8 @@ export interface LoopWork {
 }
 
 /**
- * Does the work of the view in animation frames: texts a few times a second however many messages come, the canvas when it has moved by a
- * pixel, and nothing at all while nothing changes.
+ * Does the work of the view in animation frames: texts a few times a second however many messages come, the
+ * canvas when it has moved by a pixel, and nothing at all while nothing changes.
  */
 export class Loop {
   readonly #work: LoopWork;

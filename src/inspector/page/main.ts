@@ -19,7 +19,8 @@ function start(host: HTMLElement): void {
   const mount = location.pathname.replace(/\/+$/, "");
   let token = takeToken(mount);
   const feed = feedOf(`${mount}/feed`, () => token);
-  // The new link of a restarted process, pasted over the old one, differs in the fragment alone: the browser loads nothing.
+  // The new link of a restarted process, pasted over the old one, differs in the fragment alone: the browser
+  // loads nothing.
   addEventListener("hashchange", () => {
     token = takeToken(mount);
     feed.restart();

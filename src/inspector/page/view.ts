@@ -25,8 +25,8 @@ const REFRESH_MS = 200;
 const CALM_REFRESH_MS = 1000;
 
 /**
- * Renders the inspector into a shadow root of `host`, whose size it fills. Its style is a constructed sheet and its texts are text nodes,
- * so that it works under any content security policy, Trusted Types included.
+ * Renders the inspector into a shadow root of `host`, whose size it fills. Its style is a constructed sheet and
+ * its texts are text nodes, so that it works under any content security policy, Trusted Types included.
  */
 export const createView: CreateView = (host, source, options = {}) => {
   const [store, filter, ui, clock] = [new Store(), new Filter(), initialUi(), new Clock()];

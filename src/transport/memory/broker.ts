@@ -26,7 +26,10 @@ export interface BrokeredCall {
 }
 
 export interface MemoryBrokerOptions {
-  /** How many events are kept; the oldest are dropped first, also for groups that have not read them. @defaultValue 100_000 */
+  /**
+   * How many events are kept; the oldest are dropped first, also for groups that have not read them.
+   * @defaultValue 100_000
+   */
   readonly maxEvents?: number;
 }
 

@@ -51,8 +51,8 @@ interface Waiting {
 }
 
 /**
- * The position of a group in a log, and its messages in flight. A message that is neither settled nor kept alive within the
- * `ackWaitMs` of its consumer is delivered again.
+ * The position of a group in a log, and its messages in flight. A message that is neither settled nor kept alive
+ * within the `ackWaitMs` of its consumer is delivered again.
  */
 export class StoredGroup {
   readonly kind: "command" | "event";

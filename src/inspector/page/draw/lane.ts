@@ -15,7 +15,10 @@ const OFFSETS = [0, -1, 1];
 const RING_MS = 900;
 const DIMMED = 0.17;
 
-/** Draws the marbles of one lane: fulfilled ones thinned and below, then cancelled and open ones, failures and the selection on top. */
+/**
+ * Draws the marbles of one lane: fulfilled ones thinned and below, then cancelled and open ones, failures and the
+ * selection on top.
+ */
 export function drawLane(scene: Scene, { of: lane, top, height }: Row<Lane>, hits: Hit[]): void {
   const { g, colours, family, headPx, motion, now, scroll, selected, width, window } = scene;
   const room = height - headPx;
@@ -44,8 +47,8 @@ export function drawLane(scene: Scene, { of: lane, top, height }: Row<Lane>, hit
   const place = (entry: Entry): readonly [x: number, y: number, end: number] => {
     const x = xOf(scene, entry.message.time);
     const y = Math.round(middle + OFFSETS[Math.max(0, entry.track)]! * room * 0.27);
-    // Lines far outside are cut, because a canvas draws endless ones slowly. An open message that has been in flight since before the
-    // shown time keeps its marble at the edge, so that it can be found.
+    // Lines far outside are cut, because a canvas draws endless ones slowly. An open message that has been in
+    // flight since before the shown time keeps its marble at the edge, so that it can be found.
     const left = entry.end === Infinity ? radius + 2 : -width;
     return [Math.max(x, left), y, Math.min(xOf(scene, Math.min(entry.end, now)), width + 20)];
   };

@@ -15,7 +15,10 @@ export function busiestSecond({ layout }: Scene): number {
   );
 }
 
-/** Shades a lane by the volume of all its messages, also those that were not kept. By square root, so that rare types show, too. */
+/**
+ * Shades a lane by the volume of all its messages, also those that were not kept. By square root, so that rare
+ * types show, too.
+ */
 export function drawVolume(scene: Scene, { of: lane, top, height }: Row<Lane>, most: number): void {
   const { g, window, scroll, headPx, colours } = scene;
   if (lane.series.size === 0 || window.span < MIN_SPAN_MS) return;

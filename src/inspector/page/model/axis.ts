@@ -17,8 +17,8 @@ export function stepOf(leastMs: number): number {
 }
 
 /**
- * Returns the ticks between two times that are `minPx` or more apart. Ticks are multiples of their step since the epoch, so that they move
- * with the messages when time goes on.
+ * Returns the ticks between two times that are `minPx` or more apart. Ticks are multiples of their step since the
+ * epoch, so that they move with the messages when time goes on.
  */
 export function ticksOf(from: number, to: number, width: number, minPx: number): readonly Tick[] {
   if (width <= 0 || to <= from) return [];

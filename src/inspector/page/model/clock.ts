@@ -2,8 +2,8 @@
 const JUMP_MS = 2_000;
 
 /**
- * The recorder's time between its frames. A frame that was delayed on its way does not move time back: the offset is that of the fastest
- * frame.
+ * The recorder's time between its frames. A frame that was delayed on its way does not move time back: the offset
+ * is that of the fastest frame.
  */
 export class Clock {
   #offset: number | undefined;

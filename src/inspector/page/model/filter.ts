@@ -4,8 +4,8 @@ import { type Entry } from "./entry.js";
 export const STATES: readonly InspectedState[] = ["fulfilled", "rejected", "cancelled", "open"];
 
 /**
- * The filter of the page: words that all must occur, words with a minus that must not, and outcomes that are shown. A word is looked for in
- * the type, the ids and every text of the message.
+ * The filter of the page: words that all must occur, words with a minus that must not, and outcomes that are
+ * shown. A word is looked for in the type, the ids and every text of the message.
  */
 export class Filter {
   readonly states = new Set<InspectedState>(STATES);

@@ -24,14 +24,20 @@ export function formatRate(rate: number): string {
   return rate < 10 ? String(rounded(rate)) : formatCount(rate);
 }
 
-/** Returns a share in percent. A share that is not zero never reads as zero, and one below the whole never as the whole. */
+/**
+ * Returns a share in percent. A share that is not zero never reads as zero, and one below the whole never as the
+ * whole.
+ */
 export function formatPercent(share: number): string {
   const percent = share * 100;
   if (percent > 0 && percent < 0.05) return "<0.1";
   return String(percent > 99 ? Math.floor(percent * 10) / 10 : rounded(percent));
 }
 
-/** Returns the local time of day with `digits` decimals of a second, cut and not rounded: 59.9996 s is not the next minute. */
+/**
+ * Returns the local time of day with `digits` decimals of a second, cut and not rounded: 59.9996 s is not the next
+ * minute.
+ */
 export function formatTime(time: number, digits = 3): string {
   const whole = new Date(time).toTimeString().slice(0, 8);
   const fraction = Math.floor((time % 1000) * 10 ** (digits - 3) + 1e-6);

@@ -60,7 +60,10 @@ export class Lane {
     for (const second of this.series.keys()) if (second < newest - SERIES_SECONDS) this.series.delete(second);
   }
 
-  /** Places all entries anew if marbles take another time than before, because the shown time or the width has changed. */
+  /**
+   * Places all entries anew if marbles take another time than before, because the shown time or the width has
+   * changed.
+   */
   arrange(gapMs: number): void {
     if (gapMs === this.#gapMs) return;
     this.#gapMs = gapMs;

@@ -1,6 +1,6 @@
 /**
- * Decides which marbles are drawn: the first of each slot and track. Slots are slots of absolute time, so that the choice does not change
- * while the diagram moves. Marbles must be offered in the order of their times.
+ * Decides which marbles are drawn: the first of each slot and track. Slots are slots of absolute time, so that
+ * the choice does not change while the diagram moves. Marbles must be offered in the order of their times.
  */
 export class Thinning {
   readonly #slotMs: number;

@@ -1,6 +1,6 @@
 /**
- * Assigns messages to the tracks of a lane: the first track that is free at their time, or else the one that is free soonest. A message
- * keeps its track, so that marbles do not jump while time goes on.
+ * Assigns messages to the tracks of a lane: the first track that is free at their time, or else the one that is
+ * free soonest. A message keeps its track, so that marbles do not jump while time goes on.
  */
 export class Tracks {
   readonly #free: number[];

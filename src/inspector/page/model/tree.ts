@@ -8,8 +8,9 @@ export interface TreeRow {
 }
 
 /**
- * Returns a conversation as the rows of a tree: each message below its cause, siblings in the order of their times. A message whose cause
- * was not kept is a root. Messages that cause each other in a circle, as wrong headers may claim, are listed as roots.
+ * Returns a conversation as the rows of a tree: each message below its cause, siblings in the order of their
+ * times. A message whose cause was not kept is a root. Messages that cause each other in a circle, as wrong
+ * headers may claim, are listed as roots.
  */
 export function treeOf(conversation: readonly Entry[]): readonly TreeRow[] {
   const byId = new Map(conversation.map((entry) => [entry.message.id, entry]));

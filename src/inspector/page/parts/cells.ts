@@ -17,8 +17,8 @@ export function headRow(...titles: readonly string[]): HTMLElement {
 }
 
 /**
- * Makes a row of a table of messages: its type as a button for the keyboard, two cells of the table's own, payload and time. The error
- * stands before the payload where there is one.
+ * Makes a row of a table of messages: its type as a button for the keyboard, two cells of the table's own,
+ * payload and time. The error stands before the payload where there is one.
  */
 export function messageRow(
   { actions }: Context,
@@ -40,7 +40,10 @@ export function messageRow(
   );
 }
 
-/** Marks the row of the selected message, and makes it, or else the first one, what Tab reaches; the arrow keys reach the others. */
+/**
+ * Marks the row of the selected message, and makes it, or else the first one, what Tab reaches; the arrow keys
+ * reach the others.
+ */
 export function markRows(
   body: Element,
   rows: Iterable<readonly [unknown, HTMLElement]>,

@@ -5,8 +5,8 @@ import { type Store } from "../model/store.js";
 export const PAGE_ROWS = 40;
 
 /**
- * The rows of the table of messages, newest first. While it is held, it keeps to the messages of that moment and counts those that come:
- * rows that move away from below the pointer, or from a screen reader, are useless.
+ * The rows of the table of messages, newest first. While it is held, it keeps to the messages of that moment and
+ * counts those that come: rows that move away from below the pointer, or from a screen reader, are useless.
  */
 export class MessageList {
   rows: readonly Entry[] = [];

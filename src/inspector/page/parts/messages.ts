@@ -7,7 +7,10 @@ import { MessageList } from "./message-list.js";
 import { outcome } from "./outcome.js";
 import { type Context, type Part } from "./part.js";
 
-/** Makes the table of messages. It holds still while the pointer or the keyboard focus is in it, and while time is paused. */
+/**
+ * Makes the table of messages. It holds still while the pointer or the keyboard focus is in it, and while time is
+ * paused.
+ */
 export function messages(context: Context): Part {
   const { actions, filter, store } = context;
   const list = new MessageList();

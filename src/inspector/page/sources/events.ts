@@ -5,7 +5,8 @@ export interface ServerSentEvent {
 }
 
 /**
- * Parses server-sent events from pieces of text, wherever the pieces are cut. `EventSource` would do it, too, but sends no `Authorization`.
+ * Parses server-sent events from pieces of text, wherever the pieces are cut. `EventSource` would do it, too, but
+ * sends no `Authorization`.
  */
 export class EventParser {
   #rest = "";

@@ -11,8 +11,9 @@ export interface Feed {
 }
 
 /**
- * Makes the source that reads the feed by `fetch`, because that can send the token in `Authorization`: a cookie or a query parameter would
- * reach logs and other sites. It connects again by itself, and resumes where it was if the process is still the same.
+ * Makes the source that reads the feed by `fetch`, because that can send the token in `Authorization`: a cookie
+ * or a query parameter would reach logs and other sites. It connects again by itself, and resumes where it was if
+ * the process is still the same.
  */
 export function feedOf(url: string, token: () => string | undefined): Feed {
   let restart = (): void => undefined;

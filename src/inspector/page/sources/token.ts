@@ -1,6 +1,6 @@
 /**
- * Returns the token of this page. It comes in the link's fragment, which browsers send to no server; it moves to the session's storage, so
- * that it does not stay in the address bar and the history.
+ * Returns the token of this page. It comes in the link's fragment, which browsers send to no server; it moves to
+ * the session's storage, so that it does not stay in the address bar and the history.
  */
 export function takeToken(mount: string): string | undefined {
   const token = decodeURIComponent(location.hash.slice(1));

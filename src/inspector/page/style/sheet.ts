@@ -8,7 +8,10 @@ import { toolbar } from "./toolbar.js";
 
 let made: CSSStyleSheet | undefined;
 
-/** Returns the one style sheet of all views. It is constructed, because a policy without `style-src` refuses style elements. */
+/**
+ * Returns the one style sheet of all views. It is constructed, because a policy without `style-src` refuses style
+ * elements.
+ */
 export function styleSheet(): CSSStyleSheet {
   if (made) return made;
   made = new CSSStyleSheet();
