@@ -246,7 +246,7 @@ export class Background implements Closeable {
     attempt.whenSettled(() => {
       this.#running--;
       if (this.#ready.size > 0) this.#fill.schedule();
-      if (attempt.status === FULFILLED) job.delivery.resolve();
+      if (attempt.status === FULFILLED) job.delivery.succeed();
       else if (job.delivery.pending) this.#failed(job, attempt.result);
     });
     attempt.runIn(job.scope, job.run);

@@ -134,14 +134,19 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     removeHook(this.holder, hook);
   }
 
-  resolve(value?: unknown): void {
+  // Getters of bound functions, because handlers take them out: `({ message, resolve }) => resolve(…)`.
+  get resolve(): Delivery["resolve"] {
+    return (value) => this.succeed(value);
+  }
+
+  get reject(): Delivery["reject"] {
+    return (reason) => this.abort(asError(reason, this));
+  }
+
+  succeed(value?: unknown): void {
     // Await a promise, because an outcome with a promise for its value could say "fulfilled" before that rejects.
     if (isThenable(value)) this.await(asPromise(value));
     else settle(this.holder, FULFILLED, value);
-  }
-
-  reject(reason: unknown): void {
-    this.abort(asError(reason, this));
   }
 
   /** Rejects without aborting, because the work has ended by itself. */
@@ -286,13 +291,21 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return causesOf<LiveDelivery>(this);
   }
 
-  with<N extends object>(message: N): LiveDelivery<N> {
+  get with(): Delivery["with"] {
+    return (message) => this.changedTo(message);
+  }
+
+  get fork(): Delivery<M>["fork"] {
+    return (message) => this.forked(message);
+  }
+
+  changedTo<N extends object>(message: N): LiveDelivery<N> {
     if (message == null)
       throw new InvalidMessageError("delivery.with() takes a message, in place of this one.");
     return new LiveDelivery(this.host, message, this.handlersOf(message), this.holder);
   }
 
-  fork(message: M = this.message): LiveDelivery<M> {
+  forked(message: M = this.message): LiveDelivery<M> {
     const fork = this.detached(message);
     fork.links.run = this.holder.madeLinks?.run;
     cancelTogether(this.holder, fork);
@@ -320,7 +333,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
 
   /** Forks for one attempt of several, counted from 1. */
   forkForAttempt(attempt: number): LiveDelivery<M> {
-    const fork = this.fork();
+    const fork = this.forked();
     fork.links.attempt = attempt + this.origin.links.triedBefore;
     if (attempt > 1) this.origin.links.retries++;
     return fork;

@@ -163,6 +163,11 @@ export class HandlerRegistry {
   /** @internal Returns an error that names the types that the caller may have meant. */
   notFound(type: MessageType | undefined): HandlerNotFoundError {
     const name = nameOf(type);
+    if (type === Object)
+      return new HandlerNotFoundError(
+        name,
+        " A plain object, and a copy such as { ...message }, has no class: pass an instance.",
+      );
     for (const base of classesOf(type)) {
       if (this.#registrations.has(base))
         return new HandlerNotFoundError(

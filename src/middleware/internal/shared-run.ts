@@ -123,7 +123,7 @@ export class SharedRun {
     for (const delivery of this.#waiting) {
       // Remove it before it settles: a delivery that the run settles does not leave the run.
       this.#waiting.delete(delivery);
-      if (status === FULFILLED) delivery.resolve(result);
+      if (status === FULFILLED) delivery.succeed(result);
       else {
         if (this.delivery.wasCancelledWith(result)) delivery.origin.links.cancellation = result;
         delivery.fail(result);
