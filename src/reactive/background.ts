@@ -16,6 +16,7 @@ import {
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import type { Closeable } from "../core/delivery/delivery-host.js";
+import { forkForAttempt } from "../core/delivery/attempts.js";
 import { FULFILLED, LATER, LiveDelivery, REFUSED, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
 import type { BackgroundDescription, DispatchOptions } from "../core/bus/options.js";
@@ -242,7 +243,7 @@ export class Background implements Closeable {
 
   #attempt(job: Job): void {
     this.#running++;
-    const attempt = job.delivery.forkForAttempt(++job.attempts);
+    const attempt = forkForAttempt(job.delivery, ++job.attempts);
     attempt.whenSettled(() => {
       this.#running--;
       if (this.#ready.size > 0) this.#fill.schedule();

@@ -14,7 +14,7 @@ import { consumeIfDue, isStream, type Stream } from "./consume-stream.js";
 import type { DeliveryHost } from "./delivery-host.js";
 import type { Cause, Delivery, HandlerContext, ReplyForm } from "./delivery.js";
 import { Links } from "./links.js";
-import { addHeaders, adoptEnvelope, inheritIds, metaOf, typeNameOf, type Described } from "./metadata.js";
+import { addHeaders, inheritIds, metaOf, typeNameOf, type Described } from "./metadata.js";
 import {
   addHook,
   FULFILLED,
@@ -78,17 +78,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     this.hooks = undefined;
     this.fulfil = undefined;
     this.refuse = undefined;
-  }
-
-  /** Makes the delivery of an envelope: its message under its own metadata. */
-  static of(
-    host: DeliveryHost,
-    envelope: Envelope,
-    handlers: readonly Registration[] | undefined,
-  ): LiveDelivery {
-    const delivery = new LiveDelivery(host, envelope.payload, handlers);
-    adoptEnvelope(delivery, envelope);
-    return delivery;
   }
 
   get [MADE_BY](): typeof COPY {
@@ -169,12 +158,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     cancel(this.holder, reason);
   }
 
-  /** Returns whether a rejection with this reason is a cancellation, and not a failure. */
-  wasCancelledWith(reason: unknown): boolean {
-    const { madeLinks } = this.origin;
-    return madeLinks !== undefined && madeLinks.cancellation === reason;
-  }
-
   // Running a step ---------------------------------------------------------------------------------------------------
 
   /** Runs a step and settles with what it returns or throws. A reply that is settled already is not run. */
@@ -193,7 +176,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
    */
   runIn(scope: AsyncScope | undefined, step: (delivery: LiveDelivery) => unknown): void {
     if (scope === undefined) this.run(step);
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by the second argument, which is cheaper than a closure
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by the second argument
     else scope.runInAsyncScope(this.run, this, step);
   }
 
@@ -321,21 +304,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     links.attempt = this.attempt;
     const { reply } = this;
     if (reply !== "one") links.consumption = reply;
-    return fork;
-  }
-
-  /** Says that the message was tried before it came to this bus. */
-  continueFrom(attempt: number): void {
-    const { links } = this;
-    links.attempt = attempt;
-    links.triedBefore = links.retries = attempt - 1;
-  }
-
-  /** Forks for one attempt of several, counted from 1. */
-  forkForAttempt(attempt: number): LiveDelivery<M> {
-    const fork = this.forked();
-    fork.links.attempt = attempt + this.origin.links.triedBefore;
-    if (attempt > 1) this.origin.links.retries++;
     return fork;
   }
 

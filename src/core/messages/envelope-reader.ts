@@ -117,7 +117,8 @@ function instantiate<M extends object>(data: unknown, type: MessageType<M> & Rea
   else if (type[READ] !== undefined)
     value = attempt(
       "payload",
-      "was refused by the constructor; if it takes something else than the schema, give the class a static fromJSON(payload)",
+      "was refused by the constructor; " +
+        "if it takes something else than the schema, give the class a static fromJSON(payload)",
       () => type[READ]!(value),
     );
   else if ("toJSON" in type.prototype && schema === undefined) {

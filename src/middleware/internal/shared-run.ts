@@ -1,4 +1,5 @@
 import { abortError } from "../../core/delivery/abort.js";
+import { wasCancelledWith } from "../../core/delivery/cancellation.js";
 import { ABORTED, FULFILLED, LATER, type LiveDelivery } from "../../core/delivery/live-delivery.js";
 import { afterWork, rememberWork } from "../../core/delivery/unfinished-work.js";
 import { keepUntilSettled } from "../../core/pipeline/detached-work.js";
@@ -125,7 +126,7 @@ export class SharedRun {
       this.#waiting.delete(delivery);
       if (status === FULFILLED) delivery.succeed(result);
       else {
-        if (this.delivery.wasCancelledWith(result)) delivery.origin.links.cancellation = result;
+        if (wasCancelledWith(this.delivery, result)) delivery.origin.links.cancellation = result;
         delivery.fail(result);
       }
     }
