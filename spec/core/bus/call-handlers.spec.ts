@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { CommandBus, EventBus, EventHandlersFailedError } from "cqrx";
-import { concat, defer, of, throwError } from "rxjs";
+import { concat, defer, of } from "rxjs";
 import { reasonOf } from "../../conformance/support.js";
 
 class Saved {}
@@ -89,13 +89,13 @@ describe.each(["parallel", "sequential"] as const)(
       bus.register(Saved, async () =>
         concat(
           of(1),
-          throwError(() => new Error("stream")),
+          defer(() => Promise.reject<number>(new Error("stream"))),
         ),
       );
-      bus.register(Saved, () => Promise.reject(new Error("promise")));
-      bus.register(Saved, async () => broken);
+      bus.register(Saved, () => Promise.reject<void>(new Error("promise")));
+      bus.register(Saved, () => Promise.resolve(broken));
       const { errors } = (await reasonOf(bus.publish(new Saved()))) as EventHandlersFailedError;
-      expect(errors.map(({ message }) => message)).toEqual(["stream", "promise", "no iterator"]);
+      expect((errors as Error[]).map(({ message }) => message)).toEqual(["stream", "promise", "no iterator"]);
     });
   },
 );
