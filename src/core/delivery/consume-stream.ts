@@ -76,6 +76,11 @@ export function resultOfHandler(result: unknown, delivery: Consumer): unknown {
   return isStream(result) ? consumeIfDue(result, delivery) : result;
 }
 
+/** Consumes a stream that a promise brought. Rejects where {@link consume} throws. */
+export function consumed(stream: Stream, consumer: Consumer): Promise<unknown> {
+  return new Promise((resolve) => resolve(consume(stream, consumer)));
+}
+
 /** Consumes a stream on a fork, so that it can end before the reply does. */
 export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): unknown {
   const { typeName, host } = consumer;
@@ -130,7 +135,8 @@ function toObservable(stream: Stream): Observable<unknown> {
       subscriber.error(error);
     });
     return () => {
-      if (!ended) void iterator.return?.()?.then(undefined, () => undefined);
+      // In a promise, because an iterator may answer at once or throw, and its answer is of no use.
+      if (!ended) new Promise((resolve) => resolve(iterator.return?.())).then(undefined, () => undefined);
     };
   });
 }
