@@ -633,14 +633,22 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
-  it("does not keep a stream that a middleware made", () =>
+  it.each([
+    ["a middleware made", () => of("streamed", "more")],
+    ["a promise brought", async () => of("streamed", "more")],
+  ])("keeps the first value of a stream that %s", (_, made) =>
     withTraps(async () => {
-      const store = new Map();
-      const streaming = around(() => of("streamed"));
-      const s = setUp(cached({ store }), streaming as unknown as Middleware<GetUser>);
-      expect(await ask(s)).toBe("streamed");
-      expect(store.size).toBe(0);
-    }));
+      let runs = 0;
+      const streaming = around(() => {
+        runs++;
+        return made();
+      });
+      const s = setUp(cached({ store: new Map() }), when(GetUser, streaming as never) as Middleware<GetUser>);
+      expect([await ask(s), await ask(s)]).toEqual(["streamed", "streamed"]);
+      expect(runs).toBe(1);
+      await canaries(s.bus);
+    }),
+  );
 
   it("is an operator: hits end at once, the rest is forwarded", () => {
     const store = new Map();
