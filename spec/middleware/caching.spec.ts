@@ -633,6 +633,26 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
+  // isaacs/node-lru-cache#157: a machine that starts with a wrong clock keeps entries until that time comes again.
+  it.each([0, 1_000])("forgets what it stored before the clock was set back, stale for %i ms", (staleMs) =>
+    withTraps(async () => {
+      let nowMs = 10_000_000;
+      const clock = { now: () => nowMs, monotonicNow: () => 0 };
+      const bus = new QueryBus({
+        clock,
+        middleware: [cached({ store: new Map(), ttlMs: 1_000, staleWhileRevalidateMs: staleMs })],
+      });
+      let runs = 0;
+      bus.register(GetUser, () => ++runs);
+      expect(await bus.ask(new GetUser("u1"))).toBe(1);
+      nowMs -= 500; // a correction that is shorter than the time to live does no harm
+      expect(await bus.ask(new GetUser("u1"))).toBe(1);
+      nowMs -= 3_600_000;
+      expect([await bus.ask(new GetUser("u1")), await bus.ask(new GetUser("u1"))]).toEqual([2, 2]);
+      await canaries(bus);
+    }),
+  );
+
   it.each([
     ["a middleware made", () => of("streamed", "more")],
     ["a promise brought", async () => of("streamed", "more")],

@@ -16,15 +16,7 @@ import { whenConsumed } from "./internal/consumed.js";
 import { checkForQueries } from "./internal/for-queries.js";
 import { keyFunction, type KeyFunction } from "./internal/key.js";
 import { nextRunNumber, numberOfResult, RunOrder } from "./internal/run-order.js";
-import {
-  expiry,
-  isExpired,
-  isTtl,
-  reportFault,
-  STORE_RULES,
-  StoreClient,
-  type StoreOptions,
-} from "./internal/store.js";
+import { expiry, isTtl, reportFault, STORE_RULES, StoreClient, type StoreOptions } from "./internal/store.js";
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**
@@ -201,9 +193,9 @@ class Cache implements Closeable {
     if (isEntry(found) && this.#isOfType(found, delivery)) {
       const { ttlMs, keepMs } = this.#policy;
       const nowMs = ttlMs === Infinity ? 0 : this.#host.clock.now();
-      const isOver = ttlMs !== Infinity && isExpired(found, keepMs, nowMs);
+      const isOver = ttlMs !== Infinity && isOld(found, keepMs, nowMs);
       if (!isOver && this.#isOfEpoch(found)) {
-        if (ttlMs !== Infinity && isExpired(found, ttlMs, nowMs)) this.#refresh(key, delivery, rest);
+        if (ttlMs !== Infinity && isOld(found, ttlMs, nowMs)) this.#refresh(key, delivery, rest);
         this.#hits++;
         return found.value;
       }
@@ -279,6 +271,14 @@ class Cache implements Closeable {
     // A microtask later, so that the caller has its result first, also if the handler is synchronous.
     void Promise.resolve().then(() => run.run(rest));
   }
+}
+
+/**
+ * A result from the future was stored before the clock was set back, and is old, too: it would otherwise be kept
+ * until that time comes again.
+ */
+function isOld({ storedMs }: CacheEntry, ttlMs: number, nowMs: number): boolean {
+  return Math.abs(nowMs - storedMs) >= ttlMs;
 }
 
 function isEntry(found: unknown): found is CacheEntry {
