@@ -633,14 +633,42 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
-  it("does not keep a stream that a middleware made", () =>
+  // isaacs/node-lru-cache#157: a machine that starts with a wrong clock keeps entries until that time comes again.
+  it.each([0, 1_000])("forgets what it stored before the clock was set back, stale for %i ms", (staleMs) =>
     withTraps(async () => {
-      const store = new Map();
-      const streaming = around(() => of("streamed"));
-      const s = setUp(cached({ store }), streaming as unknown as Middleware<GetUser>);
-      expect(await ask(s)).toBe("streamed");
-      expect(store.size).toBe(0);
-    }));
+      let nowMs = 10_000_000;
+      const clock = { now: () => nowMs, monotonicNow: () => 0 };
+      const bus = new QueryBus({
+        clock,
+        middleware: [cached({ store: new Map(), ttlMs: 1_000, staleWhileRevalidateMs: staleMs })],
+      });
+      let runs = 0;
+      bus.register(GetUser, () => ++runs);
+      expect(await bus.ask(new GetUser("u1"))).toBe(1);
+      nowMs -= 500; // a correction that is shorter than the time to live does no harm
+      expect(await bus.ask(new GetUser("u1"))).toBe(1);
+      nowMs -= 3_600_000;
+      expect([await bus.ask(new GetUser("u1")), await bus.ask(new GetUser("u1"))]).toEqual([2, 2]);
+      await canaries(bus);
+    }),
+  );
+
+  it.each([
+    ["a middleware made", () => of("streamed", "more")],
+    ["a promise brought", async () => of("streamed", "more")],
+  ])("keeps the first value of a stream that %s", (_, made) =>
+    withTraps(async () => {
+      let runs = 0;
+      const streaming = around(() => {
+        runs++;
+        return made();
+      });
+      const s = setUp(cached({ store: new Map() }), when(GetUser, streaming as never) as Middleware<GetUser>);
+      expect([await ask(s), await ask(s)]).toEqual(["streamed", "streamed"]);
+      expect(runs).toBe(1);
+      await canaries(s.bus);
+    }),
+  );
 
   it("is an operator: hits end at once, the rest is forwarded", () => {
     const store = new Map();

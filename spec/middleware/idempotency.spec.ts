@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { around, CommandBus, InvalidOptionsError, QueryBus, type Middleware } from "cqrx";
+import { around, CommandBus, InvalidOptionsError, QueryBus, when, type Middleware } from "cqrx";
 import {
   idempotency,
   IdempotencyConflictError,
@@ -11,7 +11,7 @@ import {
 } from "cqrx/middleware";
 import { delivery, manualClock, marbles } from "cqrx/testing";
 import { LRUCache } from "lru-cache";
-import { firstValueFrom, lastValueFrom, map, of, timer, toArray } from "rxjs";
+import { firstValueFrom, lastValueFrom, map, of, throwError, timer, toArray } from "rxjs";
 import { deferred, microtasks, reasonOf, watch, type Deferred } from "../conformance/support.js";
 import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, brokenStore, faultsOf } from "./support.js";
@@ -470,6 +470,46 @@ describe("idempotency", () => {
         ).toEqual([2]);
       expect(runs).toBe(2);
       await canaries(commandBus, queryBus);
+    }));
+
+  // nestjs/nest#2209: a stream that a promise brings was never run, and the message counted as done.
+  it("does the work of a stream that a promise brings before it remembers the outcome", () =>
+    withTraps(async () => {
+      const store = new AsyncStore();
+      const middleware = [idempotency({ key, store })];
+      const [commandBus, queryBus] = [new CommandBus({ middleware }), new QueryBus({ middleware })];
+      let runs = 0;
+      commandBus.register(Pay, async () => timer(0).pipe(map(() => void runs++)));
+      queryBus.register(Pay, async () => of("first", "second"));
+      for (let time = 0; time < 2; time++) {
+        await commandBus.dispatch(new Pay("r1"));
+        expect(await queryBus.ask(new Pay("r2"))).toBe("first");
+      }
+      expect(runs).toBe(1);
+      expect(
+        [...store.texts.values()].map((text) => (JSON.parse(text) as { value?: unknown }).value),
+      ).toEqual([undefined, "first"]);
+      commandBus.register(Refund, async () => throwError(() => new Error("no money")));
+      expect(await reasonOf(commandBus.dispatch(new Refund("r3")))).toEqual(new Error("no money"));
+      expect(store.texts.has("r3")).toBe(false);
+      await canaries(commandBus, queryBus);
+    }));
+
+  // Mongoose queries are both: awaiting one runs it once, and iterating over it returns its documents one by one.
+  it("awaits a result that is a promise and an async iterable at once", () =>
+    withTraps(async () => {
+      const found = (): unknown => ({
+        then: (resolve: (documents: unknown) => void) => resolve(["a", "b"]),
+        async *[Symbol.asyncIterator]() {
+          yield* ["a", "b"];
+        },
+      });
+      const queryBus = new QueryBus({
+        middleware: [idempotency({ key, store: new Map() }), when(Pay, around(found))],
+      });
+      queryBus.register(Pay, () => undefined);
+      expect(await queryBus.ask(new Pay("r1"))).toEqual(["a", "b"]);
+      await canaries(queryBus);
     }));
 
   it("every promise settles when the bus is closed", () =>

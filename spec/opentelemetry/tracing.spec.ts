@@ -14,7 +14,7 @@ import { CommandBus, EventBus, QueryBus } from "cqrx";
 import { retrying, timeLimit } from "cqrx/middleware";
 import { traceHeaders, tracing } from "cqrx/opentelemetry";
 import { recording, sequentialIds } from "cqrx/testing";
-import { defer, EMPTY, lastValueFrom, of, toArray } from "rxjs";
+import { defer, EMPTY, firstValueFrom, lastValueFrom, of, toArray } from "rxjs";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { CreateUser, registerSdk, SendMail, unregisterSdk, UserCreated } from "./support.js";
 
@@ -334,6 +334,41 @@ describe("tracing", () => {
       expect(recorded.tree()).toEqual(["ask SendMail < nothing", "ask CreateUser < nothing"]);
       await canaries(bus);
     }));
+
+  // open-telemetry/opentelemetry-js#2951 and middleapi/orpc#2030: code of an iterator runs where its reader is.
+  describe.each<[string, (values: () => AsyncIterable<string>) => unknown]>([
+    ["an async iterable", (values) => values()],
+    ["a promise of an async iterable", async (values) => values()],
+    ["a promise of an Observable", async (values) => defer(() => values())],
+  ])("runs %s in the context of the span", (_, made) => {
+    it.each<[string, (bus: QueryBus<string>) => Promise<string[]>]>([
+      ["ask", async (bus) => [await bus.ask(new SendMail("ada"))]],
+      ["ask$", (bus) => lastValueFrom(bus.ask$(new SendMail("ada")).pipe(toArray()), { defaultValue: [] })],
+      ["watch", async (bus) => [await firstValueFrom(bus.watch(new SendMail("ada")), { defaultValue: "" })]],
+    ])("under %s", (reply, values) =>
+      withTraps(async () => {
+        const recorded = registerSdk();
+        const bus = new QueryBus<string>({ middleware: [tracing()] });
+        const active = (): string => trace.getActiveSpan()?.spanContext().spanId ?? "none";
+        let left = "";
+        async function* spans(): AsyncGenerator<string> {
+          try {
+            yield active();
+            await Promise.resolve();
+            yield active();
+          } finally {
+            left = active();
+          }
+        }
+        bus.register(SendMail, () => made(spans) as AsyncIterable<string>);
+        const ids = await values(bus);
+        await macrotask();
+        const { spanId } = recorded.span("ask SendMail").spanContext();
+        expect([...ids, left]).toEqual(Array.from({ length: reply === "ask$" ? 3 : 2 }, () => spanId));
+        await canaries(bus);
+      }),
+    );
+  });
 
   it("reports what the SDK throws, and lets the message pass", () =>
     withTraps(async () => {

@@ -14,7 +14,7 @@ import {
   type Outcome,
   type RejectedOutcome,
 } from "cqrx";
-import { idempotency, retrying } from "cqrx/middleware";
+import { idempotency, retrying, timeLimit } from "cqrx/middleware";
 import { deferred, microtasks, watch, type Deferred } from "../conformance/support.js";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 
@@ -385,7 +385,7 @@ describe("background options", () => {
     });
   }
 
-  it("concurrency limits how many run at a time, in order; every way of ending frees the place", () =>
+  it("concurrency limits how many run at a time, in order; a place is free when the work has ended", () =>
     withTraps(async () => {
       start({ background: { concurrency: 2 } });
       gatedMails();
@@ -397,8 +397,12 @@ describe("background options", () => {
       gates[0]!.reject(new Error("bounced"));
       controller.abort();
       await microtasks();
-      expect(log).toEqual(["a", "b", "c", "d"]);
+      expect(log).toEqual(["a", "b", "c"]);
+      expect(outcomes).toHaveLength(2);
+      expect(bus.describe().background).toEqual({ queued: 2, running: 2 });
       gates[1]!.resolve();
+      await microtasks();
+      expect(log).toEqual(["a", "b", "c", "d"]);
       gates[2]!.resolve();
       await microtasks();
       gates[3]!.resolve();
@@ -412,6 +416,35 @@ describe("background options", () => {
         "rejected",
         "rejected",
       ]);
+      await canaries(bus);
+    }));
+
+  it("neither another command nor a retry runs beside work that a time limit gave up", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      start({ background: { concurrency: 1, retry: { count: 1 } }, middleware: [timeLimit(10)] });
+      gatedMails();
+      for (const to of ["a", "b"]) bus.enqueue(new SendMail(to));
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(log).toEqual(["a"]);
+      expect(bus.describe().background).toEqual({ queued: 2, running: 1 });
+      gates[0]!.resolve(); // too late
+      await jest.advanceTimersByTimeAsync(0);
+      expect(log).toEqual(["a", "b"]);
+      gates[1]!.resolve();
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(log).toEqual(["a", "b", "a"]);
+      // The last attempt decides at its limit, and its work keeps the place.
+      expect(outcomes.map(({ status, attempts }) => `${status} ${attempts}`)).toEqual([
+        "fulfilled 1",
+        "rejected 2",
+      ]);
+      await bus.drain();
+      expect(bus.describe().background).toEqual({ queued: 0, running: 1 });
+      gates[2]!.resolve();
+      await jest.advanceTimersByTimeAsync(0);
+      expect(bus.describe().background).toEqual({ queued: 0, running: 0 });
+      expect(most).toBe(1);
       await canaries(bus);
     }));
 

@@ -28,6 +28,7 @@ import {
   of,
   Subject,
   take,
+  takeUntil,
   throwError,
 } from "rxjs";
 import { deferred, microtasks, type Deferred } from "../conformance/support.js";
@@ -1143,6 +1144,30 @@ describe("a failed run", () => {
       expect([watched.log, jest.getTimerCount(), runs.length]).toEqual([[1, "complete"], 0, 1]);
     }));
 });
+
+// ReactiveX/rxjs#1886 and #3512: what is subscribed to while its subscriber leaves must be left, too.
+describe.each(["watch", "register"])(
+  "a source of refreshes that ends its watcher when it is subscribed, of %s",
+  (place) => {
+    it("is left", () =>
+      withTraps(async () => {
+        const [stop$, changes$] = [new Subject<void>(), new Subject<void>()];
+        const refreshOn = new Observable<void>((subscriber) => {
+          stop$.next();
+          return changes$.subscribe(subscriber);
+        });
+        bus.register(Count, () => 1, place === "register" ? { refreshOn } : {});
+        const { log } = shownBy(
+          bus.watch(new Count(), place === "watch" ? { refreshOn } : {}).pipe(takeUntil(stop$)),
+        );
+        await microtasks();
+        expect(log).toEqual(["complete"]);
+        expect(changes$.observed).toBe(false);
+        expect(bus.describe().watchers).toBeUndefined();
+        await canaries(bus);
+      }));
+  },
+);
 
 describe("an aborted run", () => {
   it("is told why: its last watcher left", () =>
