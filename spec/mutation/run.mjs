@@ -1,9 +1,13 @@
 // Mutation testing: draws mutants of src/core, src/middleware, src/reactive and src/saga, and runs the fast specs that execute each of them.
 // All drawn mutants are compiled into one copy of the sources, each behind a switch, so that no mutant costs a build.
 //
-//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus]
+//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus] [--results file]
+//
+// Each kill is added to the file of results. A run that finds the file leaves out the mutants that are in it, so that a run
+// goes on where another one ended, and meets the survivors with the specs that were written since.
 import { fork, execFileSync } from "node:child_process";
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -27,9 +31,12 @@ import { instrument, mutantsOf, randomOf } from "./mutants.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const require = createRequire(join(root, "package.json"));
 const FOLDERS = ["src/core", "src/middleware", "src/reactive", "src/saga"];
-/** Specs that read the sources, start processes or run for long. */
-const LEFT_OUT =
-  /^spec\/(structure|docs|types|examples|bench|consumers|mutation|reference|support)\/|cases-(leaks|process-exit|warnings)|model\.spec/;
+/** Specs that read the sources, start processes, run for long, or have a wing of their own as their subject. */
+const LEFT_OUT = new RegExp(
+  "^spec/(structure|docs|types|examples|bench|consumers|mutation|reference|support|defaults|schema)/|" +
+    "^spec/(inspector|nats|postgres|transport|http|soak|chaos)/|cases-(leaks|process-exit|warnings)|model[.]spec",
+);
+const EQUIVALENT = JSON.parse(readFileSync(join(root, "spec/mutation/equivalent.json"), "utf8"));
 /** Seconds of specs that a mutant meets in the first round. */
 const BUDGET_S = 10;
 
@@ -43,13 +50,7 @@ function work() {
     process.env["CQRX_MUTANT"] = String(id);
     process.env["CQRX_SPECS"] = JSON.stringify(specs);
     delete process.env["CQRX_FAILED"];
-    const suites = [];
-    // In parts, because Jest's own way to stop at the first failure ends the process.
-    for (const part of id === 0 ? [specs] : [specs.slice(0, 2), specs.slice(2, 8), specs.slice(8)]) {
-      if (part.length === 0 || suites.some(({ failed }) => failed)) break;
-      suites.push(...(await run(part, folder, maxWorkers)));
-    }
-    process.send({ id, suites });
+    process.send({ id, suites: await run(specs, folder, maxWorkers) });
   });
 
   async function run(specs, folder, maxWorkers) {
@@ -80,34 +81,62 @@ async function main() {
       seed: { type: "string", default: "1" },
       workers: { type: "string", default: "2" },
       only: { type: "string" },
+      results: { type: "string" },
     },
   });
   const [count, seed, workers] = [values.count, values.seed, values.workers].map(Number);
   const mutants = draw(count, seed, values.only);
   console.log(`seed ${seed}: ${mutants.length} mutants drawn`);
-  const folder = copyWith(mutants);
+  readResults(values.results, mutants);
+  const open = mutants.filter((mutant) => mutant.killed === undefined && !isEquivalent(mutant));
+  const compiler = makeCompiler();
+  const folder = copyWith(open);
+  const onResult = (mutant) => {
+    if (mutant.killed === undefined && compiler.refuses(mutant)) mutant.killed = "tsc";
+    if (mutant.killed === undefined) console.log(nameOf(mutant));
+    else if (values.results !== undefined)
+      appendFileSync(values.results, `${JSON.stringify([keyOf(mutant), mutant.killed])}\n`);
+  };
   try {
     const { specs, hits } = await firstRun(folder, workers);
-    const all = mutants.map((mutant) => ({ mutant, specs: specsFor(mutant, specs, hits) }));
+    const all = open.map((mutant) => ({ mutant, specs: specsFor(mutant, specs, hits) }));
+    console.log("\nsurvivors of the likeliest specs:");
     await runAll(
       all.map((job) => likeliest(job, specs)),
       folder,
       workers,
       specs,
+      onResult,
     );
-    // Survivors of the likeliest specs meet all others that execute them.
     const others = all.filter(({ mutant }) => mutant.killed === undefined);
+    console.log("\nsurvivors of all specs that execute them:");
     await runAll(
       others.map((job) => remaining(job, specs)),
       folder,
       workers,
       specs,
+      onResult,
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const survivors = refusedByCompiler(mutants.filter(({ killed }) => killed === undefined));
-  report(mutants, survivors);
+  report(mutants);
+}
+
+/** Marks the mutants that an earlier run killed. */
+function readResults(file, mutants) {
+  if (file === undefined || !existsSync(file)) return;
+  const killed = new Map(
+    readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line)),
+  );
+  for (const mutant of mutants) mutant.killed = killed.get(keyOf(mutant));
+}
+
+function keyOf({ file, start, before, text }) {
+  return JSON.stringify([file, start, before, text]);
 }
 
 function draw(count, seed, only) {
@@ -122,6 +151,7 @@ function draw(count, seed, only) {
         return mutantsOf(file, code).map((mutant) => ({
           ...mutant,
           file,
+          code,
           before: code.slice(mutant.start, mutant.end),
         }));
       }),
@@ -137,7 +167,7 @@ function draw(count, seed, only) {
 /** Makes a copy of the repository whose sources hold the mutants. */
 function copyWith(mutants) {
   const folder = mkdtempSync(join(tmpdir(), "cqrx-mutation-"));
-  for (const name of ["src", "spec", "examples", "package.json", "tsconfig.json"])
+  for (const name of ["src", "spec", "examples", "README.md", "package.json", "tsconfig.json"])
     cpSync(join(root, name), join(folder, name), {
       recursive: true,
       filter: (path) => basename(path) !== "node_modules",
@@ -164,6 +194,7 @@ function copyWith(mutants) {
       roots: [join(folder, "spec")],
       testEnvironment: join(folder, "spec/mutation/environment.cjs"),
       testSequencer: join(folder, "spec/mutation/sequencer.cjs"),
+      runner: join(folder, "spec/mutation/runner.cjs"),
       setupFilesAfterEnv: [join(folder, "spec/support/warnings.ts")],
       testMatch: ["**/*.spec.ts"],
       testTimeout: 20_000,
@@ -243,9 +274,9 @@ function remaining({ mutant, specs: own }, specs) {
   return { mutant, specs: own.slice(fitting(own, specs)) };
 }
 
-async function runAll(jobs, folder, workers, specs) {
+async function runAll(jobs, folder, workers, specs, onResult) {
   const secondsOf = new Map(specs.map(({ spec, seconds }) => [spec, seconds]));
-  const waiting = jobs.filter(({ specs: own }) => own.length > 0);
+  const waiting = [...jobs];
   let done = 0;
   const total = waiting.length;
   await Promise.all(
@@ -253,6 +284,10 @@ async function runAll(jobs, folder, workers, specs) {
       let worker;
       let runs = 0;
       for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+        if (job.specs.length === 0) {
+          onResult(job.mutant);
+          continue;
+        }
         if (worker === undefined || ++runs % 40 === 0) {
           worker?.kill("SIGKILL");
           worker = fork(fileURLToPath(import.meta.url), { stdio: ["ignore", "ignore", "ignore", "ipc"] });
@@ -265,6 +300,7 @@ async function runAll(jobs, folder, workers, specs) {
           worker.kill("SIGKILL");
           worker = undefined;
         } else mutant.killed = suites.find(({ failed }) => failed)?.spec;
+        onResult(mutant);
         done++;
         if (done % 25 === 0) console.log(`[${done}/${total}]`);
       }
@@ -288,42 +324,39 @@ function answer(worker, job, limitMs) {
   });
 }
 
-/** Counts a mutant that the compiler refuses as killed, and returns the others. */
-function refusedByCompiler(survivors) {
+/** Returns a compiler that tells whether a mutant has a type error, because such a mutant never reaches a user. */
+function makeCompiler() {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: ["src"] }, ts.sys, root);
-  const { fileNames } = ts.parseJsonConfigFileContent({ ...config, include: ["src"] }, ts.sys, root);
+  const { options, fileNames } = ts.parseJsonConfigFileContent({ ...config, include: ["src"] }, ts.sys, root);
   const host = ts.createCompilerHost(options);
   const cache = new Map();
   const getSourceFile = host.getSourceFile.bind(host);
   let old;
-  return survivors.filter((mutant) => {
-    const path = join(root, mutant.file);
-    const code = readFileSync(path, "utf8");
-    const changed = code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end);
-    host.getSourceFile = (name, ...rest) => {
-      if (name === path) return ts.createSourceFile(name, changed, rest[0], true);
-      if (!cache.has(name)) cache.set(name, getSourceFile(name, ...rest));
-      return cache.get(name);
-    };
-    old = ts.createProgram(fileNames, options, host, old);
-    // Unused names and code that cannot be reached are complaints of style here.
-    const refused = old
-      .getSemanticDiagnostics(old.getSourceFile(path))
-      .some(({ code: number }) => ![6133, 6196, 6198, 7027].includes(number));
-    if (refused) mutant.killed = "tsc";
-    return !refused;
-  });
+  return {
+    refuses(mutant) {
+      const path = join(root, mutant.file);
+      const changed = mutant.code.slice(0, mutant.start) + mutant.text + mutant.code.slice(mutant.end);
+      host.getSourceFile = (name, ...rest) => {
+        if (name === path) return ts.createSourceFile(name, changed, rest[0], true);
+        if (!cache.has(name)) cache.set(name, getSourceFile(name, ...rest));
+        return cache.get(name);
+      };
+      old = ts.createProgram(fileNames, options, host, old);
+      // Unused names and code that cannot be reached are complaints of style here.
+      return old
+        .getSemanticDiagnostics(old.getSourceFile(path))
+        .some(({ code }) => ![6133, 6196, 6198, 7027].includes(code));
+    },
+  };
 }
 
-function report(mutants, survivors) {
-  const equivalent = JSON.parse(readFileSync(join(root, "spec/mutation/equivalent.json"), "utf8"));
-  const known = (mutant) =>
-    equivalent.some(
-      ({ file, before, after }) => file === mutant.file && before === mutant.before && after === mutant.text,
-    );
-  const excused = survivors.filter(known);
-  const left = survivors.filter((mutant) => !known(mutant));
+function isEquivalent({ file, before, text }) {
+  return EQUIVALENT.some((one) => one.file === file && one.before === before && one.after === text);
+}
+
+function report(mutants) {
+  const survivors = mutants.filter(({ killed }) => killed === undefined);
+  const left = survivors.filter((mutant) => !isEquivalent(mutant));
   left.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line));
   console.log("\nsurvivors:");
   for (const mutant of left) console.log(nameOf(mutant));
@@ -332,7 +365,7 @@ function report(mutants, survivors) {
     `\n${mutants.length} drawn, ${killed} killed ` +
       `(${mutants.filter(({ killed }) => killed === "no end").length} by their time limit, ` +
       `${mutants.filter(({ killed }) => killed === "tsc").length} by the compiler), ` +
-      `${excused.length} equivalent, ${left.length} survived (${((100 * left.length) / mutants.length).toFixed(1)} %)`,
+      `${survivors.length - left.length} equivalent, ${left.length} survived (${((100 * left.length) / mutants.length).toFixed(1)} %)`,
   );
   if (left.length > mutants.length / 20) process.exitCode = 1;
 }
