@@ -32,7 +32,7 @@ class Other extends AnyStep {}
 type Tree = [other: boolean, by: Step["by"], children: Tree[]];
 
 describe("re-entrancy and order", () => {
-  it("63 whoever dispatches during a dispatch, every observer sees one order, cause before effect", () =>
+  it("63 every observer sees one order, cause before effect, also when an observer dispatches during a dispatch", () =>
     withTraps(async () => {
       const node = (depth: number): fc.Arbitrary<Tree> =>
         fc.tuple(
