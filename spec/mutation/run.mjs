@@ -1,8 +1,9 @@
 // Mutation testing: draws mutants of src/core, src/middleware, src/reactive and src/saga, and runs the fast specs that execute each of them.
 // All drawn mutants are compiled into one copy of the sources, each behind a switch, so that no mutant costs a build.
 //
-//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus] [--results file]
+//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus] [--seconds 20] [--results file]
 //
+// Each mutant meets the specs that execute it, the likeliest to fail first; `--seconds` limits how many.
 // Each kill is added to the file of results. A run that finds the file leaves out the mutants that are in it, so that a run
 // goes on where another one ended, and meets the survivors with the specs that were written since.
 import { fork, execFileSync } from "node:child_process";
@@ -37,8 +38,6 @@ const LEFT_OUT = new RegExp(
     "^spec/(inspector|nats|postgres|transport|http|soak|chaos)/|cases-(leaks|process-exit|warnings)|model[.]spec",
 );
 const EQUIVALENT = JSON.parse(readFileSync(join(root, "spec/mutation/equivalent.json"), "utf8"));
-/** Seconds of specs that a mutant meets in the first round. */
-const BUDGET_S = 10;
 
 if (process.send !== undefined) work();
 else await main();
@@ -79,6 +78,7 @@ async function main() {
     options: {
       count: { type: "string", default: "600" },
       seed: { type: "string", default: "1" },
+      seconds: { type: "string", default: "Infinity" },
       workers: { type: "string", default: "2" },
       only: { type: "string" },
       results: { type: "string" },
@@ -99,24 +99,12 @@ async function main() {
   };
   try {
     const { specs, hits } = await firstRun(folder, workers);
-    const all = open.map((mutant) => ({ mutant, specs: specsFor(mutant, specs, hits) }));
-    console.log("\nsurvivors of the likeliest specs:");
-    await runAll(
-      all.map((job) => likeliest(job, specs)),
-      folder,
-      workers,
-      specs,
-      onResult,
-    );
-    const others = all.filter(({ mutant }) => mutant.killed === undefined);
-    console.log("\nsurvivors of all specs that execute them:");
-    await runAll(
-      others.map((job) => remaining(job, specs)),
-      folder,
-      workers,
-      specs,
-      onResult,
-    );
+    const jobs = open.map((mutant) => ({
+      mutant,
+      specs: fitting(specsFor(mutant, open, specs, hits), Number(values.seconds)),
+    }));
+    console.log("\nsurvivors:");
+    await runAll(jobs, folder, workers, onResult);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -240,42 +228,28 @@ async function firstRun(folder, maxWorkers) {
   return { specs, hits };
 }
 
-/** Returns the specs that execute a mutant, the likeliest to fail first: its own, its neighbours, then the quick ones. */
-function specsFor({ id, file }, specs, hits) {
+/**
+ * Returns the specs that execute a mutant, the likeliest to fail first: its own, then those that execute the most mutants
+ * of its file, and of these the quick ones.
+ */
+function specsFor({ id, file }, mutants, specs, hits) {
   const name = basename(file, ".ts");
-  const folder = dirname(file).replace("src/", "spec/");
-  const wing = folder.split("/").slice(0, 2).join("/");
-  const ranks = [
-    (spec) => basename(spec).startsWith(`${name}.`),
-    (spec) => dirname(spec) === folder,
-    (spec) => spec.startsWith(`${wing}/`),
-    (spec) => spec.startsWith("spec/conformance/"),
-    () => true,
-  ];
-  const rank = (spec) => ranks.findIndex((matches) => matches(spec));
-  const covering = specs
+  const ids = mutants.filter((mutant) => mutant.file === file).map((mutant) => mutant.id);
+  const isOwn = (spec) => (basename(spec).startsWith(`${name}.`) ? 1 : 0);
+  const share = (spec) => ids.filter((one) => hits.get(spec).has(one)).length;
+  return specs
     .filter(({ spec }) => hits.get(spec).has(id))
-    .sort((a, b) => rank(a.spec) - rank(b.spec) || a.seconds - b.seconds);
-  return covering.map(({ spec }) => spec);
+    .sort((a, b) => isOwn(b.spec) - isOwn(a.spec) || share(b.spec) - share(a.spec) || a.seconds - b.seconds);
 }
 
-/** Returns how many of the specs fit into the budget, at least one. */
-function fitting(own, specs) {
-  let seconds = 0;
-  const end = own.findIndex((spec) => (seconds += specs.find((one) => one.spec === spec).seconds) > BUDGET_S);
-  return end < 0 ? own.length : Math.max(1, end);
+/** Returns the first of the specs, as many as fit into the seconds, at least one. */
+function fitting(specs, seconds) {
+  let sum = 0;
+  const end = specs.findIndex((spec) => (sum += spec.seconds) > seconds);
+  return end < 0 ? specs : specs.slice(0, Math.max(1, end));
 }
 
-function likeliest({ mutant, specs: own }, specs) {
-  return { mutant, specs: own.slice(0, fitting(own, specs)) };
-}
-
-function remaining({ mutant, specs: own }, specs) {
-  return { mutant, specs: own.slice(fitting(own, specs)) };
-}
-
-async function runAll(jobs, folder, workers, specs, onResult) {
-  const secondsOf = new Map(specs.map(({ spec, seconds }) => [spec, seconds]));
+async function runAll(jobs, folder, workers, onResult) {
   const waiting = [...jobs];
   let done = 0;
   const total = waiting.length;
@@ -292,9 +266,10 @@ async function runAll(jobs, folder, workers, specs, onResult) {
           worker?.kill("SIGKILL");
           worker = fork(fileURLToPath(import.meta.url), { stdio: ["ignore", "ignore", "ignore", "ipc"] });
         }
-        const { mutant, specs: own } = job;
-        const limitS = 15 + 3 * own.reduce((sum, spec) => sum + secondsOf.get(spec), 0);
-        const suites = await answer(worker, { id: mutant.id, specs: own, folder }, limitS * 1_000);
+        const { mutant } = job;
+        const specs = job.specs.map(({ spec }) => spec);
+        const limitS = 15 + 3 * job.specs.reduce((sum, { seconds }) => sum + seconds, 0);
+        const suites = await answer(worker, { id: mutant.id, specs, folder }, limitS * 1_000);
         if (suites === undefined) {
           mutant.killed = "no end";
           worker.kill("SIGKILL");
