@@ -224,6 +224,27 @@ describe("re-entrancy and order", () => {
       await canaries(bus);
     }));
 
+  it("64 observers that answer each outcome with a message end at maxDepth, however long each message takes", () =>
+    withTraps(async () => {
+      const bus = new CommandBus({ maxDepth: 10 });
+      let handled = 0;
+      bus.register(Step, async () => {
+        handled++;
+        await Promise.resolve();
+      });
+      const refused: unknown[] = [];
+      const observing = bus.outcomes$.subscribe(() => {
+        // A bus that does not count them would go on for ever.
+        if (handled < 100) bus.dispatch(new Step(handled)).catch((error: unknown) => refused.push(error));
+      });
+      await bus.dispatch(new Step(0));
+      await macrotask();
+      expect(handled).toBe(10);
+      expect(refused).toEqual([expect.any(DispatchDepthExceededError)]);
+      observing.unsubscribe();
+      await canaries(bus);
+    }));
+
   it("64 a refusal nested in a synchronous throw leaves the depth as it was", () =>
     withTraps(async () => {
       const bus = new CommandBus({ maxDepth: 4 });

@@ -642,6 +642,16 @@ describe("caching", () => {
       expect(store.size).toBe(0);
     }));
 
+  it("is an operator: leaves refreshOn with its source", () => {
+    const changes = new Subject<void>();
+    const source = new Subject<ReturnType<typeof delivery<GetUser>>>();
+    const subscription = source.pipe(caching<GetUser>({ store: new Map(), refreshOn: changes })).subscribe();
+    source.next(delivery(new GetUser("a")));
+    expect(changes.observed).toBe(true);
+    subscription.unsubscribe();
+    expect(changes.observed).toBe(false);
+  });
+
   it("is an operator: hits end at once, the rest is forwarded", () => {
     const store = new Map();
     const operator = caching<GetUser>({ store });

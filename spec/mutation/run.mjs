@@ -34,7 +34,7 @@ const require = createRequire(join(root, "package.json"));
 const FOLDERS = ["src/core", "src/middleware", "src/reactive", "src/saga"];
 /** Specs that read the sources, start processes, run for long, or have a wing of their own as their subject. */
 const LEFT_OUT = new RegExp(
-  "^spec/(structure|docs|types|examples|bench|consumers|mutation|reference|support|defaults|schema)/|" +
+  "^spec/(structure|docs|types|examples|bench|consumers|mutation|reference|support|defaults)/|" +
     "^spec/(inspector|nats|postgres|transport|http|soak|chaos)/|cases-(leaks|process-exit|warnings)|model[.]spec",
 );
 const EQUIVALENT = JSON.parse(readFileSync(join(root, "spec/mutation/equivalent.json"), "utf8"));

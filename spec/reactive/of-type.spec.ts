@@ -122,6 +122,13 @@ describe("ofType", () => {
       expectObservable(cold("-e|", { e }).pipe(ofType(Created, Deleted))).toBe("-e|", { e });
     }));
 
+  it("passes no message without a class", () =>
+    marbles(({ cold, expectObservable }) => {
+      const e = delivery(Object.create(null) as object);
+      for (const types of [[Created], [Created, Deleted]])
+        expectObservable(cold("-e|", { e }).pipe(ofType(...types) as never)).toBe("--|");
+    }));
+
   it.each<[string, unknown[], string]>([
     ["no types", [], "at least one type"],
     ["undefined, as an import cycle gives it", [undefined], "received undefined"],

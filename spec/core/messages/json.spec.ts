@@ -78,6 +78,14 @@ describe("an envelope", () => {
     expect(JSON.stringify(data)).toBe(before);
   });
 
+  it("reads a text that another program formatted", () => {
+    const text = JSON.stringify({ payload: { value: ["a:", { text: '"b":' }, 1] } }, undefined, 2);
+    expect(Envelope.fromJSON(text, Box).payload.value).toEqual(["a:", { text: '"b":' }, 1]);
+    expect(() => Envelope.fromJSON('{ "payload": { "value": 1, "value": 1 } }', Box)).toThrow(
+      "has a key twice",
+    );
+  });
+
   it("finds a key given twice in a text that is written in the shortest form otherwise", () =>
     expect(() => Envelope.fromJSON('{"payload":{"value":1,"value":1}}', Box)).toThrow("has a key twice"));
 });

@@ -235,6 +235,12 @@ describe("messageKey", () => {
     // As messages, too: their secrets must not make them equal.
     expect(messageKey(new Money(1))).not.toBe(messageKey(new Money(2)));
     expect(messageKey(new Price(1))).toBe(messageKey(new Price(1)));
+    // Without fields, and with a toJSON that cannot be called.
+    class Opaque {}
+    Object.assign(Opaque.prototype, { toJSON: true });
+    const opaque = new Opaque();
+    expect(key(opaque)).toBe(key(opaque));
+    expect(key(opaque)).not.toBe(key(new Opaque()));
     class Rows {
       static #made = 0;
       #log(): number {
@@ -335,6 +341,18 @@ describe("messageKey", () => {
       const big = (order: (list: unknown[]) => unknown[]): unknown =>
         new Set(order([chain(14, "a").top, chain(14, "b").top, new Map(order([[1, chain(15).top], [{ x: 1 }, 2]]) as [unknown, unknown][])])); // prettier-ignore
       expect(key(big((list) => list))).toBe(key(big((list) => list.reverse())));
+    });
+
+    it("tells where a cycle leads back to", () => {
+      const loop = (back: 0 | 1): unknown => {
+        const rings: Record<string, unknown>[] = [{}, {}, {}];
+        rings[0]!["next"] = rings[1];
+        rings[1]!["next"] = rings[2];
+        Object.assign(rings[2]!, { a: rings[back], b: rings[1 - back] });
+        return [chain(14).top, rings[0]];
+      };
+      expect(key(loop(0))).toBe(key(loop(0)));
+      expect(key(loop(0))).not.toBe(key(loop(1)));
     });
 
     it("follows cycles once", () => {
