@@ -36,7 +36,7 @@ class RenameUser {}
 interface SetUp {
   readonly bus: QueryBus;
   readonly clock: ReturnType<typeof manualClock>;
-  /** What the handler returns next, or throws if it is an Error; counted up unless told otherwise. */
+  /** The next result of the handler, thrown if it is an Error; counted up unless a test sets it. */
   results: unknown[];
   runs: number;
 }
@@ -107,7 +107,7 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
-  it("86 a run that fails keeps nothing: all who wait fail, and the next ask runs again", () =>
+  it("86 a run that fails stores nothing: all waiting callers fail, and the next ask runs again", () =>
     withTraps(async () => {
       const store = new Map();
       const s = setUp(coalescing(), cached({ store }));
@@ -149,7 +149,7 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
-  it("91 with 100,000 distinct keys the store stays at its cap, and what is evicted in flight arrives", () =>
+  it("91 with 100,000 distinct keys the store stays at its cap, and a query evicted in flight gets its result", () =>
     withTraps(async () => {
       const store = new LRUCache<string, CacheEntry>({ max: 100 });
       const s = setUp(cached({ store }));
@@ -291,7 +291,7 @@ describe("caching", () => {
         await canaries(s.bus);
       }));
 
-    it("returns what nobody stored: it is a miss", () =>
+    it("returns a value that caching did not store: it is a miss", () =>
       withTraps(async () => {
         const s = setUp();
         for (const garbage of [5, "text", {}, [], { value: 1 }, { epoch: "x", storedMs: "y" }, null, true]) {
@@ -316,7 +316,7 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
-  it("gives lru-cache its ttl, and sees what it forgets", () =>
+  it("gives lru-cache its ttl, and misses the entries that it evicts", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       const store = new LRUCache<string, CacheEntry>({ max: 10, perf: Date });
@@ -459,7 +459,7 @@ describe("caching", () => {
       expect(changes.observed).toBe(false);
     });
 
-    it("two buses that share a store judge what the other stored by its time", () =>
+    it("two buses that share a store judge each other's entries by their time", () =>
       withTraps(async () => {
         const store = new Map();
         const changes = new Subject<void>();
@@ -618,7 +618,7 @@ describe("caching", () => {
       expect(store.size).toBe(0);
     }));
 
-  it("ask$ passes by", () =>
+  it("does not apply to ask$", () =>
     withTraps(async () => {
       const store = new Map();
       const s = setUp(cached({ store }));
@@ -669,6 +669,16 @@ describe("caching", () => {
       await canaries(s.bus);
     }),
   );
+
+  it("is an operator: leaves refreshOn with its source", () => {
+    const changes = new Subject<void>();
+    const source = new Subject<ReturnType<typeof delivery<GetUser>>>();
+    const subscription = source.pipe(caching<GetUser>({ store: new Map(), refreshOn: changes })).subscribe();
+    source.next(delivery(new GetUser("a")));
+    expect(changes.observed).toBe(true);
+    subscription.unsubscribe();
+    expect(changes.observed).toBe(false);
+  });
 
   it("is an operator: hits end at once, the rest is forwarded", () => {
     const store = new Map();

@@ -38,7 +38,7 @@ interface Run {
   readonly reply: Deferred<unknown>;
 }
 
-/** Buses whose handlers answer when they are told to. */
+/** Returns buses whose handlers answer when the test says so. */
 function setUp(
   options: Partial<IdempotencyOptions> = {},
   ...outer: Middleware[]
@@ -63,7 +63,7 @@ function setUp(
 afterEach(() => void jest.useRealTimers());
 
 describe("idempotency", () => {
-  it("does once what is sent twice, synchronously", () =>
+  it("runs a message once that is sent twice, synchronously", () =>
     withTraps(async () => {
       for (const store of [new Map(), new LRUCache<string, object>({ max: 10 })]) {
         const bus = new CommandBus({ middleware: [idempotency({ key, store })] });
@@ -80,7 +80,7 @@ describe("idempotency", () => {
       }
     }));
 
-  it("gives the outcome of the first, undefined and null included, also from an asynchronous store", () =>
+  it("returns the result of the first run, undefined and null included, also from an asynchronous store", () =>
     withTraps(async () => {
       for (const value of ["receipt 7", undefined, null, 0]) {
         const { queryBus, runs } = setUp({ store: new AsyncStore() });
@@ -94,7 +94,7 @@ describe("idempotency", () => {
       }
     }));
 
-  it("keeps no result of a command, which has none", () =>
+  it("stores no result for a command", () =>
     withTraps(async () => {
       const store = new Map<unknown, unknown>();
       const { commandBus, runs } = setUp({ store });
@@ -109,7 +109,7 @@ describe("idempotency", () => {
       await canaries(commandBus);
     }));
 
-  it("lets pass what has no key", () =>
+  it("lets messages without a key pass", () =>
     withTraps(async () => {
       const { commandBus, runs } = setUp();
       const done = [1, 2].map(() => commandBus.dispatch(new Pay(undefined)));
@@ -165,7 +165,7 @@ describe("idempotency", () => {
       await canaries(queryBus);
     }));
 
-  it("a retry does not run beside an aborted run that still works, and gets what that one comes to", () =>
+  it("a retry does not run beside an aborted run that still works, and gets its result", () =>
     withTraps(async () => {
       const { queryBus, runs } = setUp();
       const faults = faultsOf(queryBus);
@@ -213,7 +213,7 @@ describe("idempotency", () => {
       await canaries(queryBus);
     }));
 
-  it("does not begin what was aborted while the store was asked", () =>
+  it("does not begin a message that was aborted during the look-up in the store", () =>
     withTraps(async () => {
       const answer = deferred<undefined>();
       const { queryBus, runs } = setUp({ store: brokenStore({ get: () => answer.promise }) });
@@ -260,7 +260,7 @@ describe("idempotency", () => {
       }
     }));
 
-  it("118 a fingerprint of one's own decides what is the same", () =>
+  it("118 a custom fingerprint decides which messages are the same", () =>
     withTraps(async () => {
       const { queryBus, runs } = setUp({ fingerprint: (message) => message.constructor.name });
       const asked = [queryBus.ask(new Pay("r1", 1)), queryBus.ask(new Pay("r1", 2))];
@@ -322,7 +322,7 @@ describe("idempotency", () => {
     }),
   );
 
-  it("remembers for ttlMs of the bus's clock, and tells the store", () =>
+  it("remembers for ttlMs of the bus's clock, and passes ttlMs to the store", () =>
     withTraps(async () => {
       const store = new AsyncStore();
       const { queryBus, runs, clock } = setUp({ store, ttlMs: 100 });
@@ -453,7 +453,7 @@ describe("idempotency", () => {
       await canaries(bus);
     }));
 
-  it("remembers what dispatch$ and ask$ came to: a command when its stream ends, a query by its first value", () =>
+  it("remembers the result of dispatch$ and ask$: of a command when its stream ends, of a query its first value", () =>
     withTraps(async () => {
       const commandBus = new CommandBus({ middleware: [idempotency({ key, store: new Map() })] });
       const queryBus = new QueryBus({ middleware: [idempotency({ key, store: new Map() })] });
@@ -553,7 +553,7 @@ describe("idempotency", () => {
     expect(() => idempotency(options as never)).toThrow(problem);
   });
 
-  it("refuses a key that is no text", () =>
+  it("refuses a key that is not a text", () =>
     withTraps(async () => {
       const bus = new CommandBus({
         middleware: [

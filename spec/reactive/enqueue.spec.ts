@@ -88,7 +88,7 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
-  it("is dropped when what caused it fails, is aborted, or failed before", () =>
+  it("is dropped if its cause fails, is aborted, or failed before", () =>
     withTraps(async () => {
       const envelopes: Envelope[] = [];
       let context!: HandlerContext;
@@ -119,7 +119,7 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
-  it("waits for the whole dispatch, and drops what an attempt enqueued that middleware tried again", () =>
+  it("waits for the whole dispatch, and drops the commands of an attempt that middleware retried", () =>
     withTraps(async () => {
       start({ middleware: [retrying({ count: 1 })] });
       let attempt = 0;
@@ -189,7 +189,7 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
-  it("runs when what caused it succeeded before, and at once for an envelope as cause", () =>
+  it("runs if its cause succeeded before, and at once for an envelope as cause", () =>
     withTraps(async () => {
       let context!: HandlerContext;
       bus.register(PlaceOrder, (_, given) => void (context = given));
@@ -223,7 +223,7 @@ describe("enqueue", () => {
       await canaries(bus, eventBus);
     }));
 
-  it("throws at the door what a dispatch would be rejected with, and then has no outcome", () =>
+  it("throws the error that a dispatch would be rejected with, and then has no outcome", () =>
     withTraps(async () => {
       bus.register(SendMail, () => undefined);
       expect(() => bus.enqueue(new PlaceOrder())).toThrow(HandlerNotFoundError);
@@ -286,7 +286,7 @@ describe("enqueue", () => {
       await canaries(bus, quiet);
     }));
 
-  it("runs in the async context of whoever enqueued it", () =>
+  it("runs in the async context of the caller that enqueued it", () =>
     withTraps(async () => {
       start({ background: { concurrency: 1 } });
       const storage = new AsyncLocalStorage<string>();
@@ -353,7 +353,7 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  it("maxQueued is 10,000 unless the bus is told otherwise", () =>
+  it("maxQueued is 10,000 by default", () =>
     withTraps(async () => {
       bus.register(SendMail, () => undefined);
       for (let n = 0; n < 10_000; n++) bus.enqueue(new SendMail());
@@ -448,7 +448,7 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  it("concurrency is 10 unless told otherwise", async () => {
+  it("concurrency is 10 by default", async () => {
     gatedMails();
     for (let n = 0; n < 25; n++) bus.enqueue(new SendMail());
     await microtasks();
@@ -557,7 +557,7 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  it("close waits for what is queued, and aborts what is left at the deadline, waiting for a retry or not", () =>
+  it("close waits for queued commands, and aborts the rest at the deadline, waiting for a retry or not", () =>
     withTraps(async () => {
       start({ background: { concurrency: 1 } });
       gatedMails();

@@ -156,7 +156,7 @@ describe("faulty", () => {
     ["two faults", { 1: { throw: 1, delayMs: 1 } }],
     ["a negative delay", { 1: { delayMs: -1 } }],
     ["a call before the first", { 0: "throw" }],
-    ["a call that is no number", { first: "throw" }],
+    ["a call that is not a number", { first: "throw" }],
     ["nothing", { 1: null }],
   ])("refuses a plan with %s", (_, plan) => {
     expect(() => faulty(() => undefined, plan as FaultPlan)).toThrow(TypeError);
