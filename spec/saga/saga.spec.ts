@@ -133,6 +133,57 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
+  // ngrx/effects#126 and redux-observable/redux-observable#765: a later effect got the reaction before its cause.
+  it.each([
+    ["before", true],
+    ["after", true],
+    ["before", false],
+    ["after", false],
+  ])(
+    "sees an event before what another saga makes of it, created %s that, with asyncCauses: %s",
+    (when, asyncCauses) =>
+      withTraps(async () => {
+        const storage = new AsyncLocalStorage<string>();
+        const effects: string[] = [];
+        commandBus.register(Compensate, (_, context) =>
+          storage.run("of the reaction", () => eventBus.publish(new Also(), { causedBy: context })),
+        );
+        commandBus.messages$
+          .pipe(ofType(Do))
+          .subscribe(({ payload: { n }, meta }) => effects.push(`do ${n} < ${meta.causationId}`));
+        const watching = (): void =>
+          void saga(
+            eventBus,
+            commandBus,
+            (events$) =>
+              events$.pipe(
+                tap(({ meta }) => log.push(`${meta.name} ${storage.getStore()}`)),
+                map(({ meta }) => Envelope.of(new Do(meta.name === "Happened" ? 1 : 2))),
+              ),
+            { name: "watching", asyncCauses },
+          );
+        if (when === "before") watching();
+        saga(
+          eventBus,
+          commandBus,
+          (events$) =>
+            events$.pipe(
+              ofType(Happened),
+              map(() => new Compensate()),
+            ),
+          { name: "reacting", asyncCauses },
+        );
+        if (when === "after") watching();
+        const ids: string[] = [];
+        eventBus.messages$.subscribe(({ meta }) => ids.push(meta.id));
+        await storage.run("of the event", () => eventBus.publish(new Happened()));
+        expect(log).toEqual(["Happened of the event", "do 1", "Also of the reaction", "do 2"]);
+        expect(effects).toEqual([`do 1 < ${ids[0]}`, `do 2 < ${ids[1]}`]);
+        expect(faults).toEqual([]);
+        await canaries(eventBus, commandBus);
+      }),
+  );
+
   it("sees events in turn with sequential handlers: after all of them have ended", () =>
     withTraps(async () => {
       const bus = new EventBus({ strategy: "sequential" });

@@ -1,4 +1,5 @@
 import { Subject, type Observable } from "rxjs";
+import type { Follower } from "../core/bus/after-handlers.js";
 import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError } from "../core/errors.js";
@@ -26,7 +27,7 @@ interface QueuedEvent {
  * The events on their way to a saga: one at a time, so that the effects of an event come after it for every part
  * of the saga.
  */
-export class SagaInbox {
+export class SagaInbox implements Follower {
   /** How many events the saga has received. */
   delivered = 0;
   readonly #saga: string;
@@ -83,25 +84,25 @@ export class SagaInbox {
     return link.number === this.delivered;
   }
 
-  push(event: LiveDelivery): void {
+  receive(event: LiveDelivery): void {
+    if (this.#completing || this.#draining || this.#waiting.length > 0 || this.#events === undefined)
+      return this.keep(event);
+    // Not kept, because most events concern no saga, and each would cost more.
     const link = linkTo(event, this);
-    const { current: depth } = dispatchDepth;
-    if (this.#completing) {
-      this.#miss(event, "its bus is closing, and it has received its last event");
-    } else if (!this.#draining && this.#waiting.length === 0 && this.#events !== undefined) {
-      // Not queued, because most events concern no saga, and each would cost more.
-      this.#draining = true;
-      try {
-        this.#deliver(link, this.#events);
-      } finally {
-        this.#draining = false;
-      }
-      if (this.#waiting.length > 0 || this.#completing) this.drain();
-    } else if (this.#waiting.length < MOST_WAITING) {
-      this.#waiting.push({ link, depth, scope: captureContext() });
-    } else {
-      this.#miss(event, `${MOST_WAITING} events wait for it`);
+    this.#draining = true;
+    try {
+      this.#deliver(link, this.#events);
+    } finally {
+      this.#draining = false;
     }
+    if (this.#waiting.length > 0 || this.#completing) this.drain();
+  }
+
+  keep(event: LiveDelivery): void {
+    if (this.#completing) return this.#miss(event, "its bus is closing, and it has received its last event");
+    if (this.#waiting.length >= MOST_WAITING) return this.#miss(event, `${MOST_WAITING} events wait for it`);
+    const { current: depth } = dispatchDepth;
+    this.#waiting.push({ link: linkTo(event, this), depth, scope: captureContext() });
   }
 
   #miss({ typeName: messageType, envelope }: LiveDelivery, why: string): void {

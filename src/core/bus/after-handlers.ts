@@ -1,8 +1,15 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { DeliveryHost } from "../delivery/delivery-host.js";
 
-/** Receives an event once its handlers have been called. */
-export type Follower = (event: LiveDelivery) => void;
+/** Receives events once their handlers have been called. */
+export interface Follower {
+  /** Handles an event at once, or after those that wait. */
+  receive(event: LiveDelivery): void;
+  /** Lets an event wait. */
+  keep(event: LiveDelivery): void;
+  /** Handles the events that wait. */
+  drain(): void;
+}
 
 interface Followers {
   readonly all: Set<Follower>;
@@ -37,5 +44,10 @@ export function notifyHandled(event: LiveDelivery): void {
     if (followers.told.has(event.origin)) return;
     followers.told.add(event.origin);
   }
-  for (const follower of [...followers.all]) follower(event);
+  const all = [...followers.all];
+  if (all.length === 1) return all[0]!.receive(event);
+  // All have the event before the first reacts to it. Otherwise the others would receive first what it makes of the
+  // event, and then the event.
+  for (const follower of all) follower.keep(event);
+  for (const follower of all) follower.drain();
 }
