@@ -20,6 +20,7 @@ const MOST_WAITING = 10_000;
 interface QueuedEvent {
   readonly link: EventLink;
   readonly depth: number;
+  /** Only copied and never run in, because sagas share it, and Node 20 changes the stores of the one that runs. */
   readonly scope: AsyncScope;
 }
 
@@ -86,7 +87,7 @@ export class SagaInbox implements Follower {
 
   receive(event: LiveDelivery): void {
     if (this.#completing || this.#draining || this.#waiting.length > 0 || this.#events === undefined)
-      return this.keep(event);
+      return this.keep(event, captureContext());
     // Not kept, because most events concern no saga, and each would cost more.
     const link = linkTo(event, this);
     this.#draining = true;
@@ -98,11 +99,11 @@ export class SagaInbox implements Follower {
     if (this.#waiting.length > 0 || this.#completing) this.drain();
   }
 
-  keep(event: LiveDelivery): void {
+  keep(event: LiveDelivery, scope: AsyncScope): void {
     if (this.#completing) return this.#miss(event, "its bus is closing, and it has received its last event");
     if (this.#waiting.length >= MOST_WAITING) return this.#miss(event, `${MOST_WAITING} events wait for it`);
     const { current: depth } = dispatchDepth;
-    this.#waiting.push({ link: linkTo(event, this), depth, scope: captureContext() });
+    this.#waiting.push({ link: linkTo(event, this), depth, scope });
   }
 
   #miss({ typeName: messageType, envelope }: LiveDelivery, why: string): void {
@@ -112,7 +113,7 @@ export class SagaInbox implements Follower {
     );
   }
 
-  drain(): void {
+  drain(here?: AsyncScope): void {
     if (this.#draining) return;
     this.#draining = true;
     const { current: depth } = dispatchDepth;
@@ -122,7 +123,8 @@ export class SagaInbox implements Follower {
         const events: Subject<Envelope> = this.#events;
         // At the depth of its own dispatch, so that a saga that causes its own events gets deeper.
         dispatchDepth.current = depth;
-        scope.runInAsyncScope(() => this.#deliver(link, events));
+        if (scope === here) this.#deliver(link, events);
+        else copyOf(scope).runInAsyncScope(() => this.#deliver(link, events));
       }
     } finally {
       dispatchDepth.current = depth;
@@ -137,6 +139,10 @@ export class SagaInbox implements Follower {
     this.#releaseContext ??= useAsyncContext();
     runInAsyncLink(link, emit, events);
   }
+}
+
+function copyOf(scope: AsyncScope): AsyncScope {
+  return scope.runInAsyncScope(captureContext) as AsyncScope;
 }
 
 /** A function of the module, because a closure for each event would cost more. */

@@ -1,14 +1,15 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { DeliveryHost } from "../delivery/delivery-host.js";
+import { captureContext, type AsyncScope } from "../util/async-context.js";
 
 /** Receives events once their handlers have been called. */
 export interface Follower {
   /** Handles an event at once, or after those that wait. */
   receive(event: LiveDelivery): void;
-  /** Lets an event wait. */
-  keep(event: LiveDelivery): void;
-  /** Handles the events that wait. */
-  drain(): void;
+  /** Lets an event wait. Followers share the `scope` that it was published in. */
+  keep(event: LiveDelivery, scope: AsyncScope): void;
+  /** Handles the events that wait. `here` is the scope that this is called in. */
+  drain(here: AsyncScope): void;
 }
 
 interface Followers {
@@ -48,6 +49,7 @@ export function notifyHandled(event: LiveDelivery): void {
   if (all.length === 1) return all[0]!.receive(event);
   // All have the event before the first reacts to it. Otherwise the others would receive first what it makes of the
   // event, and then the event.
-  for (const follower of all) follower.keep(event);
-  for (const follower of all) follower.drain();
+  const scope = captureContext();
+  for (const follower of all) follower.keep(event, scope);
+  for (const follower of all) follower.drain(scope);
 }
