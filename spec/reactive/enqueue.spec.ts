@@ -119,6 +119,25 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
+  it("is dropped if a middleware rejects its cause after the handler has succeeded", () =>
+    withTraps(async () => {
+      const strict = around(async (message, next) => {
+        await next();
+        if (message instanceof PlaceOrder) throw new Error("audit");
+      });
+      start({ middleware: [strict, retrying({ count: 1 })] });
+      bus.register(PlaceOrder, (_, context) => void bus.enqueue(new SendMail(), { causedBy: context }));
+      bus.register(SendMail, () => log.push("sent"));
+      await expect(bus.dispatch(new PlaceOrder())).rejects.toThrow("audit");
+      await bus.drain();
+      expect(log).toEqual([]);
+      expect(outcomes).toMatchObject([
+        { status: "rejected" },
+        { status: "rejected", reason: { code: MessageDroppedError.code } },
+      ]);
+      await canaries(bus);
+    }));
+
   it("waits for the whole dispatch, and drops the commands of an attempt that middleware retried", () =>
     withTraps(async () => {
       start({ middleware: [retrying({ count: 1 })] });

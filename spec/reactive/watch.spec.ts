@@ -193,6 +193,19 @@ describe("watch", () => {
       await canaries(bus);
     }));
 
+  it("shares the runs of a query also after the last watcher of another query has left", () =>
+    withTraps(async () => {
+      const counted = counting();
+      const users = shownBy(bus.watch(new Count("users")));
+      shownBy(bus.watch(new Count("orders"))).unsubscribe();
+      const again = shownBy(bus.watch(new Count("users")));
+      await microtasks();
+      expect([users.log, again.log, counted.runs]).toEqual([[1], [1], 2]);
+      users.unsubscribe();
+      again.unsubscribe();
+      await canaries(bus);
+    }));
+
   it("95 changes that never cease starve no watcher: each run that ends is shown", async () => {
     const { runs } = gated();
     const { log } = shownBy(watch());
