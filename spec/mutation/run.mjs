@@ -325,8 +325,16 @@ function makeCompiler() {
   };
 }
 
-function isEquivalent({ file, before, text }) {
-  return EQUIVALENT.some((one) => one.file === file && one.before === before && one.after === text);
+/** An entry names a mutant by its texts, and by a part of its line where the texts alone are ambiguous. */
+function isEquivalent({ file, code, line, before, text }) {
+  const source = code.split("\n")[line - 1];
+  return EQUIVALENT.some(
+    (one) =>
+      one.file === file &&
+      one.before === before &&
+      one.after === text &&
+      (one.in === undefined || source.includes(one.in)),
+  );
 }
 
 function report(mutants) {

@@ -242,6 +242,16 @@ describe("enqueue", () => {
       await canaries(bus, eventBus);
     }));
 
+  it.each([null, "soon", 5])("refuses %p for options", async (options) => {
+    bus.register(SendMail, () => log.push("sent"));
+    expect(() => bus.enqueue(new SendMail(), options as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS", option: "options" }),
+    );
+    await bus.drain();
+    expect(log).toEqual([]);
+    await canaries(bus);
+  });
+
   it("throws the error that a dispatch would be rejected with, and then has no outcome", () =>
     withTraps(async () => {
       bus.register(SendMail, () => undefined);

@@ -187,6 +187,10 @@ it.each([
     /^the middleware of when\(\) \(around\) is what makes a middleware/,
   ],
   [
+    () => when(CreateUser, (() => around((_, next) => next())) as never),
+    /^the middleware of when\(\) is what makes a middleware; call it/,
+  ],
+  [
     () => shared(identity, { holdTimeoutMs: "long" as never }),
     'shared(): holdTimeoutMs must be a number of milliseconds above 0; received "long".',
   ],

@@ -51,6 +51,15 @@ describe("two envelopes", () => {
 });
 
 describe("an envelope", () => {
+  it("refuses a causation id that is not a text, and headers that are too long together", () => {
+    expect(() => make("blue", { causationId: "" })).toThrow("meta.causationId");
+    const headers = (count: number): object => ({
+      headers: Object.fromEntries(Array.from({ length: count }, (_, n) => [`h${n}`, "x".repeat(1_000)])),
+    });
+    expect(make("blue", headers(2)).meta.headers).toHaveProperty("h1");
+    expect(() => make("blue", headers(60))).toThrow("meta.headers is larger than");
+  });
+
   it("takes every time that a Date can hold", () => {
     const text = (time: number): string => JSON.stringify({ meta: { time }, payload: { room: "blue" } });
     for (const time of [8.64e15, -8.64e15]) {
