@@ -382,6 +382,22 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
+  it("a bus that closes does not wait for a retry that cannot start before its deadline", async () => {
+    jest.useFakeTimers();
+    start({ background: { retry: { count: 1, delayMs: 60_000 } } });
+    const gate = deferred();
+    bus.register(SendMail, () => gate.promise);
+    bus.enqueue(new SendMail());
+    await microtasks();
+    const closed = watch(bus.close({ timeoutMs: 10_000 }));
+    await microtasks();
+    gate.reject(new Error("no mail server"));
+    await microtasks();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(closed.value).toMatchObject({ aborted: [expect.any(String)] });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   it("maxQueued is 10,000 by default", () =>
     withTraps(async () => {
       bus.register(SendMail, () => undefined);

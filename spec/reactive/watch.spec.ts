@@ -311,6 +311,33 @@ describe("watch", () => {
       await canaries(bus);
     }));
 
+  it("an onError that watches again and ends another watcher shows the result after the error", () =>
+    withTraps(async () => {
+      const log: unknown[] = [];
+      let fail = true;
+      bus.register(Count, () => {
+        if (fail) throw new Error("down");
+        return 1;
+      });
+      fail = false;
+      const onError = (name: string) => (): void => void log.push(`${name} failed`);
+      watch({
+        onError: () => {
+          onError("first")();
+          fail = false;
+          second.unsubscribe();
+          watch().subscribe((value) => log.push(`another has ${value}`));
+        },
+      }).subscribe();
+      const second = watch({ onError: onError("second") }).subscribe();
+      watch({ onError: onError("third") }).subscribe();
+      fail = true;
+      refresh$.next(0);
+      await microtasks();
+      expect(log).toEqual(["first failed", "third failed", "another has 1"]);
+      await canaries(bus);
+    }));
+
   it("an onError that rejects is reported; the watcher stays", () =>
     withTraps(async () => {
       const failure = new Error("no mail server");
