@@ -327,6 +327,15 @@ describe("caching", () => {
       await canaries(s.bus);
     }));
 
+  it("gives a store a ttl only if results expire", () =>
+    withTraps(async () => {
+      const stores = [new AsyncStore(), new AsyncStore()];
+      for (const [index, store] of stores.entries())
+        await ask(setUp(cached({ store, ...(index === 1 && { ttlMs: 99.5 }) })));
+      await microtasks();
+      expect(stores.map(({ options }) => options)).toEqual([[undefined], [{ ttl: 100 }]]);
+    }));
+
   it("gives lru-cache its ttl, and misses the entries that it evicts", () =>
     withTraps(async () => {
       jest.useFakeTimers();
