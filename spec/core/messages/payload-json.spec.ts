@@ -101,6 +101,15 @@ describe("the text of an error", () => {
     expect(path).not.toContain(character[0]);
   });
 
+  it("holds a path of 200 characters, and the start of a longer one", () => {
+    const pathOf = (length: number): string | undefined => {
+      const key = "k".repeat(length - "payload.value.".length);
+      return refusal(() => Envelope.of(new Box({ [key]: () => 1 })).toJSON()).path;
+    };
+    expect(pathOf(200)).toBe(`payload.value.${"k".repeat(186)}`);
+    expect(pathOf(201)).toBe(`payload.value.${"k".repeat(185)}…`);
+  });
+
   it("does not quote the text of a parser, not even in the cause", () => {
     const error = refusal(() => Envelope.fromJSON("{ secret", Box));
     expect(`${error.message} ${String(error.cause)}`).not.toContain("secret");
