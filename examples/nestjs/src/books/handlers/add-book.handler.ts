@@ -4,7 +4,7 @@ import { BookExistsError } from "../books.errors.js";
 import { AddBook, BookAdded } from "../books.messages.js";
 import { BooksStore } from "../books.store.js";
 
-/** A handler object: `register` takes whatever has `handle`. Its dependencies are injected like those of any provider. */
+/** A handler object: `register` takes any object with `handle`. Its dependencies are injected like those of any provider. */
 @Injectable()
 export class AddBookHandler {
   constructor(
