@@ -31,7 +31,7 @@ class SomeCommand extends Command {}
 class SomeQuery extends Query<void> {}
 class SomeEvent extends DomainEvent {}
 
-/** By the word of the bus; as if there were no types. */
+/** The method that sends on each kind of bus, without its types. */
 function send(bus: CommandBus | QueryBus | EventBus, message: unknown): Promise<unknown> {
   if (bus instanceof CommandBus) return bus.dispatch(message as object);
   return bus instanceof QueryBus ? bus.ask(message as object) : bus.publish(message as object);
