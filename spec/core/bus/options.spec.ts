@@ -31,7 +31,7 @@ class SomeCommand extends Command {}
 class SomeQuery extends Query<void> {}
 class SomeEvent extends DomainEvent {}
 
-/** The method that sends on each kind of bus, without its types. */
+/** Sends a message by the method of its kind of bus, without types. */
 function send(bus: CommandBus | QueryBus | EventBus, message: unknown): Promise<unknown> {
   if (bus instanceof CommandBus) return bus.dispatch(message as object);
   return bus instanceof QueryBus ? bus.ask(message as object) : bus.publish(message as object);
