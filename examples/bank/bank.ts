@@ -42,7 +42,7 @@ export async function openBank(url: string, print: (line: string) => void): Prom
   const queue = new CommandQueue(db);
   const events = new EventStore(db, { types: EVENTS });
 
-  // What a command writes is one commit: events, state and further commands.
+  // A command writes one commit: events, state and further commands.
   const commandBus = new CommandBus({ middleware: [transactional(db)] });
   commandBus.register(OpenAccount, async ({ account, balance }, context) => {
     await events.append(account, new Opened(account, balance), { expectedVersion: 0, causedBy: context });

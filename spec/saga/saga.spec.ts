@@ -648,6 +648,31 @@ describe("causation", () => {
       }),
     ));
 
+  it("is the own event of a saga without asyncCauses that runs in the reaction of one with them", () =>
+    withTraps(async () => {
+      const names = new Map<string, string>();
+      for (const bus of [eventBus, commandBus]) {
+        bus.messages$.subscribe(({ meta }) => {
+          names.set(meta.id, meta.name);
+          log.push(`${meta.name} by ${names.get(meta.causationId!)}`);
+        });
+      }
+      const react = new CommandBus();
+      react.register(Do, () => void eventBus.publish(new Also()));
+      react.messages$.subscribe(({ meta }) => log.push(`${meta.name} by ${names.get(meta.causationId!)}`));
+      commandBus.register(Compensate, () => undefined);
+      saga(eventBus, react, doing());
+      saga(eventBus, commandBus, (events$) => events$.pipe(ofType(Also), map(() => new Compensate())), { asyncCauses: false }); // prettier-ignore
+      await eventBus.publish(new Happened(1));
+      expect(log).toEqual([
+        "Happened by undefined",
+        "Do by Happened",
+        "Also by undefined",
+        "Compensate by Also",
+      ]);
+      await canaries(eventBus, commandBus);
+    }));
+
   it("does not exist for commands that no event caused", () =>
     withTraps(async () => {
       const caused = causes();
@@ -828,7 +853,11 @@ describe("two sagas that answer each other", () => {
         (process as { getBuiltinModule: unknown }).getBuiltinModule = () => undefined;
         await jest.isolateModulesAsync(async () => {
           const cqrx = await import("cqrx");
-          for (const slow of [false, true]) {
+          for (const [slow, indirect] of [
+            [false, false],
+            [true, false],
+            [true, true],
+          ]) {
             const [events, commands] = [new cqrx.EventBus(), new cqrx.CommandBus()];
             const reported: Fault[] = [];
             const ended = new Promise((resolve) =>
@@ -840,9 +869,15 @@ describe("two sagas that answer each other", () => {
             let hops = 0;
             class Again extends cqrx.DomainEvent {}
             class GoOn extends cqrx.Command {}
+            class Step extends cqrx.Command {}
             commands.register(GoOn, async (_, context) => {
               hops++;
               if (slow) await Promise.resolve();
+              if (indirect) await commands.dispatch(new Step(), { causedBy: context });
+              else await events.publish(new Again(), { causedBy: context });
+            });
+            commands.register(Step, async (_, context) => {
+              await Promise.resolve();
               await events.publish(new Again(), { causedBy: context });
             });
             cqrx.saga(events, commands, (events$) =>

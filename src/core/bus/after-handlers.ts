@@ -19,7 +19,7 @@ interface Followers {
 }
 
 const byBus = new WeakMap<DeliveryHost, Followers>();
-/** Counts the followers of all buses, so that publishing costs no more where there are none. */
+/** Counts the followers of all buses, so that publishing without followers costs nothing more. */
 let following = 0;
 
 /**
