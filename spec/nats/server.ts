@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -12,6 +12,7 @@ export const installed = spawnSync(PROGRAM, ["--version"]).status === 0;
 export class NatsServer {
   readonly #folder = mkdtempSync(join(tmpdir(), "cqrx-nats-"));
   #process: ChildProcess | undefined;
+  configFile: string | undefined;
   port = -1;
 
   get url(): string {
@@ -20,6 +21,19 @@ export class NatsServer {
 
   get pid(): number {
     return this.#process!.pid!;
+  }
+
+  /** @param config - the text of a configuration file, beside the arguments */
+  constructor(config?: string) {
+    if (config === undefined) return;
+    this.configFile = join(this.#folder, "server.conf");
+    writeFileSync(this.configFile, config);
+  }
+
+  /** Writes the configuration file anew, and has the server read it. */
+  reload(config: string): void {
+    writeFileSync(this.configFile!, config);
+    this.#process!.kill("SIGHUP");
   }
 
   async start(): Promise<this> {
@@ -34,6 +48,7 @@ export class NatsServer {
       String(this.port),
       "--ports_file_dir",
       ports,
+      ...(this.configFile === undefined ? [] : ["-c", this.configFile]),
     ];
     // In the background with its output thrown away; its end is waited for by pid.
     this.#process = spawn(PROGRAM, args, { stdio: "ignore" });
