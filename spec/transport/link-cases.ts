@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import {
   CommandBus,
   Envelope,
@@ -19,7 +19,6 @@ import {
   RemoteError,
   SlowConsumerError,
   UnrecoverableError,
-  type LinkOptions,
   type LinkState,
 } from "cqrx/transport";
 import { interval, lastValueFrom, Observable, Subject, take, toArray } from "rxjs";
@@ -38,42 +37,12 @@ import {
   until,
   type World,
 } from "./support.js";
+import { useWorld } from "./harness.js";
 
 /** What every pair of links must do, on any transport. */
 export function linkCases(name: string, makeWorld: () => Promise<World>): void {
   describe(`links over ${name}`, () => {
-    let world: World;
-    const links: Link[] = [];
-    beforeEach(async () => void (world = await makeWorld()));
-    afterEach(async () => {
-      await Promise.all(links.splice(0).map((link) => link.close({ timeoutMs: 100 })));
-      await world.close();
-    });
-
-    async function join(options: LinkOptions = QUICK): Promise<Link> {
-      const link = new Link(await world.connect(), options);
-      links.push(link);
-      return link;
-    }
-
-    /** A process that routes and one that serves. */
-    async function pair(): Promise<{ near: Link; far: Link }> {
-      return { near: await join(), far: await join() };
-    }
-
-    const canary = async (near: Link, far: Link): Promise<void> => {
-      class Canary extends CancelOrder {}
-      const [here, there] = [new CommandBus(), new CommandBus()];
-      there.register(Canary, () => undefined);
-      await far.serve(there, [Canary]);
-      near.route(here, [Canary]);
-      await until(async () =>
-        here.dispatch(new Canary("c")).then(
-          () => true,
-          () => false,
-        ),
-      );
-    };
+    const { join, pair, canary, crash, restart } = useWorld(makeWorld);
 
     describe("calls", () => {
       it("dispatch resolves when the remote handler has succeeded; causation, headers and payload cross", async () => {
@@ -601,10 +570,10 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
         near.route(here, [PlaceOrder], { timeoutMs: 700 });
         const states: LinkState[] = [];
         near.state$.subscribe((state) => states.push(state));
-        await world.crash();
+        await crash();
         await until(() => states.at(-1) === "disconnected");
         await expect(here.dispatch(new PlaceOrder("down"))).rejects.toThrow(NotSentError);
-        await world.restart();
+        await restart();
         await until(() => states.at(-1) === "connected");
         await until(async () => {
           await here.dispatch(new PlaceOrder("back")).catch(() => undefined);
@@ -620,9 +589,9 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
         there.register(PlaceOrder, ({ orderId }) => void handled.push(orderId));
         await far.serve(there, [PlaceOrder]);
         near.route(here, [PlaceOrder], { until: "stored" });
-        await world.crash();
+        await crash();
         const dispatched = here.dispatch(new PlaceOrder("waits"));
-        await world.restart();
+        await restart();
         await dispatched;
         await until(() => handled.length === 1);
         expect(handled).toEqual(["waits"]);
@@ -730,6 +699,40 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
           expect((failed as EventHandlersFailedError).errors[0]).toBeInstanceOf(LinkClosedError);
           expect(near.close()).toBe(near.close());
         }));
+
+      it("close reports what it aborted, and of that what did not stop", async () => {
+        const { near, far } = await pair();
+        const [asking, here, there, stored] = [
+          new QueryBus(),
+          new CommandBus(),
+          new QueryBus(),
+          new CommandBus(),
+        ];
+        const never = new Promise<never>(() => undefined);
+        there.register(GetOrder, ({ orderId }, { signal }) =>
+          orderId === "deaf"
+            ? never
+            : new Promise((_, reject) =>
+                signal.addEventListener("abort", () => reject(signal.reason as Error)),
+              ),
+        );
+        stored.register(PlaceOrder, () => never);
+        await far.serve(there, [GetOrder]);
+        await far.serve(stored, [PlaceOrder]);
+        near.route(asking, [GetOrder]);
+        near.route(here, [PlaceOrder], { until: "stored" });
+        const envelopes = ["deaf", "hears"].map((orderId) => Envelope.of(new GetOrder(orderId)));
+        const asked = envelopes.map((envelope) => asking.ask(envelope).catch((error: unknown) => error));
+        const command = Envelope.of(new PlaceOrder("o1"));
+        await here.dispatch(command);
+        await until(() => there.inFlight === 2 && stored.inFlight === 1);
+        const { finished, aborted, abandoned } = await far.close({ timeoutMs: 20 });
+        const [deaf, hears] = envelopes.map(({ meta }) => meta.id);
+        expect(finished).toBe(0);
+        expect([...aborted].sort()).toEqual([deaf, hears, command.meta.id].sort());
+        expect([...abandoned].sort()).toEqual([deaf, command.meta.id].sort());
+        for (const error of await Promise.all(asked)) expect(error).toBeInstanceOf(Error);
+      });
 
       it("a handler that does not end is aborted at the deadline, and its stored message is given back", async () => {
         const { near, far } = await pair();

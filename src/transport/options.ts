@@ -2,7 +2,6 @@ import {
   aBoolean,
   aFunction,
   anArray,
-  aText,
   check,
   oneOf,
   positiveMilliseconds,
@@ -14,6 +13,7 @@ import {
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import type { Headers } from "../core/messages/envelope.js";
 import type { ErrorType } from "./error-catalog.js";
+import { HALF } from "./names.js";
 import type { Inbox } from "./inbox.js";
 import type { StoredFormat } from "./stored-frames.js";
 import type { Start } from "./transport.js";
@@ -27,7 +27,7 @@ export interface LinkOptions {
   readonly errors?: readonly ErrorType[];
   /** Sends the texts of all other errors, too. Texts of an application may hold data. @defaultValue false */
   readonly exposeErrors?: boolean;
-  /** The `source` of CloudEvents. @defaultValue "cqrx" */
+  /** The `source` of CloudEvents, a URI reference. @defaultValue "cqrx" */
   readonly source?: string;
   /** How long a call or a stored send may take, in milliseconds. @defaultValue 30_000 */
   readonly timeoutMs?: number;
@@ -120,7 +120,7 @@ const someTexts = (...texts: string[]): Check =>
 export const LINK_OPTIONS: Checks<LinkOptions> = {
   errors: anArray,
   exposeErrors: aBoolean,
-  source: aText,
+  source: check("a URI reference", (value) => /^[\w\-.~:/?#[\]@!$&'()*+,;=%]+$/.test(String(value))),
   timeoutMs: positiveMilliseconds,
   heartbeatMs: positiveMilliseconds,
   streamCredit: wholeNumber(1),
@@ -139,8 +139,8 @@ export const ROUTE_OPTIONS: Checks<RouteOptions> = {
 };
 export const SERVE_OPTIONS: Checks<ServeOptions> = {
   group: check(
-    "a text of 1 to 100 characters",
-    (value) => typeof value === "string" && /^.{1,100}$/s.test(value),
+    "a text of 1 to 100 whole characters",
+    (value) => typeof value === "string" && /^.{1,100}$/s.test(value) && !HALF.test(value),
   ),
   concurrency: wholeNumber(1),
   maxAttempts: wholeNumber(1),

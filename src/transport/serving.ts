@@ -1,12 +1,14 @@
 import type { CloseReport } from "../buses/bus.js";
 import { abortError } from "../core/delivery/abort.js";
+import { InvalidMessageError } from "../core/errors.js";
 import { startTimer } from "../core/util/timers.js";
 import { nameOf, type MessageKind, type MessageType } from "../core/messages/message.js";
 import { callAddress } from "./address.js";
 import { IncomingCalls } from "./incoming-calls.js";
 import type { LinkContext } from "./link-context.js";
 import type { ServeOptions } from "./options.js";
-import type { LinkedBus } from "./served-bus.js";
+import { RareFaults } from "./rare-faults.js";
+import { watchWork, type LinkedBus } from "./served-bus.js";
 import { StoredWorker } from "./stored-worker.js";
 import type { Listener } from "./transport.js";
 
@@ -63,6 +65,7 @@ export class Serving implements AsyncDisposable {
     const { transport } = this.#link;
     const { kind, types, options, calls } = this.#spec;
     const worker = this.#worker;
+    const faults = new RareFaults(this.#spec.bus);
     if (worker !== undefined)
       this.#listeners.push(
         ...(await transport.consume(
@@ -84,7 +87,16 @@ export class Serving implements AsyncDisposable {
         types.map(async (type) => {
           const listener = await transport.answer(
             callAddress(kind, nameOf(type)),
-            { group: CALL_GROUP },
+            {
+              group: CALL_GROUP,
+              refused: (reason) =>
+                faults.report(
+                  () => `link, a call of ${nameOf(type)}`,
+                  new InvalidMessageError(`A call was refused, because ${reason}.`, {
+                    messageType: nameOf(type),
+                  }),
+                ),
+            },
             (call) => this.#calls.take(call, type),
           );
           this.#listeners.push(listener);
@@ -115,14 +127,20 @@ export class Serving implements AsyncDisposable {
     const idle = Promise.all([this.#calls.idle(), this.#worker?.idle()]);
     await Promise.race([idle, deadline]);
     stopTimer?.();
+    const stillWorking = watchWork(this.#spec.bus);
     const aborted = [
       ...this.#calls.abort(abortError("The link that served this call was closed.")),
       ...(this.#worker?.abort() ?? []),
     ];
     // Handlers that heed their signal end now, so that their messages can be given back.
-    if (aborted.length > 0) await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, 500))]);
+    if (aborted.length > 0) {
+      await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, 500))]);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
     this.#left();
-    return { finished: Math.max(0, running - aborted.length), aborted, abandoned: [] };
+    const working = stillWorking();
+    const abandoned = aborted.filter((id) => working.has(id));
+    return { finished: Math.max(0, running - aborted.length), aborted, abandoned };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
