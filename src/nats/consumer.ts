@@ -140,6 +140,9 @@ export class StoredConsumer implements Listener {
       msg.ack();
       return;
     }
+    // While it still runs here, its signs of life came too late: it is not run beside itself. What settles the first
+    // delivery settles this one, because the server knows a message by its sequence.
+    if (msg.redelivered && [...this.#running].some(({ seq }) => seq === msg.seq)) return;
     const frame: Frame = { headers: fromMsgHeaders(msg.headers), body: msg.data };
     const attempt = msg.info.deliveryCount;
     const settled = (): void => void this.#running.delete(msg);
