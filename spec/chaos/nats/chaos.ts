@@ -10,7 +10,7 @@ import { CommandBus, Envelope, HandlerNotFoundError } from "cqrx";
 import { natsTransport, type NatsTransport } from "cqrx/nats";
 import { Link, NotSentError, OutcomeUnknownError } from "cqrx/transport";
 import { randomFrom } from "../random.js";
-import { balance, type Sent } from "./ledger.js";
+import { balance, type Rules, type Sent } from "./ledger.js";
 import { CalledWork, CONNECTION, GROUP, StoredWork, type WorkerConfig } from "./messages.js";
 import type { Network } from "./network.js";
 
@@ -31,6 +31,7 @@ export interface Mode {
   readonly leaseMs: number;
   /** The longest time that a crashed server is away, or a connection is swallowed. */
   readonly awayMs: number;
+  readonly rules: Rules;
   readonly plan: Readonly<Partial<Record<Fault, number>>>;
 }
 
@@ -88,9 +89,7 @@ export class Chaos {
       await within(this.#quiet(transport), () => `Not handled: ${this.#left}`);
       const dead = (await link.deadLetters.list()).length;
       await this.#closeWorkers();
-      const { inbox, plan } = this.#mode;
-      const strict = inbox && plan.kill === undefined && plan.stop === undefined;
-      const { text, broken } = balance(this.#sent, this.#config.ledger, this.#faults, { strict, dead });
+      const { text, broken } = balance(this.#sent, this.#config.ledger, this.#faults, dead, this.#mode.rules);
       const seconds = Math.round((performance.now() - started) / 1_000);
       if (broken.length > 0) throw new Error(`${text}\n  ${broken.slice(0, 20).join("\n  ")}`);
       return `${text}; ${seconds} s`;

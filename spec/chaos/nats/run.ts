@@ -11,6 +11,7 @@ const MODES: readonly Mode[] = [
     ackWaitMs: 2_000,
     leaseMs: 4_000,
     awayMs: 1_500,
+    rules: { once: false, attempts: false },
     plan: { kill: 6, stop: 3, crash: 2, cut: 4, swallow: 3 },
   },
   {
@@ -20,6 +21,7 @@ const MODES: readonly Mode[] = [
     ackWaitMs: 4_000,
     leaseMs: 4_000,
     awayMs: 0,
+    rules: { once: false, attempts: true },
     plan: { kill: 6, stop: 4, cut: 6 },
   },
   {
@@ -28,6 +30,7 @@ const MODES: readonly Mode[] = [
     ackWaitMs: 2_000,
     leaseMs: 10_000,
     awayMs: 2_500,
+    rules: { once: true, attempts: true },
     plan: { crash: 4, cut: 6, swallow: 5 },
   },
 ];
