@@ -6,13 +6,17 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 /**
  * Bundles the cqrx of a checkout as it would be shipped, and returns the path of the bundle.
  *
- * The bundle holds both entry points because they share one core. It lies below node_modules so that it finds the rxjs of this folder.
+ * The bundle holds all of its entry points because they share one core. It lies below node_modules so that it finds the rxjs of this folder.
  */
-export async function bundle(source = here("../../src"), name = "index") {
+export async function bundle(
+  source = here("../../src"),
+  name = "index",
+  entries = ["./index.ts", "./middleware/index.ts"],
+) {
   const outfile = here(`node_modules/.cqrx/${name}.mjs`);
   await build({
     stdin: {
-      contents: `export * from "./index.ts"; export * from "./middleware/index.ts";`,
+      contents: entries.map((entry) => `export * from "${entry}";`).join("\n"),
       resolveDir: source,
     },
     outfile,
@@ -20,7 +24,7 @@ export async function bundle(source = here("../../src"), name = "index") {
     format: "esm",
     target: "es2022",
     platform: "neutral",
-    external: ["rxjs"],
+    external: ["rxjs", "node:*"],
   });
   return outfile;
 }
