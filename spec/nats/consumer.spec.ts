@@ -62,7 +62,7 @@ it("does not run a message beside itself that is delivered again while it runs",
       await new Promise<void>((resolve) => settle.push(resolve));
       await delivery.ack();
     },
-    () => Promise.resolve(),
+    { bury: () => Promise.resolve(), remakeStreams: () => Promise.resolve() },
   );
   await consumer.start();
   try {

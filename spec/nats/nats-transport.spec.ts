@@ -5,7 +5,9 @@ import { transportSuite } from "cqrx/testing";
 import { NotSentError } from "cqrx/transport";
 import { linkCases } from "../transport/link-cases.js";
 import { until, type World } from "../transport/support.js";
+import { wireCases } from "../transport/wire-cases.js";
 import { installed, NatsServer } from "./server.js";
+import { natsWorld } from "./world.js";
 
 if (!installed) {
   it("needs nats-server", () => {
@@ -16,16 +18,7 @@ if (!installed) {
   beforeAll(async () => void (server = await new NatsServer().start()));
   afterAll(() => server.remove());
 
-  let worlds = 0;
-  const world = async (): Promise<World> => {
-    const prefix = `w${++worlds}`;
-    return {
-      connect: () => natsTransport({ servers: server.url, prefix }),
-      crash: () => server.kill(),
-      restart: async () => void (await server.start()),
-      close: async () => undefined,
-    };
-  };
+  const world = async (): Promise<World> => natsWorld(server);
 
   transportSuite("nats", world, {
     calls: true,
@@ -35,6 +28,7 @@ if (!installed) {
     delayedRetry: true,
   });
   linkCases("nats", world);
+  wireCases("nats", world);
 
   describe("natsTransport", () => {
     it("122 rejects with a typed error when no server answers in time", async () =>

@@ -1,1 +1,33 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NatsServer } from "../../examples/support/nats-server.js";
+
 export { installed, NatsServer } from "../../examples/support/nats-server.js";
+
+/** A server with a configuration file, which can be changed while it runs. */
+export class ConfiguredServer extends NatsServer {
+  readonly #configFolder: string;
+
+  constructor(config: string) {
+    const folder = mkdtempSync(join(tmpdir(), "cqrx-nats-config-"));
+    super({ args: ["-c", join(folder, "server.conf")] });
+    this.#configFolder = folder;
+    this.#write(config);
+  }
+
+  /** Writes the configuration file anew, and has the server read it. */
+  reload(config: string): void {
+    this.#write(config);
+    this.process.kill("SIGHUP");
+  }
+
+  #write(config: string): void {
+    writeFileSync(join(this.#configFolder, "server.conf"), config);
+  }
+
+  override async remove(): Promise<void> {
+    await super.remove();
+    rmSync(this.#configFolder, { recursive: true, force: true });
+  }
+}

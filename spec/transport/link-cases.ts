@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import {
   CommandBus,
   Envelope,
@@ -19,7 +19,6 @@ import {
   RemoteError,
   SlowConsumerError,
   UnrecoverableError,
-  type LinkOptions,
   type LinkState,
 } from "cqrx/transport";
 import { interval, lastValueFrom, Observable, Subject, take, toArray } from "rxjs";
@@ -38,42 +37,12 @@ import {
   until,
   type World,
 } from "./support.js";
+import { useWorld } from "./harness.js";
 
 /** What every pair of links must do, on any transport. */
 export function linkCases(name: string, makeWorld: () => Promise<World>): void {
   describe(`links over ${name}`, () => {
-    let world: World;
-    const links: Link[] = [];
-    beforeEach(async () => void (world = await makeWorld()));
-    afterEach(async () => {
-      await Promise.all(links.splice(0).map((link) => link.close({ timeoutMs: 100 })));
-      await world.close();
-    });
-
-    async function join(options: LinkOptions = QUICK): Promise<Link> {
-      const link = new Link(await world.connect(), options);
-      links.push(link);
-      return link;
-    }
-
-    /** A process that routes and one that serves. */
-    async function pair(): Promise<{ near: Link; far: Link }> {
-      return { near: await join(), far: await join() };
-    }
-
-    const canary = async (near: Link, far: Link): Promise<void> => {
-      class Canary extends CancelOrder {}
-      const [here, there] = [new CommandBus(), new CommandBus()];
-      there.register(Canary, () => undefined);
-      await far.serve(there, [Canary]);
-      near.route(here, [Canary]);
-      await until(async () =>
-        here.dispatch(new Canary("c")).then(
-          () => true,
-          () => false,
-        ),
-      );
-    };
+    const { join, pair, canary, crash, restart } = useWorld(makeWorld);
 
     describe("calls", () => {
       it("dispatch resolves when the remote handler has succeeded; causation, headers and payload cross", async () => {
@@ -601,10 +570,10 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
         near.route(here, [PlaceOrder], { timeoutMs: 700 });
         const states: LinkState[] = [];
         near.state$.subscribe((state) => states.push(state));
-        await world.crash();
+        await crash();
         await until(() => states.at(-1) === "disconnected");
         await expect(here.dispatch(new PlaceOrder("down"))).rejects.toThrow(NotSentError);
-        await world.restart();
+        await restart();
         await until(() => states.at(-1) === "connected");
         await until(async () => {
           await here.dispatch(new PlaceOrder("back")).catch(() => undefined);
@@ -620,9 +589,9 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
         there.register(PlaceOrder, ({ orderId }) => void handled.push(orderId));
         await far.serve(there, [PlaceOrder]);
         near.route(here, [PlaceOrder], { until: "stored" });
-        await world.crash();
+        await crash();
         const dispatched = here.dispatch(new PlaceOrder("waits"));
-        await world.restart();
+        await restart();
         await dispatched;
         await until(() => handled.length === 1);
         expect(handled).toEqual(["waits"]);

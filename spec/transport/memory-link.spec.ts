@@ -1,12 +1,6 @@
-import { MemoryBroker, memoryTransport } from "cqrx/transport";
 import { linkCases } from "./link-cases.js";
+import { memoryWorld } from "./memory-world.js";
+import { wireCases } from "./wire-cases.js";
 
-linkCases("memory", async () => {
-  const broker = new MemoryBroker();
-  return {
-    connect: () => memoryTransport({ broker }),
-    crash: async () => broker.crash(),
-    restart: async () => broker.restart(),
-    close: async () => undefined,
-  };
-});
+linkCases("memory", memoryWorld);
+wireCases("memory", memoryWorld);

@@ -4,9 +4,13 @@ import type { LinkOptions, Transport } from "cqrx/transport";
 /** A network with any number of processes on it, and the faults that it can have. */
 export interface World {
   connect(): Promise<Transport>;
+  /** Connects a process whose connection can be cut without a word, and healed. */
+  connectFragile(): Promise<{ transport: Transport; cut(): Promise<void>; heal(): Promise<void> }>;
   /** Kills the server, and starts it again with what it had stored. */
   crash(): Promise<void>;
   restart(): Promise<void>;
+  /** Makes the store of dead letters refuse, or accept again. */
+  refuseDeadLetters(refused: boolean): Promise<void>;
   close(): Promise<void>;
 }
 

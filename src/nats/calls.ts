@@ -1,11 +1,19 @@
 import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
 import { HandlerNotFoundError } from "../core/errors.js";
 import { LinkClosedError, NotSentError } from "../transport/errors.js";
-import type { CallEvents, Frame, IncomingCall, Listener, OutgoingCall } from "../transport/transport.js";
+import type {
+  AnswerOptions,
+  CallEvents,
+  Frame,
+  IncomingCall,
+  Listener,
+  OutgoingCall,
+} from "../transport/transport.js";
 import type { Connection } from "./connection.js";
 import { fromMsgHeaders, subjectOf, toMsgHeaders } from "./subjects.js";
 
 interface Pending {
+  readonly subject: string;
   readonly events: CallEvents;
   /** The subject on which the other side listens, told with its first frame. */
   control: string | undefined;
@@ -24,6 +32,7 @@ interface Answering {
 export class Calls {
   readonly #connection: Connection;
   readonly #prefix: string;
+  readonly #inboxPrefix: string;
   readonly #inbox: string;
   readonly #control: string;
   readonly #pending = new Map<string, Pending>();
@@ -32,10 +41,12 @@ export class Calls {
   #controlled = false;
   #count = 0;
 
-  constructor(connection: Connection, prefix: string) {
+  constructor(connection: Connection, prefix: string, inboxPrefix: string) {
     this.#connection = connection;
     this.#prefix = prefix;
-    const inbox = createInbox();
+    this.#inboxPrefix = inboxPrefix;
+    const inbox = createInbox(inboxPrefix);
+    connection.onRefused = (subject, error) => this.#refused(subject, error);
     this.#inbox = `${inbox}.r`;
     this.#control = `${inbox}.c`;
   }
@@ -45,21 +56,18 @@ export class Calls {
     this.#subscribe();
     const id = String(++this.#count);
     const reply = `${this.#inbox}.${id}`;
+    const subject = subjectOf(this.#prefix, address);
     const forget = this.#connection.whenConnected(() => {
       try {
         const headers = toMsgHeaders(frame.headers);
-        nc.publish(
-          subjectOf(this.#prefix, address),
-          frame.body,
-          headers === undefined ? { reply } : { reply, headers },
-        );
+        nc.publish(subject, frame.body, headers === undefined ? { reply } : { reply, headers });
         events.sent();
       } catch (cause) {
         this.#pending.delete(id);
         events.error(new NotSentError(events.type, "the client refused it", cause));
       }
     });
-    const pending: Pending = { events, control: undefined, forget };
+    const pending: Pending = { subject, events, control: undefined, forget };
     this.#pending.set(id, pending);
     return {
       cancel: () => {
@@ -75,6 +83,14 @@ export class Calls {
           this.#tell(pending.control, String(count));
       },
     };
+  }
+
+  #refused(subject: string, error: Error): void {
+    for (const [id, pending] of [...this.#pending]) {
+      if (pending.subject !== subject) continue;
+      this.#pending.delete(id);
+      pending.events.error(new NotSentError(pending.events.type, "this account may not send it", error));
+    }
   }
 
   #tell(subject: string, text: string): void {
@@ -102,22 +118,39 @@ export class Calls {
       return;
     }
     if (msg.reply === undefined || msg.reply === "") this.#pending.delete(id);
-    else pending.control = msg.reply;
+    else if (this.#isInbox(msg.reply)) pending.control = msg.reply;
     pending.events.frame({ headers: fromMsgHeaders(msg.headers), body: msg.data });
   }
 
-  async answer(address: string, group: string, handler: (call: IncomingCall) => void): Promise<Listener> {
+  /**
+   * Returns whether a subject is one that clients listen to, because this process would publish wherever a sender
+   * of frames points it, with its own permissions.
+   */
+  #isInbox(subject: string): boolean {
+    return subject.startsWith("_INBOX") || subject.startsWith(`${this.#inboxPrefix}.`);
+  }
+
+  async answer(
+    address: string,
+    { group, refused }: AnswerOptions,
+    handler: (call: IncomingCall) => void,
+  ): Promise<Listener> {
     const { nc } = this.#connection;
     if (this.#connection.closed) throw new LinkClosedError();
     this.#listenForCancel();
+    let refusal: Error | undefined;
     const subscription: Subscription = nc.subscribe(subjectOf(this.#prefix, address), {
       queue: group,
       callback: (error, msg) => {
-        if (error === null && msg.reply !== undefined && msg.reply !== "") this.#answer(msg, handler);
+        if (error !== null) refusal = error;
+        else if (msg.reply !== undefined && this.#isInbox(msg.reply)) this.#answer(msg, handler);
+        else refused?.("its reply would not go to an inbox");
       },
     });
     // Other processes can reach this one once the server knows the subscription.
     await nc.flush();
+    if (refusal !== undefined)
+      throw new NotSentError(`The subscription of ${address}`, "this account may not answer it", refusal);
     return {
       close: async () => {
         if (!this.#connection.closed && !subscription.isClosed())

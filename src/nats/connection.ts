@@ -1,4 +1,9 @@
-import { connect, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
+import {
+  connect,
+  PermissionViolationError,
+  type ConnectionOptions,
+  type NatsConnection,
+} from "@nats-io/transport-node";
 import { abortOn } from "../core/delivery/abort.js";
 import { startTimer } from "../core/util/timers.js";
 import { NotSentError } from "../transport/errors.js";
@@ -9,6 +14,8 @@ import { ConnectionWaiters } from "../transport/connection-waiters.js";
 export class Connection {
   readonly nc: NatsConnection;
   readonly state = new StateSource();
+  /** Called with the subject of a message that the server did not take, because the account may not publish there. */
+  onRefused: ((subject: string, error: Error) => void) | undefined;
   readonly #waiting = new ConnectionWaiters();
 
   private constructor(nc: NatsConnection) {
@@ -51,7 +58,11 @@ export class Connection {
 
   async #follow(): Promise<void> {
     for await (const { type, ...status } of this.nc.status()) {
-      if (type === "disconnect") this.state.set("disconnected");
+      if (type === "error") {
+        const { error } = status as { error: unknown };
+        if (error instanceof PermissionViolationError && error.operation === "publish")
+          this.onRefused?.(error.subject, error);
+      } else if (type === "disconnect") this.state.set("disconnected");
       else if (type === "staleConnection") this.state.set("degraded");
       // A ping without an answer is the first sign of a half-open connection.
       else if (type === "ping" && (status as { pendingPings: number }).pendingPings > 1 && this.connected)

@@ -1,7 +1,7 @@
 import type { Consumer, JetStreamClient, JetStreamManager, JsMsg } from "@nats-io/jetstream";
 import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
-import { ID_HEADER, REPLAYS_HEADER, TYPE_HEADER } from "../transport/transport.js";
+import { headerText, ID_HEADER, REPLAYS_HEADER, TYPE_HEADER } from "../transport/transport.js";
 import type { DeadLetterReason, Frame, Listener, Start, StoredDelivery } from "../transport/transport.js";
 import { parseStoredAddress } from "../transport/address.js";
 import { wait, type Connection } from "./connection.js";
@@ -39,6 +39,12 @@ export interface Burial {
   readonly replayCount: number;
 }
 
+/** The work on other streams that a consumer gives back to its transport. */
+export interface StreamWork {
+  bury(burial: Burial): Promise<void>;
+  remakeStreams(): Promise<void>;
+}
+
 /**
  * One durable consumer. It pulls only what can run: what was prefetched and not started could be given back to no other
  * process in time when this one closes.
@@ -49,7 +55,7 @@ export class StoredConsumer implements Listener {
   readonly #jsm: JetStreamManager;
   readonly #spec: ConsumerSpec;
   readonly #handler: (delivery: StoredDelivery) => Promise<void>;
-  readonly #bury: (burial: Burial) => Promise<void>;
+  readonly #streams: StreamWork;
   readonly #running = new Set<JsMsg>();
   #freed: (() => void) | undefined;
   #closing = false;
@@ -63,14 +69,14 @@ export class StoredConsumer implements Listener {
     jsm: JetStreamManager,
     spec: ConsumerSpec,
     handler: (delivery: StoredDelivery) => Promise<void>,
-    bury: (burial: Burial) => Promise<void>,
+    streams: StreamWork,
   ) {
     this.#connection = connection;
     this.#js = js;
     this.#jsm = jsm;
     this.#spec = spec;
     this.#handler = handler;
-    this.#bury = bury;
+    this.#streams = streams;
     this.#keepAlive = setInterval(() => {
       if (connection.connected) for (const msg of this.#running) msg.working();
     }, spec.ackWaitMs / 3);
@@ -83,9 +89,7 @@ export class StoredConsumer implements Listener {
 
   /** Makes the durable consumer, or takes the one that is there. */
   async #make(): Promise<Consumer> {
-    const { stream, filter, ackWaitMs, start, ordered } = this.#spec;
-    // The server formats its acknowledgement subjects by the name of the consumer, where a % would be a verb.
-    const durable = this.#spec.durable.replaceAll("%", "=");
+    const { stream, durable, filter, ackWaitMs, start, ordered } = this.#spec;
     const changeable = { ack_wait: nanos(ackWaitMs), max_ack_pending: ordered ? 1 : -1 };
     try {
       await this.#jsm.consumers.info(stream, durable);
@@ -123,10 +127,12 @@ export class StoredConsumer implements Listener {
           messages.stop();
         }
       } catch {
-        // The server restarts, the leader moves, or the consumer was deleted: make it again.
+        // The server restarts, the leader moves, or the consumer or its stream was deleted: make it again.
         await wait(100);
         if (this.#closing || this.#connection.closed) return;
-        current = await this.#make().catch(() => current);
+        current = await this.#make()
+          .catch(() => this.#streams.remakeStreams().then(() => this.#make()))
+          .catch(() => current);
       }
     }
   }
@@ -163,7 +169,7 @@ export class StoredConsumer implements Listener {
         else msg.nak();
       },
       dead: async (reason, detail) => {
-        await this.#bury({
+        await this.#streams.bury({
           frame,
           address: addressOf(prefix, msg.subject),
           reason,
@@ -171,9 +177,9 @@ export class StoredConsumer implements Listener {
           attempts: attempt,
           group,
           sequence: msg.seq,
-          messageId: decodeURIComponent(frame.headers[ID_HEADER] ?? ""),
-          messageType: decodeURIComponent(frame.headers[TYPE_HEADER] ?? type),
-          replayCount: Number(frame.headers[REPLAYS_HEADER] ?? 0),
+          messageId: headerText(frame, ID_HEADER),
+          messageType: headerText(frame, TYPE_HEADER) || type,
+          replayCount: Number(frame.headers[REPLAYS_HEADER]) || 0,
         });
         await this.#confirmed(msg);
         settled();

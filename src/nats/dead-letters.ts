@@ -18,6 +18,26 @@ interface Mark {
   readonly replayCount: number;
 }
 
+/** Returns what is known about a letter: nothing for a message that no link has stored there. */
+function readMark(text: string | undefined): Mark {
+  try {
+    return JSON.parse(decodeURIComponent(text!)) as Mark;
+  } catch {
+    return UNKNOWN;
+  }
+}
+
+const UNKNOWN: Mark = {
+  address: "",
+  reason: "undecodable",
+  detail: "Not a dead letter of a link; it can be discarded.",
+  attempts: 0,
+  group: "",
+  messageId: "",
+  messageType: "",
+  replayCount: 0,
+};
+
 export type Store = (subject: string, frame: Frame, id: string) => Promise<unknown>;
 
 /** The dead letters of a prefix: each is its message with one more header. */
@@ -71,6 +91,12 @@ export class NatsDeadLetters implements DeadLetters {
   async replay(id: string): Promise<void> {
     const found = await this.#found(id);
     const { letter, address } = found;
+    if (address === "")
+      throw new InvalidOptionsError(
+        `The letter ${id} cannot be replayed: ${letter.detail}`,
+        "id",
+        "a letter of a link",
+      );
     const replays = letter.replayCount + 1;
     const headers = {
       ...letter.headers,
@@ -101,8 +127,8 @@ export class NatsDeadLetters implements DeadLetters {
       .getMessage(this.#stream, query as { seq: number })
       .catch(() => null);
     if (stored === null) return undefined;
-    const { [MARK]: mark = "{}", ...headers } = fromMsgHeaders(stored.header);
-    const { address, ...about } = JSON.parse(decodeURIComponent(mark)) as Mark;
+    const { [MARK]: mark, ...headers } = fromMsgHeaders(stored.header);
+    const { address, ...about } = readMark(mark);
     return {
       address,
       letter: { ...about, id: String(stored.seq), time: stored.time.getTime(), headers, body: stored.data },

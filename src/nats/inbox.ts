@@ -14,6 +14,15 @@ export interface NatsInboxOptions {
 }
 
 const DONE = "done";
+/** A key of no message, because the key of a message begins with its group. */
+const CLOCK = "=clock";
+
+/** Returns whether a lease has time left, by the clock of the server, because those of processes may differ. */
+async function leaseRuns(kv: KV, since: Date, leaseMs: number): Promise<boolean> {
+  await kv.put(CLOCK, "");
+  const now = await kv.get(CLOCK);
+  return now !== null && now.created.getTime() - since.getTime() < leaseMs;
+}
 
 /**
  * Returns an inbox in a key-value bucket of NATS, shared by all processes: a message that is delivered twice, also to
@@ -39,7 +48,7 @@ export async function natsInbox(transport: NatsTransport, options: NatsInboxOpti
   return {
     async claim(key, leaseMs) {
       const name = keyOf(key);
-      const lease = String(Date.now() + leaseMs);
+      const lease = String(leaseMs);
       try {
         claims.set(key, await kv.create(name, lease));
         return "claimed";
@@ -48,7 +57,8 @@ export async function natsInbox(transport: NatsTransport, options: NatsInboxOpti
         if (entry === null) throw error;
         const value = entry.string();
         if (value === DONE) return "done";
-        if (entry.operation === "PUT" && Number(value) > Date.now()) return "running";
+        if (entry.operation === "PUT" && (await leaseRuns(kv, entry.created, Number(value))))
+          return "running";
         try {
           // Only one of several that find a lease at its end gets it.
           claims.set(key, await kv.update(name, lease, entry.revision));

@@ -1,10 +1,17 @@
-import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
+import {
+  jetstream,
+  JetStreamApiError,
+  jetstreamManager,
+  type JetStreamClient,
+  type JetStreamManager,
+} from "@nats-io/jetstream";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
-import { RequestError } from "@nats-io/transport-node";
+import { PermissionViolationError, RequestError } from "@nats-io/transport-node";
 import type { Observable } from "rxjs";
 import { abortOn } from "../core/delivery/abort.js";
 import { LinkClosedError, NotSentError, OutcomeUnknownError } from "../transport/errors.js";
 import type {
+  AnswerOptions,
   AppendOptions,
   AppendResult,
   CallEvents,
@@ -26,7 +33,7 @@ import { startOf, StoredConsumer } from "./consumer.js";
 import { NatsDeadLetters } from "./dead-letters.js";
 import { readOptions, type NatsSettings, type NatsTransportOptions } from "./options.js";
 import { makeStreams, streamsOf } from "./streams.js";
-import { fromMsgHeaders, subjectOf, token, toMsgHeaders } from "./subjects.js";
+import { durableOf, fromMsgHeaders, subjectOf, toMsgHeaders } from "./subjects.js";
 
 /** A transport over NATS. */
 export interface NatsTransport extends Transport {
@@ -86,7 +93,7 @@ class NatsLinkTransport implements NatsTransport {
     this.#settings = settings;
     this.#jsm = jsm;
     this.#js = jetstream(connection.nc);
-    this.#calls = new Calls(connection, prefix);
+    this.#calls = new Calls(connection, prefix, settings.inboxPrefix);
     this.state$ = connection.state.state$;
     this.features = {
       maxBytes: (connection.nc.info?.max_payload ?? 1_048_576) - OVERHEAD_BYTES,
@@ -116,12 +123,8 @@ class NatsLinkTransport implements NatsTransport {
     return this.#calls.call(address, frame, events);
   }
 
-  answer(
-    address: string,
-    { group }: { readonly group: string },
-    handler: (call: IncomingCall) => void,
-  ): Promise<Listener> {
-    return this.#calls.answer(address, group, handler);
+  answer(address: string, options: AnswerOptions, handler: (call: IncomingCall) => void): Promise<Listener> {
+    return this.#calls.answer(address, options, handler);
   }
 
   append(address: string, frame: Frame, options: AppendOptions): Promise<AppendResult> {
@@ -155,8 +158,12 @@ class NatsLinkTransport implements NatsTransport {
         return { duplicate, position: String(seq) };
       } catch (error) {
         cause = error;
-        // Without a responder, no stream has taken it.
-        mayBeStored ||= !(error instanceof RequestError && error.isNoResponders());
+        if ((error as Error).cause instanceof PermissionViolationError)
+          throw new NotSentError(type, "this account may not store it", error);
+        // Without a responder there is no stream, or its leader moves; an answer of the server says that it was refused.
+        const missing = error instanceof RequestError && error.isNoResponders();
+        if (missing) await this.#remakeStreams();
+        mayBeStored ||= !missing && !(error instanceof JetStreamApiError);
         await wait(Math.min(100, Math.max(0, left())));
       }
     }
@@ -166,6 +173,11 @@ class NatsLinkTransport implements NatsTransport {
       : `it was not confirmed within ${timeoutMs} ms`;
     if (mayBeStored) throw new OutcomeUnknownError(type, id, why, cause);
     throw new NotSentError(type, why, cause);
+  }
+
+  /** Makes streams again that were deleted. */
+  async #remakeStreams(): Promise<void> {
+    if (this.#settings.manageStreams) await makeStreams(this.#jsm, this.#settings).catch(() => undefined);
   }
 
   /** Gives up waiting when the caller does. */
@@ -198,30 +210,30 @@ class NatsLinkTransport implements NatsTransport {
       start,
       ordered: false,
     };
-    const name = token(group);
     const specs =
       kind === "command"
         ? types.map((type) => ({
             ...common,
-            durable: `${name}_${token(type)}`,
+            durable: durableOf(group, type),
             filter: subjectOf(prefix, `s.c.0.${type}`),
             // A command waits for its handler, whenever that comes.
             start: "all" as const,
           }))
         : order === "none"
-          ? [{ ...common, durable: name, filter: undefined }]
+          ? [{ ...common, durable: durableOf(group), filter: undefined }]
           : Array.from({ length: partitions }, (_, at) => ({
               ...common,
-              durable: `${name}_p${at}`,
+              durable: durableOf(group, `p${at}`),
               filter: `${prefix}.s.e.${at}.>`,
               concurrency: 1,
               ordered: true,
             }));
     return Promise.all(
       specs.map(async (spec) => {
-        const consumer = new StoredConsumer(this.#connection, this.#js, this.#jsm, spec, handler, (burial) =>
-          this.#letters.bury(burial),
-        );
+        const consumer = new StoredConsumer(this.#connection, this.#js, this.#jsm, spec, handler, {
+          bury: (burial) => this.#letters.bury(burial),
+          remakeStreams: () => this.#remakeStreams(),
+        });
         this.#consumers.add(consumer);
         await consumer.start();
         return consumer;

@@ -38,7 +38,10 @@ export interface NatsTransportOptions {
   readonly manageStreams?: boolean;
 }
 
-export type NatsSettings = Required<Omit<NatsTransportOptions, "servers">>;
+export interface NatsSettings extends Required<Omit<NatsTransportOptions, "servers">> {
+  /** The start of reply subjects, an option of the client. */
+  readonly inboxPrefix: string;
+}
 
 const OPTIONS: Checks<NatsTransportOptions> = {
   servers: either(aText, anArray),
@@ -66,6 +69,7 @@ export function readOptions(options: NatsTransportOptions & ConnectionOptions): 
   return {
     settings: {
       prefix: own.prefix ?? "cqrx",
+      inboxPrefix: options.inboxPrefix ?? "_INBOX",
       replicas: own.replicas ?? 1,
       storage: own.storage ?? "file",
       dedupeWindowMs: own.dedupeWindowMs ?? 120_000,

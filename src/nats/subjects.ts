@@ -1,4 +1,5 @@
 import { headers as natsHeaders, type MsgHdrs } from "@nats-io/transport-node";
+import { invalidOption } from "../core/checks.js";
 import type { Frame } from "../transport/transport.js";
 
 /** Returns a text as one token of a subject, so that no character of it widens a subscription or ends a line. */
@@ -16,11 +17,36 @@ export function subjectOf(prefix: string, address: string): string {
   return [prefix, ...parts.slice(0, fixed), token(parts.slice(fixed).join("."))].join(".");
 }
 
-/** Returns the address of the subject of a stored message. */
+/** Returns the address of the subject of a stored message, also of one that no link could have made. */
 export function addressOf(prefix: string, subject: string): string {
   const [s, kind, partition, type = ""] = subject.slice(prefix.length + 1).split(".");
-  return [s, kind, partition, decodeURIComponent(type)].join(".");
+  try {
+    return [s, kind, partition, decodeURIComponent(type)].join(".");
+  } catch {
+    return [s, kind, partition, type].join(".");
+  }
 }
+
+/**
+ * Returns the name of a durable consumer. Two groups never share one, because a `_` of theirs is encoded. No `%` is in
+ * it, because the server puts the name into a format when it writes the subject of acknowledgements.
+ *
+ * @throws InvalidOptionsError for a name that is too long for NATS
+ */
+export function durableOf(group: string, rest = ""): string {
+  const parts = token(group).replaceAll("_", "%5F") + (rest === "" ? "" : `_${token(rest)}`);
+  const name = parts.replaceAll("%", "=");
+  if (name.length <= LONGEST_NAME) return name;
+  throw invalidOption(
+    "link.serve()",
+    "group",
+    `so short that NATS can name a consumer by it and the type (${LONGEST_NAME} characters, percent-encoded)`,
+    group,
+  );
+}
+
+/** The longest name of a consumer that the server takes. */
+const LONGEST_NAME = 255;
 
 /** Returns the headers of a frame for NATS, or `undefined` for none, which costs nothing on the wire. */
 export function toMsgHeaders(headers: Frame["headers"]): MsgHdrs | undefined {

@@ -18,7 +18,7 @@ export type { SettlingBus } from "./settle-all.js";
 
 // Transports
 export { transportSuite } from "./transport-suite.js";
-export type { TestRunner, TransportWorld } from "./transport-suite.js";
+export type { SuiteFeatures, TestRunner, TransportWorld } from "./transport-suite.js";
 
 // Faults
 export { faulty, InjectedFaultError, randomPlan } from "./faulty.js";

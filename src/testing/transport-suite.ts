@@ -1,5 +1,11 @@
 import type { LinkState, Transport, TransportFeatures } from "../transport/transport.js";
-import { check, same, type TransportWorld } from "./transport-tests/support.js";
+import {
+  check,
+  same,
+  type Declare,
+  type TransportWorld,
+  type WorldFault,
+} from "./transport-tests/support.js";
 import { callTests } from "./transport-tests/calls.js";
 import { storedTests } from "./transport-tests/stored.js";
 
@@ -8,33 +14,59 @@ export type { TransportWorld } from "./transport-tests/support.js";
 /** The functions of a test runner, as Jest, Vitest and node:test have them. */
 export interface TestRunner {
   describe(name: string, tests: () => void): unknown;
-  it(name: string, test: () => Promise<void>): unknown;
+  readonly it: ((name: string, test: () => Promise<void>) => unknown) & {
+    /** Lists what is left out. */
+    readonly todo?: (name: string) => unknown;
+  };
+}
+
+/** The features that a transport is tested for; each is assumed unless it is declared otherwise. */
+export interface SuiteFeatures extends Partial<TransportFeatures> {
+  /** Whether worlds can `crash` and `restart`. @defaultValue true */
+  readonly crash?: boolean;
+  /** Whether worlds can `refuseDeadLetters`. @defaultValue true */
+  readonly refuseDeadLetters?: boolean;
 }
 
 /**
  * Declares the tests that a transport has to pass: the specification of `Transport` in code.
  *
  * @param make - makes a network for each test
- * @param features - what the engine can do; tests of other features are left out
+ * @param features - what the engine and the worlds can do; what is left out is listed as a todo, and a world without a
+ * fault that is not declared away fails its tests
  * @param runner - `describe` and `it`; those of Jest, or of Vitest with globals, if it is left out
  * @example
  * transportSuite("memory", async () => {
  *   const broker = new MemoryBroker();
  *   return { connect: () => memoryTransport({ broker }), close: async () => {} };
- * }, { calls: true, stored: true, replay: true, order: "key", delayedRetry: true });
+ * }, { crash: false, refuseDeadLetters: false });
  */
 export function transportSuite(
   name: string,
   make: () => Promise<TransportWorld>,
-  features: Partial<TransportFeatures>,
+  features: SuiteFeatures = {},
   runner: TestRunner = globalThis as unknown as TestRunner,
 ): void {
   const { calls = true, stored = true, replay = true, order = "key", delayedRetry = true } = features;
+  const faults: Readonly<Record<WorldFault, boolean>> = {
+    crash: features.crash ?? true,
+    restart: features.crash ?? true,
+    refuseDeadLetters: features.refuseDeadLetters ?? true,
+  };
 
-  /** Declares a test that gets a network of its own. */
-  const test = (title: string, run: (world: TransportWorld) => Promise<void>): void =>
-    void runner.it(title, async () => {
+  const leaveOut = (title: string): void =>
+    void (runner.it.todo?.(title) ?? runner.it(title, () => Promise.resolve()));
+
+  const test: Declare = (title, run, needs = []) => {
+    const missing = needs.find((fault) => !faults[fault]);
+    if (missing !== undefined) return leaveOut(`${title} (left out: its worlds cannot ${missing})`);
+    runner.it(title, async () => {
       const world = await make();
+      for (const fault of needs)
+        check(
+          world[fault] !== undefined,
+          `the world has no ${fault}(); declare it false if it cannot have it`,
+        );
       const open: Transport[] = [];
       const connect = async (): Promise<Transport> => {
         const transport = await world.connect();
@@ -42,12 +74,13 @@ export function transportSuite(
         return transport;
       };
       try {
-        await run({ ...world, connect });
+        await run({ ...world, connect } as Parameters<typeof run>[0]);
       } finally {
         await Promise.all(open.map((transport) => transport.close()));
         await world.close();
       }
     });
+  };
 
   runner.describe(`${name}, as a transport`, () => {
     test("has the features that it is tested for", async ({ connect }) => {
@@ -67,5 +100,13 @@ export function transportSuite(
     });
     if (stored) storedTests(test, { delayedRetry, order, replay });
     if (calls) callTests(test);
+    for (const [feature, has] of Object.entries({
+      calls,
+      stored,
+      replay,
+      order: order === "key",
+      delayedRetry,
+    }))
+      if (!has) leaveOut(`what needs ${feature} (left out: the transport does not have it)`);
   });
 }

@@ -1,5 +1,7 @@
 import type { ReplyForm } from "../core/delivery/delivery.js";
+import { refuse } from "../core/errors.js";
 import { decodeJson, encodeJson } from "../core/messages/json.js";
+import { parseJson } from "../core/messages/payload-json.js";
 import type { Frame } from "./transport.js";
 
 /*
@@ -39,11 +41,17 @@ export function callFrame({ reply, credit }: CallHead, envelope: string): Frame 
   return textFrame(`${reply === "one" ? "{}" : JSON.stringify({ reply, credit })}\n${envelope}`);
 }
 
-/** @throws Error for a frame that is not a call */
+const REPLIES: readonly unknown[] = ["one", "many", "live"];
+
+/** @throws InvalidMessageError for a frame that is not a call, TypeError for bytes that are not UTF-8 */
 export function parseCall(frame: Frame): { readonly head: CallHead; readonly envelope: string } {
   const text = textOf(frame);
   const end = text.indexOf("\n");
-  const { reply = "one", credit = 0 } = JSON.parse(text.slice(0, end)) as Partial<CallHead>;
+  if (end < 0) refuse("call", "has no line about itself");
+  const head = text.startsWith("{}\n") ? {} : parseJson(text.slice(0, end), "call");
+  if (typeof head !== "object" || head === null || Array.isArray(head)) refuse("call", "is not an object");
+  const { reply = "one", credit = 0 } = head as Partial<CallHead>;
+  if (!REPLIES.includes(reply)) refuse("call.reply", "is not one of one, many, live");
   return { head: { reply, credit: Number(credit) || 0 }, envelope: text.slice(end + 1) };
 }
 

@@ -1,7 +1,7 @@
-import type { Subscription } from "rxjs";
+import { defer, type Subscription } from "rxjs";
 import { abortError } from "../core/delivery/abort.js";
 import type { ReplyForm } from "../core/delivery/delivery.js";
-import { PayloadTooLargeError } from "../core/errors.js";
+import { PayloadTooLargeError, refuse } from "../core/errors.js";
 import { Envelope } from "../core/messages/envelope-reader.js";
 import type { MessageKind, MessageType } from "../core/messages/message.js";
 import { DEAD_AFTER_BEATS, type Beating } from "./beats.js";
@@ -24,6 +24,7 @@ export class IncomingCalls {
   readonly #waiting = new Set<Answer>();
   readonly #running = new Set<Answer>();
   #idle: (() => void)[] = [];
+  #starting = false;
 
   constructor(link: LinkContext, options: AnsweringOptions) {
     this.#link = link;
@@ -43,6 +44,7 @@ export class IncomingCalls {
     try {
       const parsed = parseCall(call.frame);
       ({ reply, credit } = parsed.head);
+      if (reply !== "one" && this.#options.kind !== "query") refuse("call.reply", "is for queries");
       envelope = Envelope.fromJSON(parsed.envelope, type);
     } catch (error) {
       call.reply(textFrame(`e${link.errors.write(error)}`), true);
@@ -55,12 +57,16 @@ export class IncomingCalls {
   }
 
   #startNext(): void {
+    // An answer that ends while it starts calls this again; the loop that runs takes the next one, without recursion.
+    if (this.#starting) return;
+    this.#starting = true;
     for (const answer of this.#waiting) {
-      if (this.#running.size >= this.#options.concurrency) return;
+      if (this.#running.size >= this.#options.concurrency) break;
       this.#waiting.delete(answer);
       this.#running.add(answer);
       answer.start();
     }
+    this.#starting = false;
   }
 
   #ended(answer: Answer): void {
@@ -84,7 +90,9 @@ export class IncomingCalls {
 
   /** Aborts what has not ended, and returns the ids. */
   abort(reason: unknown): string[] {
-    const left = [...this.#waiting, ...this.#running];
+    const left = [...this.#running, ...this.#waiting];
+    // Not started by the end of another one.
+    this.#waiting.clear();
     for (const answer of left) answer.fail(reason);
     return left.map(({ id }) => id);
   }
@@ -151,7 +159,7 @@ class Answer implements Beating {
       );
       return;
     }
-    const subscription = stream(bus, this.#envelope, this.#reply === "live").subscribe({
+    const subscription = defer(() => stream(bus, this.#envelope, this.#reply === "live")).subscribe({
       next: (value) => this.#emit(value),
       error: (error: unknown) => this.fail(error),
       complete: () => this.#complete(),

@@ -30,8 +30,9 @@ export {
 export { parseStoredAddress } from "./address.js";
 export type { StoredAddress } from "./address.js";
 export { StateSource } from "./state.js";
-export { GROUP_HEADER, ID_HEADER, REPLAYS_HEADER, TYPE_HEADER } from "./transport.js";
+export { GROUP_HEADER, headerText, ID_HEADER, REPLAYS_HEADER, TYPE_HEADER } from "./transport.js";
 export type {
+  AnswerOptions,
   AppendOptions,
   AppendResult,
   CallEvents,

@@ -27,6 +27,7 @@ import {
   type RouteOptions,
   type ServeOptions,
 } from "./options.js";
+import { HALF } from "./names.js";
 import { remoteHandler } from "./remote-handler.js";
 import type { LinkedBus } from "./served-bus.js";
 import { Serving } from "./serving.js";
@@ -268,8 +269,8 @@ export class Link implements AsyncDisposable {
     for (const type of types as readonly MessageType[]) {
       checkClass(type);
       const name = nameOf(type);
-      if (name === "" || name === "(anonymous class)" || name.length > 256)
-        throw invalidOption(source, "types", "classes with a name of 1 to 256 characters", name);
+      if (name === "" || name === "(anonymous class)" || name.length > 256 || HALF.test(name))
+        throw invalidOption(source, "types", "classes with a name of 1 to 256 whole characters", name);
       const known = this.#names.get(name);
       if (known !== undefined && known !== type)
         throw invalidOption(source, "types", `classes of different names, by static messageName`, name);

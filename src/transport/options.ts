@@ -14,6 +14,7 @@ import {
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import type { Headers } from "../core/messages/envelope.js";
 import type { ErrorType } from "./error-catalog.js";
+import { HALF } from "./names.js";
 import type { Inbox } from "./inbox.js";
 import type { StoredFormat } from "./stored-frames.js";
 import type { Start } from "./transport.js";
@@ -139,8 +140,8 @@ export const ROUTE_OPTIONS: Checks<RouteOptions> = {
 };
 export const SERVE_OPTIONS: Checks<ServeOptions> = {
   group: check(
-    "a text of 1 to 100 characters",
-    (value) => typeof value === "string" && /^.{1,100}$/s.test(value),
+    "a text of 1 to 100 whole characters",
+    (value) => typeof value === "string" && /^.{1,100}$/s.test(value) && !HALF.test(value),
   ),
   concurrency: wholeNumber(1),
   maxAttempts: wholeNumber(1),

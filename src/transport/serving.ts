@@ -1,11 +1,13 @@
 import type { CloseReport } from "../buses/bus.js";
 import { abortError } from "../core/delivery/abort.js";
+import { InvalidMessageError } from "../core/errors.js";
 import { startTimer } from "../core/util/timers.js";
 import { nameOf, type MessageKind, type MessageType } from "../core/messages/message.js";
 import { callAddress } from "./address.js";
 import { IncomingCalls } from "./incoming-calls.js";
 import type { LinkContext } from "./link-context.js";
 import type { ServeOptions } from "./options.js";
+import { RareFaults } from "./rare-faults.js";
 import type { LinkedBus } from "./served-bus.js";
 import { StoredWorker } from "./stored-worker.js";
 import type { Listener } from "./transport.js";
@@ -63,6 +65,7 @@ export class Serving implements AsyncDisposable {
     const { transport } = this.#link;
     const { kind, types, options, calls } = this.#spec;
     const worker = this.#worker;
+    const faults = new RareFaults(this.#spec.bus);
     if (worker !== undefined)
       this.#listeners.push(
         ...(await transport.consume(
@@ -84,7 +87,16 @@ export class Serving implements AsyncDisposable {
         types.map(async (type) => {
           const listener = await transport.answer(
             callAddress(kind, nameOf(type)),
-            { group: CALL_GROUP },
+            {
+              group: CALL_GROUP,
+              refused: (reason) =>
+                faults.report(
+                  () => `link, a call of ${nameOf(type)}`,
+                  new InvalidMessageError(`A call was refused, because ${reason}.`, {
+                    messageType: nameOf(type),
+                  }),
+                ),
+            },
             (call) => this.#calls.take(call, type),
           );
           this.#listeners.push(listener);

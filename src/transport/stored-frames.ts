@@ -1,4 +1,4 @@
-import { InvalidMessageError, PayloadTooLargeError } from "../core/errors.js";
+import { InvalidMessageError, PayloadTooLargeError, refuse } from "../core/errors.js";
 import { Envelope } from "../core/messages/envelope-reader.js";
 import { nameOf, type MessageType } from "../core/messages/message.js";
 import { parseJson } from "../core/messages/payload-json.js";
@@ -7,7 +7,8 @@ import { sizeOf, textFrame, textOf } from "./call-frames.js";
 import { fromCloudEvent, toCloudEvent } from "./cloud-event.js";
 import { LinkClosedError } from "./errors.js";
 import type { LinkContext } from "./link-context.js";
-import { ID_HEADER, TYPE_HEADER, type AppendResult, type Frame } from "./transport.js";
+import { HALF } from "./names.js";
+import { headerText, ID_HEADER, TYPE_HEADER, type AppendResult, type Frame } from "./transport.js";
 
 /** The form of stored messages: the JSON of the envelope, or a CloudEvent for consumers of other kinds. */
 export type StoredFormat = "envelope" | "cloudevents";
@@ -35,7 +36,7 @@ export async function storedFrame(link: LinkContext, message: StoredMessage): Pr
   const text = JSON.stringify(format === "cloudevents" ? toCloudEvent(json, link.source, key) : json);
   const frame = textFrame(text, {
     [TYPE_HEADER]: encodeURIComponent(name),
-    [ID_HEADER]: encodeURIComponent(id),
+    [ID_HEADER]: HALF.test(id) ? refuse("meta.id", "has half of a character") : encodeURIComponent(id),
     ...(format === "cloudevents" ? { "content-type": "application/cloudevents+json" } : {}),
     ...(headers.traceparent === undefined ? {} : { traceparent: headers.traceparent }),
   });
@@ -52,10 +53,16 @@ export async function storedFrame(link: LinkContext, message: StoredMessage): Pr
   });
 }
 
-/** Returns the name of the type of a stored message, or `undefined` if it has none. */
+/**
+ * Returns the name of the type of a stored message, or `undefined` if it has none.
+ *
+ * @throws InvalidMessageError
+ */
 export function typeNameOf(frame: Frame): string | undefined {
-  const name = frame.headers[TYPE_HEADER];
-  if (name !== undefined) return decodeURIComponent(name);
+  if (frame.headers[TYPE_HEADER] !== undefined) {
+    const name = headerText(frame, TYPE_HEADER);
+    return name === "" ? refuse(TYPE_HEADER, "is not a percent-encoded name") : name;
+  }
   const data = dataOf(textOf(frame)) as { meta?: { name?: unknown } };
   return typeof data.meta?.name === "string" ? data.meta.name : undefined;
 }

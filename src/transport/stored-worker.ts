@@ -5,9 +5,17 @@ import { nameOf, versionOf, type MessageType } from "../core/messages/message.js
 import { UnrecoverableError } from "./errors.js";
 import type { Inbox } from "./inbox.js";
 import type { LinkContext } from "./link-context.js";
-import { report, run, type LinkedBus } from "./served-bus.js";
+import { RareFaults } from "./rare-faults.js";
+import { run, type LinkedBus } from "./served-bus.js";
 import { readStored, typeNameOf } from "./stored-frames.js";
-import { GROUP_HEADER, ID_HEADER, type DeadLetterReason, type StoredDelivery } from "./transport.js";
+import {
+  GROUP_HEADER,
+  headerText,
+  ID_HEADER,
+  TYPE_HEADER,
+  type DeadLetterReason,
+  type StoredDelivery,
+} from "./transport.js";
 
 export interface StoredWorkerOptions {
   readonly bus: LinkedBus;
@@ -21,8 +29,8 @@ export interface StoredWorkerOptions {
   readonly unknown: "dead-letter" | "retry";
 }
 
-/** A dead letter that was refused is reported at most this often, in milliseconds. */
-const REPORT_EVERY_MS = 60_000;
+/** A message is given up after this many deliveries for each attempt, whatever became of them. */
+const GIVEN_UP_AFTER = 10;
 /** The wait before a message is tried again whose dead letter was refused, or whose inbox cannot be reached. */
 const STORE_RETRY_MS = 5_000;
 
@@ -30,14 +38,15 @@ const STORE_RETRY_MS = 5_000;
 export class StoredWorker {
   readonly #link: LinkContext;
   readonly #options: StoredWorkerOptions;
+  readonly #faults: RareFaults;
   readonly #running = new Map<AbortController, string>();
   #idle: (() => void)[] = [];
-  #reportedMs = -Infinity;
   #closing = false;
 
   constructor(link: LinkContext, options: StoredWorkerOptions) {
     this.#link = link;
     this.#options = options;
+    this.#faults = new RareFaults(options.bus);
   }
 
   get pending(): number {
@@ -65,7 +74,7 @@ export class StoredWorker {
   /** Handles a delivery and settles it. Never rejects. */
   async handle(delivery: StoredDelivery): Promise<void> {
     const controller = new AbortController();
-    this.#running.set(controller, decodeURIComponent(delivery.frame.headers[ID_HEADER] ?? delivery.position));
+    this.#running.set(controller, headerText(delivery.frame, ID_HEADER) || delivery.position);
     try {
       if (this.#closing) await delivery.retry(0);
       else await this.#handle(delivery, controller.signal);
@@ -86,7 +95,7 @@ export class StoredWorker {
     const envelope = await this.#read(delivery);
     if (envelope === undefined) return;
     if (inbox === undefined) return this.#run(delivery, envelope, signal);
-    const key = `${group}:${envelope.meta.id}`;
+    const key = `${encodeURIComponent(group)}:${envelope.meta.id}`;
     let claim: Awaited<ReturnType<Inbox["claim"]>>;
     try {
       claim = await inbox.claim(key, leaseMs);
@@ -119,7 +128,7 @@ export class StoredWorker {
     } catch (error) {
       const newer = error instanceof InvalidMessageError && error.path === "meta.version";
       // During a roll-out, a process of the new version takes it.
-      if (newer && unknown === "retry" && delivery.attempt < 10 * this.#options.maxAttempts)
+      if (newer && unknown === "retry" && delivery.attempt < GIVEN_UP_AFTER * this.#options.maxAttempts)
         await delivery.retry(this.#backoff(delivery.attempt));
       else {
         const reason = newer ? "unknown-type" : "undecodable";
@@ -133,6 +142,9 @@ export class StoredWorker {
   async #run(delivery: StoredDelivery, envelope: Envelope, signal: AbortSignal, key?: string): Promise<void> {
     const { bus, kind, inbox, maxAttempts } = this.#options;
     const { attempt } = delivery;
+    // A message that ends its process fails in no handler; one that is given back by closing processes may come often.
+    if (attempt > GIVEN_UP_AFTER * maxAttempts)
+      return this.#dead(delivery, "max-attempts", `No process settled it in ${attempt - 1} deliveries.`);
     this.#link.incoming.add(envelope);
     try {
       await run(bus, kind, envelope, { signal, attempt });
@@ -177,14 +189,10 @@ export class StoredWorker {
   }
 
   #report(delivery: StoredDelivery, error: unknown): void {
-    const now = performance.now();
-    if (now - this.#reportedMs < REPORT_EVERY_MS) return;
-    this.#reportedMs = now;
-    const type = delivery.frame.headers["cqrx-type"] ?? "a message";
-    report(this.#options.bus, {
-      source: `link, ${decodeURIComponent(type)} of group ${this.#options.group}`,
-      error,
-    });
+    this.#faults.report(() => {
+      const type = excerpt(headerText(delivery.frame, TYPE_HEADER) || "a message");
+      return `link, ${type} of group ${excerpt(this.#options.group)}`;
+    }, error);
   }
 }
 

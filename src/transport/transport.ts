@@ -50,6 +50,13 @@ export interface IncomingCall {
   onCredit(listener: (count: number) => void): void;
 }
 
+export interface AnswerOptions {
+  /** Each call goes to one process of a group. */
+  readonly group: string;
+  /** Called with the reason for a call that is not handed on, such as one whose reply would go elsewhere. */
+  readonly refused?: (reason: string) => void;
+}
+
 /** The listener of a call that this process sends. */
 export interface CallEvents {
   /** The name of the message type, for errors. */
@@ -167,11 +174,7 @@ export interface Transport {
    */
   call(address: string, frame: Frame, events: CallEvents): OutgoingCall;
   /** Answers calls. Resolves when other processes can reach this one. */
-  answer(
-    address: string,
-    options: { readonly group: string },
-    handler: (call: IncomingCall) => void,
-  ): Promise<Listener>;
+  answer(address: string, options: AnswerOptions, handler: (call: IncomingCall) => void): Promise<Listener>;
   /**
    * Stores a message: at least once, and once within the dedupe window.
    *
@@ -203,3 +206,12 @@ export const ID_HEADER = "cqrx-id";
 export const GROUP_HEADER = "cqrx-group";
 /** How often a dead letter was replayed. */
 export const REPLAYS_HEADER = "cqrx-replays";
+
+/** Returns the text of a header as a link wrote it: `""` if it is missing, or if no link wrote it. */
+export function headerText({ headers }: Frame, name: string): string {
+  try {
+    return decodeURIComponent(headers[name] ?? "");
+  } catch {
+    return "";
+  }
+}

@@ -1,5 +1,5 @@
 import type { IncomingCall, Transport } from "../../transport/transport.js";
-import { ask, text, frame, numbers, check, same, until, type Declare } from "./support.js";
+import { ask, CRASH, text, frame, numbers, check, same, until, type Declare } from "./support.js";
 
 /** Declares the tests of request and reply. */
 export function callTests(test: Declare): void {
@@ -105,14 +105,23 @@ export function callTests(test: Declare): void {
     await near.close();
     check(["NOT_SENT", "OUTCOME_UNKNOWN", "LINK_CLOSED"].includes(await waiting.last), "it ended otherwise");
   });
-  test("answers again after a restart of the server, without a hand", async (world) => {
-    if (world.crash === undefined) return;
-    const [near, far] = [await world.connect(), await world.connect()];
-    await far.answer("r.c.a", GROUP, (call) => call.reply(frame("ok"), true));
-    await world.crash();
-    await world.restart!();
-    await until(async () => (await ask(near, "r.c.a", "q").last) === "ok");
+  test("carries a call and a reply as large as the transport says", async ({ connect }) => {
+    const [near, far] = [await connect(), await connect()];
+    await far.answer("r.c.a", GROUP, (call) => call.reply(call.frame, true));
+    const body = "x".repeat(near.features.maxBytes);
+    check((await ask(near, "r.c.a", body).last) === body, "the largest frame did not come back whole");
   });
+  test(
+    "answers again after a restart of the server, without a hand",
+    async (world) => {
+      const [near, far] = [await world.connect(), await world.connect()];
+      await far.answer("r.c.a", GROUP, (call) => call.reply(frame("ok"), true));
+      await world.crash();
+      await world.restart();
+      await until(async () => (await ask(near, "r.c.a", "q").last) === "ok");
+    },
+    CRASH,
+  );
 }
 
 const GROUP = { group: "g" };

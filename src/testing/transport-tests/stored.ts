@@ -8,6 +8,7 @@ import {
   frame,
   numbers,
   codeOf,
+  CRASH,
   check,
   same,
   until,
@@ -189,24 +190,27 @@ export function storedTests(
     await transport.deadLetters.discard(again!.id);
     same(await letters(), 0);
   });
-  test("keeps a message whose dead letter was refused", async (world) => {
-    if (world.refuseDeadLetters === undefined) return;
-    const transport = await world.connect();
-    await world.refuseDeadLetters(true);
-    let refused = 0;
-    await transport.consume(options({ types: ["a"] }), async (delivery) => {
-      try {
-        await delivery.dead("unrecoverable", "because");
-      } catch {
-        refused++;
-        await delivery.retry(1);
-      }
-    });
-    await append(transport, "a", "id");
-    await until(() => refused > 0);
-    await world.refuseDeadLetters(false);
-    await until(async () => (await transport.deadLetters.list()).length === 1);
-  });
+  test(
+    "keeps a message whose dead letter was refused",
+    async (world) => {
+      const transport = await world.connect();
+      await world.refuseDeadLetters(true);
+      let refused = 0;
+      await transport.consume(options({ types: ["a"] }), async (delivery) => {
+        try {
+          await delivery.dead("unrecoverable", "because");
+        } catch {
+          refused++;
+          await delivery.retry(1);
+        }
+      });
+      await append(transport, "a", "id");
+      await until(() => refused > 0);
+      await world.refuseDeadLetters(false);
+      await until(async () => (await transport.deadLetters.list()).length === 1);
+    },
+    ["refuseDeadLetters"],
+  );
   if (delayedRetry)
     test("waits before a retry: at least 0.8 of the delay", async ({ connect }) => {
       const transport = await connect();
@@ -262,6 +266,20 @@ export function storedTests(
       await until(() => rest.length === 2);
       same(rest, ["id4", "id5"]);
     });
+  test("stores a message as large as the transport says", async ({ connect }) => {
+    const transport = await connect();
+    const headers = { "cqrx-type": "a", "cqrx-id": "large" };
+    // A link counts four bytes for each header besides its texts.
+    const free = Object.entries(headers).reduce(
+      (sum, [name, value]) => sum + name.length + value.length + 4,
+      0,
+    );
+    const body = bytes("x".repeat(transport.features.maxBytes - free));
+    await append(transport, "a", "large", { headers: {}, body });
+    const inbox = await consuming(transport, { types: ["a"] });
+    await until(() => inbox.frames.length === 1);
+    same(inbox.frames[0]!.body.length, body.length);
+  });
   test("settles what is sent while it is closed", async ({ connect }) => {
     const transport = await connect();
     const sent = numbers(50, (n) => append(transport, "a", `id${n}`).then(() => "stored", codeOf));
@@ -272,39 +290,75 @@ export function storedTests(
         `it ended with ${result}`,
       );
   });
-  test("stores again after a restart of the server, and delivers what was stored before", async (world) => {
-    if (world.crash === undefined) return;
-    const transport = await world.connect();
-    await append(transport, "a", "before");
-    await world.crash();
-    const waiting = append(transport, "a", "during");
-    await world.restart!();
-    await waiting;
-    const inbox = await consuming(transport, { types: ["a"] });
-    await until(() => inbox.frames.length === 2);
-    same(inbox.texts().sort(), ["before", "during"]);
-  });
-  test("consumes again after a restart of the server, without a hand", async (world) => {
-    if (world.crash === undefined) return;
-    const transport = await world.connect();
-    const inbox = await consuming(transport, { types: ["a"], ackWaitMs: 1_000 });
-    await append(transport, "a", "before");
-    await until(() => inbox.frames.length === 1);
-    await world.crash();
-    await world.restart!();
-    await append(transport, "a", "after");
-    await until(() => inbox.texts().includes("after"));
-  });
-  test("rejects with NOT_SENT when there is no server within the time limit", async (world) => {
-    if (world.crash === undefined) return;
-    const transport = await world.connect();
-    let state: LinkState | undefined;
-    transport.state$.subscribe({ next: (next) => (state = next), error: () => undefined });
-    await world.crash();
-    await until(() => state === "disconnected");
-    const { signal } = new AbortController();
-    const sent = transport.append("s.c.0.a", frame("x"), { id: "x", type: "a", signal, timeoutMs: 300 });
-    same(await sent.then(() => "stored", codeOf), "NOT_SENT");
-    await world.restart!();
-  });
+  test(
+    "stores again after a restart of the server, and delivers what was stored before",
+    async (world) => {
+      const transport = await world.connect();
+      await append(transport, "a", "before");
+      await world.crash();
+      const waiting = append(transport, "a", "during");
+      await world.restart();
+      await waiting;
+      const inbox = await consuming(transport, { types: ["a"] });
+      await until(() => inbox.frames.length === 2);
+      same(inbox.texts().sort(), ["before", "during"]);
+    },
+    CRASH,
+  );
+  test(
+    "consumes again after a restart of the server, without a hand",
+    async (world) => {
+      const transport = await world.connect();
+      const inbox = await consuming(transport, { types: ["a"], ackWaitMs: 1_000 });
+      await append(transport, "a", "before");
+      await until(() => inbox.frames.length === 1);
+      await world.crash();
+      await world.restart();
+      await append(transport, "a", "after");
+      await until(() => inbox.texts().includes("after"));
+    },
+    CRASH,
+  );
+  test(
+    "settles a message that was handled during a restart of the server, or delivers it again",
+    async (world) => {
+      const transport = await world.connect();
+      const attempts: number[] = [];
+      const settled: number[] = [];
+      let end!: () => void;
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      await transport.consume(options({ types: ["a"], ackWaitMs: 1_000 }), async (delivery) => {
+        attempts.push(delivery.attempt);
+        if (delivery.attempt === 1) await ended;
+        await delivery.ack();
+        settled.push(delivery.attempt);
+      });
+      await append(transport, "a", "id");
+      await until(() => attempts.length === 1);
+      await world.crash();
+      end();
+      await world.restart();
+      await until(() => settled.length > 0);
+      check(
+        attempts.every((attempt, at) => attempt > at),
+        `the attempts were ${attempts.join()}`,
+      );
+    },
+    CRASH,
+  );
+  test(
+    "rejects with NOT_SENT when there is no server within the time limit",
+    async (world) => {
+      const transport = await world.connect();
+      let state: LinkState | undefined;
+      transport.state$.subscribe({ next: (next) => (state = next), error: () => undefined });
+      await world.crash();
+      await until(() => state === "disconnected");
+      const { signal } = new AbortController();
+      const sent = transport.append("s.c.0.a", frame("x"), { id: "x", type: "a", signal, timeoutMs: 300 });
+      same(await sent.then(() => "stored", codeOf), "NOT_SENT");
+      await world.restart();
+    },
+    CRASH,
+  );
 }

@@ -11,18 +11,28 @@ import { equal } from "../equal.js";
 export interface TransportWorld {
   /** Connects one more process. */
   readonly connect: () => Promise<Transport>;
-  /** Kills the server. Without it, the tests of faults are left out. */
+  /** Kills the server. Required unless the features say `crash: false`. */
   readonly crash?: () => Promise<void>;
   /** Starts the server again, with what it had stored. */
   readonly restart?: () => Promise<void>;
-  /** Makes the store of dead letters refuse, or accept again. Without it, that test is left out. */
+  /** Makes the store of dead letters refuse, or accept again. Required unless the features say otherwise. */
   readonly refuseDeadLetters?: (refused: boolean) => Promise<void>;
   /** Ends what the test has left. */
   readonly close: () => Promise<void>;
 }
 
-/** Declares a test that gets a network of its own. */
-export type Declare = (title: string, run: (world: TransportWorld) => Promise<void>) => void;
+/** The faults of a world that some tests need. */
+export type WorldFault = "crash" | "restart" | "refuseDeadLetters";
+
+/** Declares a test that gets a network of its own, which has the faults that it needs. */
+export type Declare = <F extends WorldFault = never>(
+  title: string,
+  run: (world: TransportWorld & Required<Pick<TransportWorld, F>>) => Promise<void>,
+  needs?: readonly F[],
+) => void;
+
+/** What needs a server that can be killed. */
+export const CRASH = ["crash", "restart"] as const;
 
 /** The longest that a test waits for something to happen, in milliseconds. */
 const PATIENCE_MS = 30_000;

@@ -6,6 +6,7 @@ import { startTimer } from "../../core/util/timers.js";
 import { LinkClosedError, NotSentError, OutcomeUnknownError } from "../errors.js";
 import { StateSource } from "../state.js";
 import {
+  headerText,
   ID_HEADER,
   REPLAYS_HEADER,
   TYPE_HEADER,
@@ -273,12 +274,26 @@ class MemoryTransport implements Transport, Member {
   ): Promise<void> {
     const { entry, attempt, consumer } = flight;
     let settled = false;
-    const settle = (run: () => void): Promise<void> => {
-      if (!this.#broker.reaches(this)) return Promise.reject(new Error("There is no connection."));
-      settled = true;
-      run();
-      return Promise.resolve();
-    };
+    /** Waits for a connection, because a message that was handled and is not acknowledged would run again. */
+    const settle = (run: () => void): Promise<void> =>
+      new Promise((resolve, reject) => {
+        let forget = (): void => undefined;
+        const close = (): void => {
+          forget();
+          reject(new LinkClosedError());
+        };
+        this.#ends.add(close);
+        forget = this.#whenConnected(() => {
+          this.#ends.delete(close);
+          try {
+            run();
+            settled = true;
+            resolve();
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
     const timer = setInterval(() => {
       if (!settled && this.#broker.reaches(this)) group.keepAlive(flight);
     }, consumer.ackWaitMs / 3);
@@ -300,8 +315,8 @@ class MemoryTransport implements Transport, Member {
             this.#broker.bury(
               {
                 id: `${kind}-${entry.position}`,
-                messageId: decodeURIComponent(headers[ID_HEADER] ?? ""),
-                messageType: decodeURIComponent(headers[TYPE_HEADER] ?? ""),
+                messageId: headerText(entry.frame, ID_HEADER),
+                messageType: headerText(entry.frame, TYPE_HEADER),
                 reason,
                 detail,
                 attempts: attempt,
@@ -309,7 +324,7 @@ class MemoryTransport implements Transport, Member {
                 time: Date.now(),
                 headers,
                 body,
-                replayCount: Number(headers[REPLAYS_HEADER] ?? 0),
+                replayCount: Number(headers[REPLAYS_HEADER]) || 0,
               },
               entry.address,
             );

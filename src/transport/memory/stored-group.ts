@@ -177,15 +177,13 @@ export class StoredGroup {
   retry(flight: Flight, delayMs: number): void {
     if (!this.#land(flight)) return;
     const { position } = flight.entry;
-    if (delayMs === 0) this.#again.push(flight);
-    else {
-      const stopTimer = startTimer(delayMs, () => {
-        this.#delayed.delete(position);
-        this.#again.push(flight);
-        this.pump();
-      });
-      this.#delayed.set(position, { waiting: flight, stopTimer });
-    }
+    // A timer for no delay, too, because a message that is given back again and again would hold the event loop.
+    const stopTimer = startTimer(delayMs, () => {
+      this.#delayed.delete(position);
+      this.#again.push(flight);
+      this.pump();
+    });
+    this.#delayed.set(position, { waiting: flight, stopTimer });
     this.pump();
   }
 }
