@@ -20,7 +20,7 @@ export const WORKERS = 3;
 const CALLER = WORKERS;
 const SENDERS = 20;
 /** After this time a command that has not ended, or a message that was not handled, is a broken promise. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 type Fault = "kill" | "stop" | "crash" | "cut" | "swallow";
 
