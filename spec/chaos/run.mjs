@@ -10,7 +10,7 @@ const { values, positionals } = parseArgs({
 const [name = ""] = positionals;
 const file = new URL(`./${name}/run.ts`, import.meta.url);
 if (name === "" || !existsSync(file)) {
-  console.log("Usage: npm run chaos -- <postgres | nats> [--seeds 20] [--first 1]");
+  console.log("Usage: npm run chaos -- <postgres | nats | nats-cluster> [--seeds 20] [--first 1]");
   process.exit(1);
 }
 

@@ -1,29 +1,33 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { installed, NatsServer } from "../../examples/support/nats-server.js";
+import { join } from "node:path";
+import { NatsServer } from "../../examples/support/nats-server.js";
 
-export { installed, NatsServer };
+export { installed, NatsServer } from "../../examples/support/nats-server.js";
 
-/** A server with a configuration file that can change while it runs. */
+/** A server with a configuration file, which can be changed while it runs. */
 export class ConfiguredServer extends NatsServer {
-  readonly #file: string;
+  readonly #configFolder: string;
 
   constructor(config: string) {
-    const file = join(mkdtempSync(join(tmpdir(), "cqrx-nats-")), "server.conf");
-    writeFileSync(file, config);
-    super({ args: ["-c", file] });
-    this.#file = file;
+    const folder = mkdtempSync(join(tmpdir(), "cqrx-nats-config-"));
+    super({ args: ["-c", join(folder, "server.conf")] });
+    this.#configFolder = folder;
+    this.#write(config);
   }
 
-  /** Writes the file anew, and has the server read it. */
+  /** Writes the configuration file anew, and has the server read it. */
   reload(config: string): void {
-    writeFileSync(this.#file, config);
+    this.#write(config);
     this.process.kill("SIGHUP");
+  }
+
+  #write(config: string): void {
+    writeFileSync(join(this.#configFolder, "server.conf"), config);
   }
 
   override async remove(): Promise<void> {
     await super.remove();
-    rmSync(dirname(this.#file), { recursive: true, force: true });
+    rmSync(this.#configFolder, { recursive: true, force: true });
   }
 }

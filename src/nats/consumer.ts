@@ -12,6 +12,9 @@ import { addressOf, fromMsgHeaders } from "./subjects.js";
  * it is ours.
  */
 const PULL_MS = 1_000;
+const ACK = "+ACK";
+/** How long one attempt to acknowledge waits for its confirmation. */
+const ACK_MS = 2_000;
 
 export interface ConsumerSpec {
   readonly stream: string;
@@ -89,9 +92,7 @@ export class StoredConsumer implements Listener {
 
   /** Makes the durable consumer, or takes the one that is there. */
   async #make(): Promise<Consumer> {
-    const { stream, filter, ackWaitMs, start, ordered } = this.#spec;
-    // The server formats its acknowledgement subjects by the name of the consumer, where a % would be a verb.
-    const durable = this.#spec.durable.replaceAll("%", "=");
+    const { stream, durable, filter, ackWaitMs, start, ordered } = this.#spec;
     const changeable = { ack_wait: nanos(ackWaitMs), max_ack_pending: ordered ? 1 : -1 };
     try {
       await this.#jsm.consumers.info(stream, durable);
@@ -148,6 +149,9 @@ export class StoredConsumer implements Listener {
       msg.ack();
       return;
     }
+    // While it still runs here, its signs of life came too late: it is not run beside itself. What settles the first
+    // delivery settles this one, because the server knows a message by its sequence.
+    if (msg.redelivered && [...this.#running].some(({ seq }) => seq === msg.seq)) return;
     const frame: Frame = { headers: fromMsgHeaders(msg.headers), body: msg.data };
     const attempt = msg.info.deliveryCount;
     const settled = (): void => void this.#running.delete(msg);
@@ -195,11 +199,18 @@ export class StoredConsumer implements Listener {
 
   /** Acknowledges until the server confirms it, because a lost acknowledgement would run the message again. */
   async #confirmed(msg: JsMsg): Promise<void> {
+    // The client's type hides the subject.
+    const { reply } = msg as JsMsg & { readonly reply: string };
     const end = performance.now() + Math.max(this.#spec.ackWaitMs, 10_000);
     while (performance.now() < end && !this.#connection.closed) {
       if (!(await this.#connection.connectedWithin(end - performance.now()))) break;
-      if (await msg.ackAck({ timeout: 2_000 }).catch(() => false)) return;
-      await wait(50);
+      try {
+        // Not by `ackAck` of the client, which sends once, and gives no signs of life afterwards.
+        await this.#connection.nc.request(reply, ACK, { timeout: ACK_MS });
+        return;
+      } catch {
+        await wait(50);
+      }
     }
     throw new Error("The server did not confirm the acknowledgement; the message may be delivered again.");
   }

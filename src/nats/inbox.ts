@@ -1,6 +1,7 @@
 import { Kvm, type KV } from "@nats-io/kv";
 import { checkOptions, check, positiveMilliseconds } from "../core/checks.js";
 import type { Inbox } from "../transport/inbox.js";
+import { wait } from "./connection.js";
 import type { NatsTransport } from "./nats-transport.js";
 import { token } from "./subjects.js";
 
@@ -14,6 +15,9 @@ export interface NatsInboxOptions {
 }
 
 const DONE = "done";
+/** How long one attempt to mark a message as handled waits for its confirmation. */
+const MARK_MS = 2_000;
+const MARK_ATTEMPTS = 5;
 /** A key of no message, because the key of a message begins with its group. */
 const CLOCK = "=clock";
 
@@ -70,7 +74,16 @@ export async function natsInbox(transport: NatsTransport, options: NatsInboxOpti
     },
     async done(key) {
       claims.delete(key);
-      await kv.put(keyOf(key), DONE);
+      // A mark that is lost would let the message run again once the lease has ended.
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await kv.put(keyOf(key), DONE, { timeout: MARK_MS });
+          return;
+        } catch (error) {
+          if (attempt === MARK_ATTEMPTS) throw error;
+          await wait(50);
+        }
+      }
     },
     async release(key) {
       const revision = claims.get(key);
