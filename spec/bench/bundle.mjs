@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -6,13 +7,16 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 /**
  * Bundles the cqrx of a checkout as it would be shipped, and returns the path of the bundle.
  *
- * The bundle holds both entry points because they share one core. It lies below node_modules so that it finds the rxjs of this folder.
+ * The bundle holds the entry points together because they share one core. It lies below node_modules so that it finds the rxjs of this folder.
  */
 export async function bundle(source = here("../../src"), name = "index") {
   const outfile = here(`node_modules/.cqrx/${name}.mjs`);
   await build({
     stdin: {
-      contents: `export * from "./index.ts"; export * from "./middleware/index.ts";`,
+      contents: ["index", "middleware/index", "inspector/index"]
+        .filter((entry) => existsSync(`${source}/${entry}.ts`))
+        .map((entry) => `export * from "./${entry}.ts";`)
+        .join("\n"),
       resolveDir: source,
     },
     outfile,

@@ -1,7 +1,19 @@
-import type { InspectedError, InspectedMessage, InspectedState } from "./protocol.js";
+import type { InspectedError, InspectedKind, InspectedMessage, InspectedState } from "./protocol.js";
+import type { Family } from "./sampling.js";
 
 /** The part of a record that is known at acceptance. */
-export type Accepted = Omit<InspectedMessage, keyof Ended>;
+export interface Accepted {
+  readonly order: number;
+  readonly kind: InspectedKind;
+  readonly name: string;
+  readonly bus: string;
+  readonly id: string;
+  readonly correlationId: string;
+  readonly causationId: string | undefined;
+  readonly time: number;
+  readonly payload: string | undefined;
+  readonly headers: string | undefined;
+}
 type Ended = Pick<InspectedMessage, "state" | "durationMs" | "attempts" | "result" | "error">;
 
 /** A record in the ring. Holds texts and numbers only, never an object of the application. */
@@ -9,8 +21,8 @@ export class KeptMessage {
   readonly accepted: Accepted;
   /** The version of the recorder when the record was made. */
   readonly acceptedAt: number;
-  /** Whether it counts for its family; not for a failure that was kept although its family was not. */
-  readonly ofFamily: boolean;
+  /** The family that it counts for; a failure that was kept although its family was not has none. */
+  readonly family: Family | undefined;
   state: InspectedState = "open";
   durationMs: number | undefined = undefined;
   attempts = 1;
@@ -20,12 +32,14 @@ export class KeptMessage {
   /** The version of the recorder when the record was settled. */
   settledAt = 0;
 
-  constructor(accepted: Accepted, acceptedAt: number, ofFamily: boolean) {
+  constructor(accepted: Accepted, acceptedAt: number, family: Family | undefined) {
     this.accepted = accepted;
     this.acceptedAt = acceptedAt;
-    this.ofFamily = ofFamily;
+    this.family = family;
     const { id, correlationId, causationId, payload, headers } = accepted;
-    this.bytes = RECORD_BYTES + bytesOf(id, correlationId, causationId, payload, headers);
+    // Two bytes for each character of an id, because looking at them costs more than they take.
+    const ids = id.length + correlationId.length + (causationId?.length ?? 0);
+    this.bytes = RECORD_BYTES + 2 * ids + bytesOf(payload) + bytesOf(headers);
   }
 
   get order(): number {
@@ -46,11 +60,20 @@ export class KeptMessage {
     this.attempts = attempts;
     this.result = result;
     this.error = error;
-    this.bytes += bytesOf(result, error?.name, error?.message, error?.stack);
+    this.bytes += bytesOf(result);
+    if (error !== undefined)
+      this.bytes += bytesOf(error.name) + bytesOf(error.message) + bytesOf(error.stack);
   }
 
   toPlain(): InspectedMessage {
-    return { ...this.accepted, ...this.end() };
+    const { causationId, payload, headers, ...always } = this.accepted;
+    return {
+      ...always,
+      ...(causationId !== undefined && { causationId }),
+      ...(payload !== undefined && { payload }),
+      ...(headers !== undefined && { headers }),
+      ...this.end(),
+    };
   }
 
   /** Returns how the message ended, as far as it has. */
@@ -69,16 +92,14 @@ export class KeptMessage {
 /** The bytes of a record beside its texts. */
 const RECORD_BYTES = 200;
 
-function bytesOf(...texts: readonly (string | undefined)[]): number {
-  let bytes = 0;
-  // A string with a character above U+00FF takes two bytes for each.
-  for (const text of texts) if (text !== undefined) bytes += isLatin1(text) ? text.length : 2 * text.length;
-  return bytes;
-}
-
-function isLatin1(text: string): boolean {
+/**
+ * A string with a character above U+00FF takes two bytes for each. Searching it also makes the engine join the pieces that it was made
+ * of, which would be kept alive otherwise.
+ */
+function bytesOf(text: string | undefined): number {
+  if (text === undefined) return 0;
   // eslint-disable-next-line no-control-regex -- the range of one byte
-  return !/[^\x00-\xff]/.test(text);
+  return /[^\x00-\xff]/.test(text) ? 2 * text.length : text.length;
 }
 
 /** The kept messages, oldest first, bounded in count and in bytes. */
