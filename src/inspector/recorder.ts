@@ -179,7 +179,8 @@ class Watch {
     const figures = this.#figuresOf(envelope.payload);
     if (this.#lastRecord !== undefined) this.#setAside();
     this.#last = envelope;
-    this.#lastFigures = figures;
+    // Not written again in vain, because the garbage collector takes note of each writing.
+    if (figures !== this.#lastFigures) this.#lastFigures = figures;
     figures.accept(nowMs, ++recorder.version);
     if (recorder.sampling.keeps(nowMs, envelope.inheritedCorrelationId)) this.#open(envelope, figures, nowMs);
   }

@@ -17,8 +17,17 @@ export interface Accepted {
 type Ended = Pick<InspectedMessage, "state" | "durationMs" | "attempts" | "result" | "error">;
 
 /** A record in the ring. Holds texts and numbers only, never an object of the application. */
-export class KeptMessage {
-  readonly accepted: Accepted;
+export class KeptMessage implements Accepted {
+  readonly order: number;
+  readonly kind: InspectedKind;
+  readonly name: string;
+  readonly bus: string;
+  readonly id: string;
+  readonly correlationId: string;
+  readonly causationId: string | undefined;
+  readonly time: number;
+  readonly payload: string | undefined;
+  readonly headers: string | undefined;
   /** The version of the recorder when the record was made. */
   readonly acceptedAt: number;
   /** The family that it counts for; a failure that was kept although its family was not has none. */
@@ -32,18 +41,23 @@ export class KeptMessage {
   /** The version of the recorder when the record was settled. */
   settledAt = 0;
 
+  // One object for all, because the garbage collector copies each one that stays.
   constructor(accepted: Accepted, acceptedAt: number, family: Family | undefined) {
-    this.accepted = accepted;
+    this.order = accepted.order;
+    this.kind = accepted.kind;
+    this.name = accepted.name;
+    this.bus = accepted.bus;
+    this.id = accepted.id;
+    this.correlationId = accepted.correlationId;
+    this.causationId = accepted.causationId;
+    this.time = accepted.time;
+    this.payload = accepted.payload;
+    this.headers = accepted.headers;
     this.acceptedAt = acceptedAt;
     this.family = family;
-    const { id, correlationId, causationId, payload, headers } = accepted;
     // Two bytes for each character of an id, because looking at them costs more than they take.
-    const ids = id.length + correlationId.length + (causationId?.length ?? 0);
-    this.bytes = RECORD_BYTES + 2 * ids + bytesOf(payload) + bytesOf(headers);
-  }
-
-  get order(): number {
-    return this.accepted.order;
+    const ids = this.id.length + this.correlationId.length + (this.causationId?.length ?? 0);
+    this.bytes = RECORD_BYTES + 2 * ids + bytesOf(this.payload) + bytesOf(this.headers);
   }
 
   settle(
@@ -66,9 +80,9 @@ export class KeptMessage {
   }
 
   toPlain(): InspectedMessage {
-    const { causationId, payload, headers, ...always } = this.accepted;
+    const { order, kind, name, bus, id, correlationId, causationId, time, payload, headers } = this;
     return {
-      ...always,
+      ...{ order, kind, name, bus, id, correlationId, time },
       ...(causationId !== undefined && { causationId }),
       ...(payload !== undefined && { payload }),
       ...(headers !== undefined && { headers }),
