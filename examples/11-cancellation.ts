@@ -20,7 +20,7 @@ export async function main(print: Print): Promise<void> {
 
   queryBus.register(Download, ({ url }, { signal, envelope: { meta } }) => {
     print(
-      `downloading ${url}, ${meta.causationId === undefined ? "for nobody" : "caused by another message"}`,
+      `downloading ${url}, ${meta.causationId === undefined ? "for its caller" : "caused by another message"}`,
     );
     // A real one passes the signal on: fetch(url, { signal }). This one never ends by itself.
     signal.addEventListener("abort", () => print(`download stopped: ${(signal.reason as Error).message}`));

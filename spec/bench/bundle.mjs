@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -7,15 +8,20 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 /**
  * Bundles the cqrx of a checkout as it would be shipped, and returns the path of the bundle.
  *
- * The bundle holds the entry points together because they share one core. It lies below node_modules so that it finds the rxjs of this folder.
+ * The bundle holds all of its entry points because they share one core. It lies below node_modules so that it finds the rxjs of this folder.
  */
-export async function bundle(source = here("../../src"), name = "index") {
+export async function bundle(
+  source = here("../../src"),
+  name = "index",
+  entries = ["./index.ts", "./middleware/index.ts", "./inspector/index.ts"],
+) {
   const outfile = here(`node_modules/.cqrx/${name}.mjs`);
   await build({
     stdin: {
-      contents: ["index", "middleware/index", "inspector/index"]
-        .filter((entry) => existsSync(`${source}/${entry}.ts`))
-        .map((entry) => `export * from "./${entry}.ts";`)
+      // An older checkout has fewer of them.
+      contents: entries
+        .filter((entry) => existsSync(join(source, entry)))
+        .map((entry) => `export * from "${entry}";`)
         .join("\n"),
       resolveDir: source,
     },
@@ -24,7 +30,7 @@ export async function bundle(source = here("../../src"), name = "index") {
     format: "esm",
     target: "es2022",
     platform: "neutral",
-    external: ["rxjs"],
+    external: ["rxjs", "node:*"],
   });
   return outfile;
 }

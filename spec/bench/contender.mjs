@@ -8,5 +8,5 @@ const contender = await scenario.contenders[name]();
 const quick = mode === "quick";
 const result = await (contender.measure === undefined ? measure(contender, quick) : contender.measure(quick));
 console.log(JSON.stringify(result));
-// Whatever timers a contender may have left.
+// A contender may have left timers.
 process.exit();

@@ -1,7 +1,7 @@
 /** How much more than before a contender that uses cqrx may cost. */
 const TOLERANCE = 1.02;
 
-/** The table of what was counted, and what its bars say. */
+/** Returns the table of the counts, and the verdicts of the bars. */
 export function figuresText({ countedWith, scenarios }) {
   const rows = [];
   const bars = [];
@@ -42,7 +42,7 @@ function barsOf({ title, subject, unit, bars = {}, figures }) {
       title: `${title}: ${subject} ${bytes ? "above" : "to"} ${other}`,
       atMost: bytes ? `${atMost} bytes` : `${atMost.toFixed(2)} x`,
       value: bytes ? `${value} bytes` : `${value.toFixed(3)} x`,
-      // What could not be counted is not met.
+      // A figure that could not be counted does not meet its bar.
       met: value <= atMost,
     };
   });

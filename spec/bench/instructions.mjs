@@ -1,4 +1,4 @@
-// Counts the instructions that a message costs, with callgrind: the figures do not depend on what else the machine does.
+// Counts the instructions that a message costs, with callgrind: the figures do not depend on the load of the machine.
 //   npm run bench:instructions                       the bars: about three minutes
 //   npm run bench:instructions -- --all              every scenario that can be counted
 //   npm run bench:instructions -- --all --json FILE  writes the figures
@@ -7,7 +7,7 @@
 //   --only TEXT       some scenarios, by a part of their title or file name
 //   --seeds N         the median of so many runs, each under a seed of its own (1)
 //   --jobs N          processes at once (2)
-//   --if-available    exits with 0 where valgrind is missing; the code is 2 without it
+//   --if-available    exits with 0 instead of 2 if valgrind is missing
 // The table goes to stdout, the progress to stderr. The exit code is 1 if a bar or the comparison fails.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -97,7 +97,7 @@ if (options.json !== undefined)
 const broken = runs.some(({ error }) => error !== undefined);
 process.exitCode = failed || compared?.failed || broken ? 1 : 0;
 
-/** What is to be run of a scenario: all of it, or what its bars need. */
+/** Returns the contenders of a scenario to run: all of them, or those that its bars need. */
 function runsOf(scenario) {
   const { counted, contenders } = scenario;
   if (counted === false || (counted === undefined && !options.all)) return [];
@@ -123,7 +123,7 @@ async function worker() {
   }
 }
 
-/** A process of its own for each contender, because what one teaches the JIT compiler must not shape another. */
+/** A process of its own for each contender, because the JIT compiler would optimize one by the run of another. */
 async function instructions({ scenario: { file, warmUp = WARM_UP, count = COUNT }, contender, seed }) {
   const { stdout, stderr } = await run("valgrind", [
     "--tool=callgrind",

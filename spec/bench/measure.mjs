@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
  * Warms up, then measures batches: { median, best } of them, in nanoseconds per message.
  *
  * A contender is `send(i)`, which is awaited before the next, or `batch(count)`, which sends as it likes; and `handled()`: how often
- * its handlers have run so far, `handlers` (1) times for each message. A contender that leaves out work is no contender.
- * Where handlers run less often, by design, `handled()` tells for how many messages all was as it must be.
+ * its handlers have run so far, `handlers` (1) times for each message. A contender that leaves out work is not compared.
+ * A scenario whose handlers run less often by design counts its correct messages by `handled()`.
  *
- * `size` is how many messages a batch has, and `warmUp` how many go before: fewer where one takes long.
+ * `size` is the number of messages in a batch, and `warmUp` the number before the first one: fewer for slow messages.
  */
 export async function measure(
   { send, batch = oneByOne(send), size, warmUp = 20_000, handled, handlers = 1 },

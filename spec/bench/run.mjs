@@ -2,7 +2,7 @@
 //   npm run bench                      all scenarios; installs the peers into this folder first
 //   npm run bench -- --quick           two short rounds
 //   npm start -- --only "around" --rounds 9    in this folder: some scenarios, by a part of their title or file name
-// The table goes to stdout, the progress to stderr. Numbers are no test: whatever they are, the exit code is 0.
+// The table goes to stdout, the progress to stderr. The exit code is 0 for any numbers, because they are not a test.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -31,7 +31,7 @@ const results = [];
 for (const scenario of scenarios) results.push(await runScenario(scenario));
 console.log(`${markdown(results)}\n\n${environment()}`);
 
-/** Runs the contenders in turn, A B C A B C, so that what disturbs the machine for a while disturbs all of them. */
+/** Runs the contenders in turn, A B C A B C, so that a disturbance of the machine affects all of them. */
 async function runScenario(scenario) {
   const contenders = Object.keys(scenario.contenders);
   const samples = Object.fromEntries(contenders.map((contender) => [contender, []]));
@@ -51,7 +51,7 @@ async function runScenario(scenario) {
   return { ...scenario, samples, failures };
 }
 
-/** A process of its own for each: what one contender teaches the JIT compiler about rxjs or Promise must not shape another. */
+/** A process of its own for each, because the JIT compiler would optimize rxjs and Promise for one by the run of another. */
 async function runProcess({ file, nodeOptions = [] }, contender) {
   const args = [...nodeOptions, here("contender.mjs"), file, contender, ...(options.quick ? ["quick"] : [])];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 });

@@ -3,8 +3,8 @@ import { median } from "./measure.mjs";
 const columns = ["scenario", "contender", "median", "best", "ratio", "of bests", "bar", "met"];
 
 /**
- * One row per contender. The ratio is the scenario's subject to that contender, median to median over all rounds, and that is what a bar is
- * held against; the ratio of the best batches says what it may be on a machine that does nothing else.
+ * One row per contender. The ratio is the scenario's subject to that contender, median to median over all rounds, and a bar is
+ * held against; the ratio of the best batches approaches that of an idle machine.
  */
 export function markdown(results) {
   const rows = [columns, columns.map(() => "---"), ...results.flatMap(rowsOf)];

@@ -54,7 +54,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   jest.useRealTimers();
-  // The buses of these specs are closed: others must not notice.
+  // The buses of these specs are closed, so the canaries go through new ones.
   await freshCanaries();
 });
 
@@ -98,7 +98,7 @@ describe.each(orders)("closeAll() of %s", (_, all) => {
       expect([placed.status, log, faults]).toEqual(["fulfilled", ["ship 8"], []]);
     }));
 
-  it("lets sagas finish what they have begun, while their commands still run", () =>
+  it("lets sagas finish their work, while their commands still run", () =>
     withTraps(async () => {
       const gate = deferred();
       saga(eventBus, commandBus, (events$) =>
@@ -249,7 +249,7 @@ describe("closeAll()", () => {
     expect(await closeAll(new Set([new CommandBus()]))).toEqual(NOTHING);
   });
 
-  it("counts in what a bus that is closed already has reported", async () => {
+  it("includes the report of a bus that is closed already", async () => {
     const gate = deferred();
     commandBus.register(Place, () => gate.promise);
     void commandBus.dispatch(new Place());
@@ -338,7 +338,7 @@ describe("closeAll()", () => {
     await hanging;
   });
 
-  it("runs what was enqueued, and lets a command in flight enqueue more", () =>
+  it("runs enqueued commands, and lets a command in flight enqueue more", () =>
     withTraps(async () => {
       const gate = deferred();
       commandBus.register(Place, async ({ n }, context) => {
@@ -352,7 +352,7 @@ describe("closeAll()", () => {
       expect(log).toEqual(["ship 6"]);
     }));
 
-  it("flushes shared middleware when it begins, and passes what comes later", () =>
+  it("flushes shared middleware when it begins, and passes later messages", () =>
     withTraps(async () => {
       const gate = deferred();
       const buffered = new EventBus({ middleware: [shared(debounceTime(100_000))] });
@@ -370,7 +370,7 @@ describe("closeAll()", () => {
       expect(log).toEqual(["placed 1", "placed 2"]);
     }));
 
-  it("lets nothing in any more when an observer hears of the end of one bus", () =>
+  it("refuses messages as soon as an observer sees the end of one bus", () =>
     withTraps(async () => {
       const refused: unknown[] = [];
       for (const bus of [commandBus, queryBus, eventBus])
@@ -382,7 +382,7 @@ describe("closeAll()", () => {
       expect([refused.length, log]).toEqual([3, []]);
     }));
 
-  it("completes at the deadline a saga that still has events to handle, with what it keeps", () =>
+  it("completes at the deadline a saga that still has events to handle, and sends the commands that it kept", () =>
     withTraps(async () => {
       commandBus.register(Place, never);
       const hanging = reasonOf(commandBus.dispatch(new Place()));

@@ -86,7 +86,7 @@ describe("cancellation", () => {
         await macrotask();
         expect(asked).toMatchObject({ status: "rejected", settlements: 1 });
         expect(outcomes).toEqual(["rejected"]);
-        // Stopping because it was told to is no news.
+        // A handler that stops at its signal is expected, and not reported.
         expect(faults.map(({ kind }) => kind)).toEqual(ending === "cancellation" ? [] : ["late"]);
         expect(faults.every(({ envelope }) => envelope?.payload instanceof Work)).toBe(true);
         await canaries(bus);
@@ -190,7 +190,7 @@ describe("cancellation", () => {
       await canaries(commandBus, queryBus, eventBus);
     }));
 
-  it("44 an effect of a cause that is aborted already is refused, accounted for, and does not start", () =>
+  it("44 an effect of an aborted cause is rejected, has an outcome, and does not start", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       let context: HandlerContext | undefined;
@@ -233,7 +233,7 @@ describe("cancellation", () => {
       await canaries(bus);
     }));
 
-  it("44 own signal and cause together: whichever aborts first counts, and the other is let go", () =>
+  it("44 with a signal and a cause, the first abort counts, and the other one is released", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       let context: HandlerContext | undefined;

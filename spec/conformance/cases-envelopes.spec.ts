@@ -41,14 +41,14 @@ const refusal = (run: () => unknown): InvalidMessageError => {
 };
 
 describe("envelopes and bad input", () => {
-  // Whatever was refused: the next envelope is written, read and dispatched.
+  // After each refusal the next envelope is written, read and dispatched.
   afterEach(async () => {
     const { payload } = Envelope.fromJSON(JSON.stringify(Envelope.of(new Box("canary"))), Box);
     expect(payload).toStrictEqual(new Box("canary"));
     await freshCanaries();
   });
 
-  it("102 bytes that are no envelope are refused, whatever was done to them on the way", () => {
+  it("102 bytes that are not an envelope are refused, however they were damaged on the way", () => {
     const corpus = [
       Envelope.of(new Box({ text: "née", at: new Date(0), tags: new Set(["a"]), big: 10n ** 20n }), {
         headers: { tenant: "t1" },
@@ -80,7 +80,7 @@ describe("envelopes and bad input", () => {
       Buffer.from([0xff, 0xfe, 0x00]),
     ])
       expect(read(bytes)).toBeUndefined();
-    // In another charset, it is text all the same: read if it says nothing that it did not say.
+    // In another charset it is still a text: it may be read if it says the same.
     const latin = read(Buffer.from(first!.toString(), "latin1"));
     expect((latin?.payload as Box | undefined)?.value).not.toMatchObject({ text: "née" });
 
@@ -107,7 +107,7 @@ describe("envelopes and bad input", () => {
           if (envelope === undefined) refused++;
           else {
             accepted++;
-            // What got through is an envelope in every respect, which can be sent on.
+            // An accepted text is a complete envelope, which can be sent on.
             expect(Object.getPrototypeOf(envelope.payload)).toBe(Box.prototype);
             const again = JSON.stringify(envelope);
             expect(JSON.stringify(Envelope.fromJSON(again, Box))).toBe(again);
@@ -121,7 +121,7 @@ describe("envelopes and bad input", () => {
     expect(accepted).toBeGreaterThan(10);
   });
 
-  it("104 whatever a type is called, no inherited function is found or called", () =>
+  it("104 a type of any name finds and calls no inherited function", () =>
     withTraps(async () => {
       const buses = [new CommandBus(), new QueryBus(), new EventBus()] as const;
       const [commandBus, queryBus] = buses;
@@ -220,7 +220,7 @@ describe("envelopes and bad input", () => {
       refusal(() => Envelope.of(new Box(JSON.parse(`{"${key}":1}`))).toJSON());
   });
 
-  it("105 what is read neither calls setters and accessors of the class nor hides its methods' results", () => {
+  it("105 reading calls no setter or accessor of the class, and hides none of its methods", () => {
     let called = 0;
     class Guarded {
       declare amount: number;
@@ -290,7 +290,7 @@ describe("envelopes and bad input", () => {
       refusal(() => JSON.stringify(Envelope.of(message)));
   });
 
-  it("108 what was written is read as an equal value, or refused; never changed in silence", () => {
+  it("108 a written value is read as an equal value, or refused; never changed silently", () => {
     const anything = fc.anything({
       withBigInt: true,
       withBoxedValues: true,
@@ -358,7 +358,7 @@ describe("envelopes and bad input", () => {
     expect(accepted).toBeGreaterThan(500);
   });
 
-  it("108 what is made asynchronously, or is no JSON data, is refused instead of read as something empty", async () => {
+  it("108 a payload that is made asynchronously, or is not JSON data, is refused instead of read as empty", async () => {
     const made = async (): Promise<object> => Promise.reject(new Error("late"));
     class AsyncFromJson {
       static readonly fromJSON = made;
@@ -417,7 +417,7 @@ describe("envelopes and bad input", () => {
     );
   });
 
-  it("108 what a bus makes of a message can be written and read", () =>
+  it("108 the envelope that a bus makes of a message can be written and read", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       bus.register(Box, () => undefined);
@@ -442,7 +442,7 @@ describe("envelopes and bad input", () => {
     }
   }
 
-  it("what cannot be seen is refused, not left out", () => {
+  it("state that JSON cannot show is refused, not left out", () => {
     class MoreSecret extends Secret {}
     class Counted extends Map {}
     const params = new URLSearchParams({ a: "1" });
@@ -477,12 +477,12 @@ describe("envelopes and bad input", () => {
     }
     const shown = Envelope.fromJSON(JSON.stringify(Envelope.of(new Shown(5))), Shown);
     expect(shown.payload.code).toBe(5);
-    // Private methods, and what the class keeps for itself, are no state of the message.
+    // Private methods and static fields of the class are not state of the message.
     const { payload } = Envelope.fromJSON(JSON.stringify(Envelope.of(new Counting())), Counting);
     expect(payload.count).toBe(1);
   });
 
-  it("headers are a plain object: of others nothing would be left", async () => {
+  it("headers must be a plain object, because JSON would keep nothing of another", async () => {
     for (const headers of [new Headers({ tenant: "t1" }), new Map([["tenant", "t1"]]), new Secret(1)]) {
       expect(refusal(() => Envelope.of(new Empty(), { headers: headers as never }))).toMatchObject({
         path: "meta.headers",
@@ -512,7 +512,7 @@ describe("envelopes and bad input", () => {
     expect(Envelope.fromJSON(text({}, { causationId: null }), Empty).meta.causationId).toBeUndefined();
   });
 
-  it("109 what is too large is refused before it is written and when it is read", () => {
+  it("109 a payload that is too large is refused before it is written and when it is read", () => {
     const big = "x".repeat(1_048_577);
     expect(refusal(() => Envelope.of(new Box(big)).toJSON())).toMatchObject({
       code: "PAYLOAD_TOO_LARGE",
@@ -561,7 +561,7 @@ describe("envelopes and bad input", () => {
     expect(Envelope.fromJSON(json, Box).payload.value).toEqual(value);
   });
 
-  it("109 data that is parsed already is capped like a text, and what it shares counts each time", () => {
+  it("109 parsed data has the same limit as a text, and a shared part counts each time", () => {
     refusal(() => Envelope.fromJSON({ payload: { value: "x".repeat(1_048_577) } }, Box));
     refusal(() => Envelope.fromJSON({ payload: { ["x".repeat(1_048_577)]: 1 } }, Box));
     let doubled: unknown = { leaf: true };
@@ -661,7 +661,7 @@ describe("envelopes and bad input", () => {
       refusal(() => Envelope.fromJSON(text({}, { version }), Current));
   });
 
-  it("111 what is no envelope is refused", () => {
+  it("111 a value that is not an envelope is refused", () => {
     for (const json of [
       null,
       undefined,
@@ -810,7 +810,7 @@ describe("envelopes and bad input", () => {
       }),
   );
 
-  it("116 what JSON makes of an error is its code and type, without stack, cause or payload; and a reader builds the class that it asked for", () =>
+  it("116 an error as JSON holds its code and type, without stack, cause or payload; a reader builds the class that it asked for", () =>
     withTraps(async () => {
       const secret = "hunter2";
       class SignIn {

@@ -187,7 +187,7 @@ describe("handlers", () => {
       await canaries(bus);
     }));
 
-  it("14 a thenable that settles twice, or with a promise, is taken as a promise would take it", () =>
+  it("14 a thenable that settles twice, or with a promise, is resolved as a promise would resolve it", () =>
     withTraps(async () => {
       const bus = new QueryBus();
       const faults: Fault[] = [];
@@ -404,7 +404,7 @@ describe("handlers", () => {
       await canaries(bus);
     }));
 
-  it("20 ask$ of a stream without values emits none, and of no stream the value, undefined included", () =>
+  it("20 ask$ of an empty stream emits nothing; of a value that is not a stream it emits the value, undefined included", () =>
     withTraps(async () => {
       const bus = new QueryBus();
       const returned: [unknown, unknown[]][] = [
@@ -459,7 +459,7 @@ describe("handlers", () => {
       await canaries(bus);
     }));
 
-  it("20 an async iterable is asked for no more than was taken of it, and is returned", () =>
+  it("20 an async iterable is pulled no further than its subscriber reads, and is returned", () =>
     withTraps(async () => {
       const bus = new QueryBus();
       let asked = 0;
@@ -507,7 +507,7 @@ describe("handlers", () => {
       }),
   );
 
-  it("20 the teardown of an aborted stream throws: messages aborted with it are settled all the same", () =>
+  it("20 messages aborted together settle even if the teardown of one stream throws", () =>
     withTraps(async () => {
       const bus = new QueryBus();
       bus.faults$.subscribe();
@@ -537,7 +537,7 @@ describe("handlers", () => {
     ["a proxy whose traps throw", hostile],
     ["a function", () => () => undefined],
   ];
-  it.each(oddities)("22 what is no Error arrives as the cause of one: %s", (_, make) =>
+  it.each(oddities)("22 a reason that is not an Error arrives as the cause of one: %s", (_, make) =>
     withTraps(async () => {
       const bus = new CommandBus();
       const outcomes: unknown[] = [];
@@ -614,7 +614,7 @@ describe("handlers", () => {
       await canaries(bus);
     }));
 
-  it("24 a message keeps the handler that was there when it was accepted", () =>
+  it("24 a message keeps the handler that was registered when it was accepted", () =>
     withTraps(async () => {
       const gate = deferred();
       const bus = new QueryBus({
@@ -639,7 +639,7 @@ describe("handlers", () => {
       await canaries(bus);
     }));
 
-  it("24 a stream handler that leaves rejects what it has not settled, and the type is free", () =>
+  it("24 a stream handler that unsubscribes rejects its unsettled deliveries, and the type is free", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       const faults: Fault[] = [];
@@ -655,7 +655,7 @@ describe("handlers", () => {
       await canaries(bus);
     }));
 
-  it("24 a stream handler that dies rejects what it has not settled, and the type is free", () =>
+  it("24 a stream handler that errors rejects its unsettled deliveries, and the type is free", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       bus.faults$.subscribe();
@@ -706,7 +706,7 @@ describe("handlers", () => {
       }),
   );
 
-  it("20 a stream of the handler is left when a middleware answers first", () =>
+  it("20 the handler's stream is unsubscribed when a middleware answers first", () =>
     withTraps(async () => {
       let teardowns = 0;
       const controller = new AbortController();

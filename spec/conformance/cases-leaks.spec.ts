@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(built, { recursive: true }));
 
-/** Runs a soak in a process of its own with a small heap, and returns what it reports. */
+/** Runs a soak in a process of its own with a small heap, and returns its report. */
 async function soak(name: string, megabytes = 64): Promise<{ readonly [key: string]: unknown }> {
   const { stdout, stderr } = await run(
     process.execPath,
@@ -54,7 +54,7 @@ async function soak(name: string, megabytes = 64): Promise<{ readonly [key: stri
 
 function expectFlat(measured: unknown): void {
   const { count, slope, growth } = measured as Growth;
-  // A megabyte comes and goes by itself. What is kept by mistake is an object at least, for each of them.
+  // A megabyte comes and goes without a leak. A leak keeps at least one object for each message.
   expect(slope).toBeLessThan(Math.max(4, 2 ** 20 / count));
   expect(growth).toBeLessThan(5 * 2 ** 20);
 }
@@ -103,14 +103,14 @@ describe("leaks", () => {
     expect(result).toMatchObject({ handled: 1_000_000, replayed: 100, read: [0, 1_000_000] });
   });
 
-  it("75 with 300,000 waiting the next is refused at once, each costs little, and all run in order", async () => {
+  it("75 with 300,000 messages waiting the next is refused at once, each costs little, and all run in order", async () => {
     const result = await soak("waiting", 1_024);
     expect(result).toMatchObject({ atOnce: "QUEUE_FULL", started: 1, handled: 300_001, inOrder: true });
     expect(result["bytesEach"]).toBeLessThan(2_048);
     expect(result["left"]).toBeLessThan(5 * 2 ** 20);
   });
 
-  it("91 a million different queries keep no more than the store's cap, and what was evicted in flight arrives", async () => {
+  it("91 a million different queries keep no more than the store's cap, and a query evicted in flight gets its result", async () => {
     const result = await soak("cached");
     expectFlat(result);
     expect(result).toMatchObject({ size: 100, held: "at last", again: "at last" });

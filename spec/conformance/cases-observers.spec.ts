@@ -41,7 +41,7 @@ const raise = (): never => {
   throw new Error("observer");
 };
 
-/** An async observer is not what `subscribe` is typed for, yet what people write. */
+/** An async observer: the type of `subscribe` does not allow for it, and applications write it. */
 const asynchronous = (observer: () => Promise<unknown>): (() => void) => observer;
 
 afterEach(() => {
@@ -223,7 +223,7 @@ describe("observers", () => {
       await canaries(bus);
     }));
 
-  it("36 an observer that comes between a message and its outcome gets the outcome, and a duration that says it is not known", () =>
+  it("36 an observer that subscribes between a message and its outcome gets the outcome, without a duration", () =>
     withTraps(async () => {
       const gate = deferred();
       const bus = new CommandBus();
@@ -237,7 +237,7 @@ describe("observers", () => {
       await canaries(bus);
     }));
 
-  it("38 an observer of faults$ that throws, too, costs one line on the console a second", () =>
+  it("38 an observer of faults$ that throws writes one line a second to the console", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       jest.advanceTimersByTime(60_000);
@@ -254,7 +254,7 @@ describe("observers", () => {
       await canaries(bus);
     }));
 
-  it("38 a fault that nobody observes costs one line on the console a second", () =>
+  it("38 faults without an observer write one line a second to the console", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       jest.advanceTimersByTime(120_000);
@@ -268,7 +268,7 @@ describe("observers", () => {
       await canaries(bus);
     }));
 
-  it("35 whatever fails among random commands, the record is complete: one end each, as the promise says, and causes that form a forest", () =>
+  it("35 the record of random commands that fail is complete: one end each, which agrees with the promise, and causes that form a forest", () =>
     withTraps(async () => {
       class Step extends Ping {
         readonly how: How;
@@ -321,7 +321,7 @@ describe("observers", () => {
               if (how === "throws") raise();
               if (how === "later") await scheduler.schedule(Promise.resolve());
               const all = children.map((child) => send(child, context));
-              // Some wait for what they cause and share its fate, others do not.
+              // Some handlers await their effects and fail with them, others do not.
               await (how === "value" ? Promise.allSettled(all) : Promise.all(all));
               if (how === "rejects") throw new Error("rejects");
             });
@@ -352,7 +352,7 @@ describe("observers", () => {
               expect(settlements).toBe(1);
               expect(ends.get(meta.id)).toMatchObject({ status, ...result });
               expect(ends.get(meta.id)!.durationMs).toBeGreaterThanOrEqual(0);
-              // A forest: each cause was there before, so that no chain of them comes back to where it began.
+              // A forest: each cause was sent before its effect, so that no chain of causes is a circle.
               if (meta.causationId === undefined) expect(meta.correlationId).toBe(meta.id);
               else {
                 expect(seen).toContain(meta.causationId);
@@ -386,7 +386,7 @@ describe("observers", () => {
         headers: { own: "1", both: "given", given: "2" },
       });
       expect(seen.get(3)).toMatchObject({ causationId: "own", correlationId: "chain" });
-      // Untouched, and as it is where nothing else is said.
+      // Without options the envelope stays as it is.
       expect(sent.meta).toMatchObject({ correlationId: "own", headers: { own: "1", both: "own" } });
       await bus.dispatch(sent);
       expect(seen.get(2)).toBe(sent.meta);
@@ -421,7 +421,7 @@ describe("observers", () => {
       await canaries(bus);
     }));
 
-  it("35 time does not go backwards from a message to what it caused, and causes are named", () =>
+  it("35 time does not go backwards from a message to its effects, and causes are named", () =>
     withTraps(async () => {
       class Child extends Ping {}
       const bus = new CommandBus();

@@ -184,7 +184,7 @@ describe("pipeline", () => {
     }),
   );
 
-  it("3 a shared operator that completes rejects what it holds, names itself, and a fresh one goes on", () =>
+  it("3 a shared operator that completes rejects the messages that it holds, by name, and a fresh one goes on", () =>
     withTraps(async () => {
       const bus = new CommandBus({
         middleware: [
@@ -276,7 +276,7 @@ describe("pipeline", () => {
       expect(bus.inFlight).toBe(0);
     }));
 
-  it("6 behind a middleware that never emits, a message ends by its signal, and is free", () =>
+  it("6 behind a middleware that never emits, a message ends by its signal, and keeps nothing", () =>
     withTraps(async () => {
       const { middleware, open } = counted((source) =>
         source.pipe(mergeMap((delivery) => (delivery.message.n === 0 ? NEVER : of(delivery)))),
@@ -346,7 +346,7 @@ describe("pipeline", () => {
       await canaries(bus);
     }));
 
-  it("7 what is no middleware is refused at construction, and names its place", () => {
+  it("7 a value that is not a middleware is refused at construction, and the error names its place", () => {
     const notOne = [
       () => {
         throw new TypeError("factory");
@@ -400,7 +400,7 @@ describe("pipeline", () => {
       expect(jest.getTimerCount()).toBe(0);
     }));
 
-  it("9 nobody can send, fail or end a bus through its observables", () =>
+  it("9 an observer cannot send to, fail or end a bus through its observables", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       bus.register(Save, () => undefined);
@@ -423,7 +423,7 @@ describe("pipeline", () => {
       await canaries(bus);
     }));
 
-  it("13 rxjs is left configured as it was, and its hook is not called for what a promise carries", () =>
+  it("13 the configuration of rxjs stays as it was, and its hook is not called for an error that a promise carries", () =>
     withTraps(async () => {
       const before = { ...config };
       const unhandled: unknown[] = [];
@@ -453,7 +453,7 @@ describe("pipeline", () => {
       expect({ ...config }).toEqual(before);
     }));
 
-  it("13 a teardown of a middleware that throws concerns nobody else", () =>
+  it("13 a middleware whose teardown throws affects no other message", () =>
     withTraps(async () => {
       const bus = new CommandBus({
         middleware: [

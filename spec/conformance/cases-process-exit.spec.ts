@@ -16,7 +16,7 @@ const entries = readdirSync(join(root, "src")).filter((name) =>
 let folder: string;
 
 beforeAll(async () => {
-  // Below node_modules, where the scripts find the optional peers.
+  // Below node_modules, because the scripts find the optional peers there.
   folder = mkdtempSync(join(root, "node_modules/.cqrx-exit-"));
   await run(
     join(root, "node_modules/.bin/esbuild"),
@@ -43,7 +43,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => void jest.useRealTimers());
 
 /**
- * Runs a script to its own end and returns what it prints. A script that something keeps alive does not end: everything that it waits for takes
+ * Runs a script to its own end and returns its output. A script that something keeps alive does not end: everything that it waits for takes
  * an hour, so that its being over before the time limit of the test shows that nothing kept it alive.
  */
 async function script(lines: string): Promise<{ stdout: string; stderr: string }> {

@@ -32,7 +32,7 @@ class Other extends AnyStep {}
 type Tree = [other: boolean, by: Step["by"], children: Tree[]];
 
 describe("re-entrancy and order", () => {
-  it("63 whoever dispatches during a dispatch, every observer sees one order, cause before effect", () =>
+  it("63 every observer sees one order, cause before effect, also when an observer dispatches during a dispatch", () =>
     withTraps(async () => {
       const node = (depth: number): fc.Arbitrary<Tree> =>
         fc.tuple(
@@ -221,6 +221,27 @@ describe("re-entrancy and order", () => {
       });
       await bus.dispatch(new Step(0));
       expect([handled, outcomes]).toEqual([100_000, 100_001]);
+      await canaries(bus);
+    }));
+
+  it("64 observers that answer each outcome with a message end at maxDepth, however long each message takes", () =>
+    withTraps(async () => {
+      const bus = new CommandBus({ maxDepth: 10 });
+      let handled = 0;
+      bus.register(Step, async () => {
+        handled++;
+        await Promise.resolve();
+      });
+      const refused: unknown[] = [];
+      const observing = bus.outcomes$.subscribe(() => {
+        // A bus that does not count them would go on for ever.
+        if (handled < 100) bus.dispatch(new Step(handled)).catch((error: unknown) => refused.push(error));
+      });
+      await bus.dispatch(new Step(0));
+      await macrotask();
+      expect(handled).toBe(10);
+      expect(refused).toEqual([expect.any(DispatchDepthExceededError)]);
+      observing.unsubscribe();
       await canaries(bus);
     }));
 

@@ -33,7 +33,7 @@ const never = (): Promise<never> => new Promise(() => undefined);
 
 afterEach(async () => {
   jest.useRealTimers();
-  // The buses of these cases are closed: others must not notice.
+  // The buses of these cases are closed, so the canaries go through new ones.
   await freshCanaries();
 });
 
@@ -70,7 +70,7 @@ describe("shutdown", () => {
       expect(bus.inFlight).toBe(0);
     }));
 
-  it("50 while closing, what is in flight may dispatch what it needs, and nothing else may", () =>
+  it("50 while closing, messages in flight may dispatch what they need, and no other caller may", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       const gate = deferred();
@@ -90,7 +90,7 @@ describe("shutdown", () => {
       expect(results).toEqual([undefined, expect.any(BusClosedError), expect.any(BusClosedError)]);
     }));
 
-  it("50 what a message in flight on another bus still asks for is answered, or refused, and never left", () =>
+  it("50 a query from a message in flight on another bus is answered or refused, and never left pending", () =>
     withTraps(async () => {
       const commandBus = new CommandBus();
       const queryBus = new QueryBus();
@@ -138,7 +138,7 @@ describe("shutdown", () => {
       await other.close({ timeoutMs: 0 });
     }));
 
-  it("51 at the deadline all that is left is aborted, and the report says what finished, was aborted and did not stop", () =>
+  it("51 at the deadline the remaining messages are aborted, and the report says which finished, were aborted and did not stop", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       let ids = 0;
@@ -169,7 +169,7 @@ describe("shutdown", () => {
       expect(jest.getTimerCount()).toBe(0);
     }));
 
-  it("51 at the deadline a teardown that throws keeps nobody from being settled", () =>
+  it("51 at the deadline every message settles, even if a teardown throws", () =>
     withTraps(async () => {
       const bus = new QueryBus();
       bus.faults$.subscribe();
@@ -287,7 +287,7 @@ describe("shutdown", () => {
       expect(outcomes).toMatchObject([{ status: "rejected", reason: boom }]);
     }));
 
-  it("61 what a shared operator holds at close is let go or rejected, and no timer outlives the bus", () =>
+  it("61 a message that a shared operator holds at close is released or rejected, and no timer outlives the bus", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       const bus = new CommandBus({ middleware: [shared(debounceTime(60_000))] });
@@ -330,7 +330,7 @@ describe("shutdown", () => {
       expect(jest.getTimerCount()).toBe(0);
     }));
 
-  it("61 an effect of what is in flight passes a shared operator that is emptying itself", () =>
+  it("61 an effect of a message in flight passes a shared operator that is emptying itself", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       const bus = new CommandBus({
@@ -364,7 +364,7 @@ describe("shutdown", () => {
       expect(completed).toBe(1);
     }));
 
-  it("61 a message that was aborted at close is not worked on afterwards", () =>
+  it("61 a message that was aborted at close reaches no handler afterwards", () =>
     withTraps(async () => {
       const gate = deferred();
       let handled = 0;

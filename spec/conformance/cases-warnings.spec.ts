@@ -32,7 +32,7 @@ const fail = (): never => {
   throw new Error("no");
 };
 
-/** A message that waits for as long as it is told to. */
+/** A message whose handler waits until the test ends it. */
 type Wait = (ms: number) => { readonly sent: Watched; readonly stop: () => void };
 
 const through =
@@ -56,7 +56,7 @@ const asking =
     // A batch waits for its window even when all have left; close ends that.
     return { sent, stop: () => (controller.abort(), void bus.close({ timeoutMs: 0 })) };
   };
-/** A store that answers when it is told to. */
+/** A store that answers when the test says so. */
 function slow(middleware: (store: Store) => Middleware): ReturnType<Wait> {
   const answer = deferred<undefined>();
   const call = (): Promise<undefined> => answer.promise;
@@ -148,7 +148,7 @@ describe("warnings of the process", () => {
         try {
           waiting = wait(ms);
         } catch (error) {
-          // What cannot be waited for may be refused, and says so.
+          // A wait that is longer than a timer allows may be refused with an error.
           expect(error).toHaveProperty("code");
           continue;
         }

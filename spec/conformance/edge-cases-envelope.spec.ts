@@ -98,7 +98,7 @@ describe("envelopes over plain classes", () => {
   });
 });
 
-describe("reading what is wrong", () => {
+describe("reading wrong data", () => {
   const payload = { userId: "u1", email: "a@b.com" };
   const read = (json: unknown): unknown => Envelope.fromJSON(json, CreateUser);
 
@@ -107,14 +107,14 @@ describe("reading what is wrong", () => {
     ["version abc", { meta: { version: "abc" }, payload }, "meta.version"],
     ["version 2.9", { meta: { version: 2.9 }, payload }, "meta.version"],
     ["version -3", { meta: { version: -3 }, payload }, "meta.version"],
-    ["a version nobody knows yet", { meta: { version: 2 }, payload }, "meta.version"],
+    ["a version from the future", { meta: { version: 2 }, payload }, "meta.version"],
     ["a missing payload", { meta: {} }, "payload"],
     ["a payload that is a list", { payload: [] }, "payload"],
     ["a payload that is text", { payload: "u1" }, "payload"],
     ["another message's name", { meta: { name: "DeleteUser" }, payload }, "meta.name"],
     ["a name that is a number", { meta: { name: 1 }, payload }, "meta.name"],
     ["headers that are a list", { meta: { headers: [] }, payload }, "meta.headers"],
-    ["a header that is no text", { meta: { headers: { a: 1 } }, payload }, 'meta.headers."a"'],
+    ["a header that is not a text", { meta: { headers: { a: 1 } }, payload }, 'meta.headers."a"'],
     ["meta that is text", { meta: "x", payload }, "meta"],
     ["no object", 42, "envelope"],
     ["no JSON", "{", "envelope"],

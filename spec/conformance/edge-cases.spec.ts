@@ -171,7 +171,7 @@ describe("finding the handler", () => {
   });
 });
 
-describe("what middleware may do with next", () => {
+describe("next() in middleware", () => {
   it("X05 next(message of another type) runs the handler of that type", async () => {
     const [items, others] = [jest.fn(), jest.fn()];
     const bus = new CommandBus({ middleware: [around((_, next) => next(new Other("x")))] });
@@ -357,7 +357,7 @@ describe("what middleware may do with next", () => {
   });
 });
 
-describe("what handlers may be and return", () => {
+describe("handlers and their results", () => {
   async function* streaming(): AsyncGenerator<number> {
     yield 1;
     await Promise.resolve();

@@ -1,4 +1,4 @@
-// What others hang on a bus, or hand to it, must not keep a message or the bus from coming to its end.
+// Observers, injected parts and hostile values must not keep a message or the bus from settling.
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { CommandBus, defaultCommandBus, EventBus, QueryBus, type Fault } from "cqrx";
 import { finalize, map, Subscriber } from "rxjs";
@@ -51,7 +51,7 @@ describe("the end of a bus", () => {
     }),
   );
 
-  it("settles what close() returned when the bus is reset before", () =>
+  it("settles the promise of close() when the bus is reset before", () =>
     withTraps(async () => {
       defaultCommandBus.register(Work, never);
       const dispatched = reasonOf(defaultCommandBus.dispatch(new Work()));
@@ -68,7 +68,7 @@ describe("the end of a bus", () => {
     ["first", false],
     ["second", true],
   ])(
-    "waits for everybody to hear of the last outcome when one who does makes the %s call of close()",
+    "waits until every observer got the last outcome when one of them makes the %s call of close()",
     (_, closing) =>
       withTraps(async () => {
         const bus = new CommandBus();
@@ -99,7 +99,7 @@ describe("the end of a bus", () => {
 });
 
 describe("the end of a message", () => {
-  it("is reached when an operator emits what cannot even be looked at", () =>
+  it("is reached when an operator emits a value whose traps throw", () =>
     withTraps(async () => {
       const trap = new Error("trap");
       const hostile = new Proxy(
@@ -120,7 +120,7 @@ describe("the end of a message", () => {
       await canaries(bus);
     }));
 
-  it("is reached when a query resolves to what cannot be looked at", () =>
+  it("is reached when a query resolves to a value whose traps throw", () =>
     withTraps(async () => {
       const hostile = new Proxy(
         {},
@@ -147,7 +147,7 @@ describe("the end of a message", () => {
       await canaries(bus);
     }));
 
-  it("is reached, and told, when an injected clock fails", () =>
+  it("is reached, and reported, when an injected clock fails", () =>
     withTraps(async () => {
       let fails = false;
       const now = (): number => {
@@ -169,7 +169,7 @@ describe("the end of a message", () => {
     }));
 });
 
-describe("what is no message", () => {
+describe("a value that is not a message", () => {
   class Happened {}
 
   it.each([
@@ -178,7 +178,7 @@ describe("what is no message", () => {
     ["a text", "x"],
     ["an array of events", [new Happened()]],
     ["a promise", Promise.resolve(new Happened())],
-  ])("is refused by an event bus, where nobody would notice: %s", (_, given) =>
+  ])("is refused by an event bus, which would otherwise drop it silently: %s", (_, given) =>
     withTraps(async () => {
       const bus = new EventBus();
       expect(await reasonOf(bus.publish(given as object))).toMatchObject({ code: "INVALID_MESSAGE" });
@@ -189,7 +189,7 @@ describe("what is no message", () => {
 });
 
 describe("observers", () => {
-  it("go on when one throws, and telling of that throws, too", () =>
+  it("go on when one throws, and the report of that throws, too", () =>
     withTraps(async () => {
       jest.spyOn(console, "error").mockImplementation(() => {
         throw new Error("console");

@@ -124,7 +124,7 @@ describe("the command bus", () => {
     },
   );
 
-  it("L05 what a synchronous handler throws arrives as that very error", async () => {
+  it("L05 an error that a synchronous handler throws arrives by identity", async () => {
     const boom = new Error("boom");
     const bus = new CommandBus();
     bus.register(CreateUser, () => {
@@ -136,7 +136,7 @@ describe("the command bus", () => {
     expect(boom.message).toBe("boom");
   });
 
-  it("L05 what an asynchronous handler rejects with arrives as that very error", async () => {
+  it("L05 an error that an asynchronous handler rejects with arrives by identity", async () => {
     const boom = new Error("boom");
     const bus = new CommandBus();
     bus.register(CreateUser, () => Promise.reject(boom));

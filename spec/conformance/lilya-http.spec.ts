@@ -10,7 +10,7 @@ import {
   QueryBus,
 } from "cqrx";
 
-/** What every runtime with `fetch` calls a server. */
+/** A server, as every runtime with `fetch` defines it. */
 type Fetch = (request: Request) => Promise<Response>;
 
 const url = (path: string): string => new URL(path, "http://localhost").href;

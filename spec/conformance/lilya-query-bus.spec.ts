@@ -68,7 +68,7 @@ describe("the query bus", () => {
     },
   );
 
-  it("L10 what a synchronous query handler throws arrives as that very error", async () => {
+  it("L10 an error that a synchronous query handler throws arrives by identity", async () => {
     const bad = new Error("bad");
     const bus = new QueryBus();
     bus.register(Greet, () => {
@@ -80,7 +80,7 @@ describe("the query bus", () => {
     expect(bad.message).toBe("bad");
   });
 
-  it("L10 what an asynchronous query handler rejects with arrives as that very error", async () => {
+  it("L10 an error that an asynchronous query handler rejects with arrives by identity", async () => {
     const bad = new Error("bad");
     const bus = new QueryBus();
     bus.register(Greet, () => Promise.reject(bad));

@@ -20,7 +20,7 @@ import { watch, type Watched } from "./support.js";
 
 const RUNS = 200;
 
-/** How a handler of the model ends, and what its middleware does before. Synchronous unless it says otherwise. */
+/** The end of a handler of the model, and the work of its middleware before. Synchronous unless marked otherwise. */
 const ENDINGS = ["value", "throw", "reject", "later", "laterReject", "never", "child", "laterChild"] as const;
 const ROUTES = [
   "through",
@@ -55,13 +55,13 @@ type Kind = (typeof KINDS)[number];
 
 class Injected extends Error {}
 
-/** An async observer, which is not what `subscribe` is typed for, yet what people write. */
+/** An async observer: the type of `subscribe` does not allow for it, and applications write it. */
 const failLater = (() => Promise.reject(new Injected("observer"))) as () => void;
 
-/** One entry of what an observer saw. */
+/** One entry in the log of an observer. */
 type Seen = `message ${string}` | `outcome ${string}`;
 
-/** What the model knows of a message when it is sent, and what happens to it from outside. */
+/** The facts about a message when it is sent, and its cancellation from outside. */
 interface Sent {
   readonly kind: Kind;
   readonly message: Message;
@@ -72,9 +72,9 @@ interface Sent {
   /** Nothing else was running. */
   readonly onTop: boolean;
   readonly parent: Sent | undefined;
-  /** What its signal was aborted with before it was sent. */
+  /** The reason that its signal was aborted with before it was sent. */
   readonly abortedBefore: Error | undefined;
-  /** Afterwards, and whether the bus was open then. */
+  /** The same afterwards, and true if the bus was open then. */
   aborted?: { readonly reason: Error; readonly open: boolean };
 }
 
@@ -82,7 +82,7 @@ const hasCode = (reason: unknown, code: string): boolean => (reason as Partial<C
 const isInjected = (reason: unknown, by: string): boolean =>
   reason instanceof Injected && reason.message === by;
 
-/** Whether a message that nothing came in the way of ended as its route and its handlers say. */
+/** Returns true if a message without interference ended as its route and its handlers say. */
 function endedByItself({ kind, message, watched, handlers }: Sent): boolean {
   const { status, value, reason } = watched;
   if (message.route === "drop") return hasCode(reason, "MESSAGE_DROPPED");
@@ -110,7 +110,7 @@ function endedByItself({ kind, message, watched, handlers }: Sent): boolean {
   }
 }
 
-/** Whether it ended as it may have. */
+/** Returns true if the message ended in one of the allowed ways. */
 function endedRight(sent: Sent): boolean {
   const { kind, handlers, open, onTop, parent, abortedBefore, aborted, watched } = sent;
   const { reason } = watched;
@@ -119,10 +119,10 @@ function endedRight(sent: Sent): boolean {
   if (!onTop && hasCode(reason, "DISPATCH_DEPTH_EXCEEDED")) return true;
   if (kind !== "event" && handlers === 0) return hasCode(reason, "HANDLER_NOT_FOUND");
   if (abortedBefore !== undefined) return reason === abortedBefore;
-  // It is cancelled with what caused it.
+  // It is cancelled with its cause.
   if (parent !== undefined && watched.status === "rejected" && reason === parent.watched.reason) return true;
   if (endedByItself(sent)) return true;
-  // From here on something came in the way, which only what takes its time leaves room for.
+  // Interference follows from here on, and only asynchronous messages leave time for it.
   if (isSynchronous(sent)) return false;
   if (aborted?.open) return reason === aborted.reason;
   return hasCode(reason, "BUS_CLOSED") || (aborted !== undefined && reason === aborted.reason);
@@ -133,13 +133,13 @@ function isSynchronous({ message: { ending, route }, handlers }: Sent): boolean 
   return handlers === 0 || ending === "value" || ending === "throw" || ending === "child";
 }
 
-/** The buses under test, with everything that is known from outside about what they did. */
+/** The buses under test, with a record of everything that is visible from outside. */
 class Rig {
   readonly commandBus: CommandBus;
   readonly queryBus: QueryBus;
   readonly eventBus: EventBus;
   readonly sent: Sent[] = [];
-  /** Every registration that was made, and whether it is still there. */
+  /** Every registration, and true while it is active. */
   readonly registered: { readonly kind: Kind; readonly type: number; live: boolean }[] = [];
   readonly accepted = new Map<Kind, Envelope[]>();
   readonly outcomes = new Map<Kind, Outcome[]>();
@@ -370,7 +370,7 @@ class Rig {
       expect([...ended].sort()).toEqual([...accepted].sort());
       for (const id of accepted)
         expect(log!.indexOf(`outcome ${id}`)).toBeGreaterThan(log!.indexOf(`message ${id}`));
-      // The outcome says what the promise says.
+      // The outcome agrees with the promise.
       const outcomeOf = new Map(
         this.outcomes.get(kind)!.map((outcome) => [outcome.envelope.payload, outcome]),
       );
@@ -438,9 +438,9 @@ const closing = fc
 
 describe("model", () => {
   let finished = 0;
-  // What fails in the last moment of a bus finds nobody on faults$ any more.
+  // A fault in the last moment of a bus goes to the console, because faults$ has completed.
   beforeAll(() => void jest.spyOn(console, "error").mockImplementation(() => undefined));
-  // A run that waits for what never comes lets Node exit as if all were well, so the runs that came to their end are counted.
+  // Node exits with success while a run waits for a promise that never settles, so the finished runs are counted.
   afterAll(() => {
     jest.restoreAllMocks();
     expect(finished).toBeGreaterThanOrEqual(2 * RUNS);

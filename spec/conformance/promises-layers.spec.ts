@@ -1,4 +1,4 @@
-// Promises about what is layered on top of the buses, and about when they pay.
+// Promises about the layers on top of the buses, and about when they pay.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
@@ -95,10 +95,10 @@ describe("the two sides", () => {
       await canaries(commandBus, queryBus, eventBus);
     }));
 
-  it("S11 S15 S46 what an endpoint kept to itself is shared by endpoints and jobs, and tested without a request", async () => {
+  it("S11 S15 S46 a rule that an endpoint kept to itself is shared by endpoints and jobs, and tested without a request", async () => {
     const taken = { status: 409, body: "taken" };
     const before = (users: Map<string, string>) => async (request: Request) => {
-      // The rule and the store are in here, and nobody else can have them.
+      // The rule and the store live in here, and no other caller can reach them.
       const { id, email } = (await request.json()) as { id: string; email: string };
       if (users.has(id)) return new Response(taken.body, { status: taken.status });
       users.set(id, email.toLowerCase());
@@ -169,7 +169,7 @@ describe("the two sides", () => {
     expect(() => createUser(new Map([["u1", ""]]))(new CreateUser("u1", ""))).toThrow(Taken);
   });
 
-  it("S13 the handler of a query is given nothing with which to change state, and a query that is frozen is as good", async () => {
+  it("S13 the handler of a query gets nothing that changes state, and a frozen query works as well", async () => {
     const queryBus = new QueryBus();
     let context: HandlerContext | undefined;
     queryBus.register(GetBalance, ({ account }, given) => {
@@ -278,7 +278,7 @@ describe("layered on top", () => {
       await canaries(commandBus);
     }));
 
-  it("S70 what happens on a bus is an Observable like any other, and a query can be watched as one", () =>
+  it("S70 the messages of a bus are an Observable like any other, and a query can be watched as one", () =>
     withTraps(async () => {
       const { commandBus, queryBus } = bank();
       const pairs: number[][] = [];
@@ -310,7 +310,7 @@ describe("layered on top", () => {
       await canaries(commandBus, queryBus);
     }));
 
-  it("S72 a log of events is an observer that writes envelopes, and state is rebuilt by publishing what was written", () =>
+  it("S72 a log of events is an observer that writes envelopes, and publishing them again rebuilds the state", () =>
     withTraps(async () => {
       const log: string[] = [];
       const live = new EventBus();

@@ -1,4 +1,4 @@
-// Promises about what the package is made of rather than what it does.
+// Promises about the structure of the package rather than its behaviour.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, jest } from "@jest/globals";
@@ -16,7 +16,7 @@ const core = readdirSync(join(root, "src/core"), { recursive: true, encoding: "u
 
 const isInCore = (path: string): boolean => core.includes(path.replace(/\.js$/, ".ts"));
 
-/** What a file takes from elsewhere at run time; types are gone by then. */
+/** Returns the run-time imports of a file; those of types do not count. */
 function importsOf(path: string): string[] {
   const found = read(path).matchAll(
     /^(?:import|export)\s+(?!type\b)[^;]*?from\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm,

@@ -95,7 +95,7 @@ describe("commands and queries", () => {
     expect(queryBus.describe().handlers.map(({ messageType }) => messageType)).toEqual(["GetUserEmail"]);
   });
 
-  it("S12 dispatch$ emits undefined once, whatever its handler returns, streams included", async () => {
+  it("S12 dispatch$ emits undefined once, for any result of its handler, streams included", async () => {
     const returned = [
       () => 42,
       async () => "secret",
@@ -112,7 +112,7 @@ describe("commands and queries", () => {
     }
   });
 
-  it("S12 S40 a command resolves to undefined whatever its handler returns", async () => {
+  it("S12 S40 a command resolves to undefined for any result of its handler", async () => {
     class Returning {
       readonly value: unknown;
 
@@ -257,7 +257,7 @@ describe("commands and queries", () => {
   });
 });
 
-describe("what is provided", () => {
+describe("the parts", () => {
   it("S10 S38 the quick start", async () => {
     const users = new Map<string, string>();
     const commandBus = new CommandBus();
@@ -340,7 +340,7 @@ describe("what is provided", () => {
     expect(outcomes).not.toHaveBeenCalled();
   });
 
-  it("S61 nothing handles a message that nobody registered a handler for, whatever its name", async () => {
+  it("S61 a message without a registered handler is not handled, even if it is named like an inherited function", async () => {
     const { commandBus } = application();
     const Namesake = { CreateUser: class extends CreateUser {} }.CreateUser;
 
@@ -561,7 +561,7 @@ describe("middleware", () => {
     expect(new Set(spans.map(({ id }) => id)).size).toBe(3);
   });
 
-  it("S55 middleware rejects what is not permitted before the handler runs", async () => {
+  it("S55 middleware rejects a forbidden message before its handler runs", async () => {
     const denied = new Error("denied");
     const permission = around<CreateUser>((message, next) => {
       if (message.userId === "root") throw denied;
@@ -608,7 +608,7 @@ describe("at the edges", () => {
     expect([found.status, await found.json()]).toEqual([200, { email: "a@b.com" }]);
   });
 
-  it("S09 any Standard Schema checks what is read, and an answer goes straight into a Response", async () => {
+  it("S09 any Standard Schema checks a message that is read, and an answer goes straight into a Response", async () => {
     class Rename extends Command {
       static readonly schema = z.strictObject({ name: z.string().min(1) });
 
@@ -647,7 +647,7 @@ describe("at the edges", () => {
     for (const index of [0, 1, 4_999, 9_999]) expect(await bus.ask(new types[index]!())).toBe(index);
   });
 
-  it("S65 what is asynchronous is cancelled by an AbortSignal, and by unsubscribing", async () => {
+  it("S65 an asynchronous message is cancelled by an AbortSignal, and by unsubscribing", async () => {
     const signals: AbortSignal[] = [];
     const bus = new CommandBus();
     bus.register(CreateUser, (_, { signal }) => {

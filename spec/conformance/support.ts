@@ -15,7 +15,7 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** What a promise has come to, without waiting for it; a rejection counts as handled. */
+/** The state of a promise, read without awaiting it; a rejection counts as handled. */
 export interface Watched<T = unknown> {
   status: "pending" | "fulfilled" | "rejected";
   settlements: number;
@@ -38,7 +38,7 @@ export async function microtasks(turns = 30): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await Promise.resolve();
 }
 
-/** The reason of a rejection; fails the test when there is none. */
+/** The reason of a rejection; fails the test if the promise fulfils. */
 export async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;

@@ -204,7 +204,7 @@ describe("C9 every form of middleware keeps a synchronous dispatch synchronous",
   });
 });
 
-describe("the rejection of a dispatch that nobody awaits", () => {
+describe("the rejection of a dispatch that its caller does not await", () => {
   const boom = new Error("boom");
 
   function failing(options?: BusOptions): CommandBus {
@@ -231,7 +231,7 @@ describe("the rejection of a dispatch that nobody awaits", () => {
     expect(escaped.unhandledRejections[0]).toBe(boom);
   });
 
-  it.each(chains)("C10 is none when it is awaited, with %s", async (_, middleware) => {
+  it.each(chains)("C10 is not unhandled when it is awaited, with %s", async (_, middleware) => {
     const escaped = await escapedFrom(async () => {
       const reason: unknown = await failing({ middleware })
         .dispatch(new CreateUser("", ""))

@@ -53,7 +53,7 @@ async function run(command, args, cwd) {
   return output;
 }
 
-/** Makes a project outside the repository: copies the folders and installs the tarball and what else it needs. */
+/** Makes a project outside the repository: copies the folders and installs the tarball and its dependencies. */
 async function project(name, folders, dependencies = {}) {
   const folder = join(temp, name);
   mkdirSync(folder);
@@ -82,7 +82,7 @@ async function lockedProject(name, others = []) {
   return folder;
 }
 
-/** Puts the package where npm would install it. */
+/** Unpacks the package into the folder that npm would install it to. */
 async function unpack(folder) {
   mkdirSync(folder, { recursive: true });
   await run("tar", ["-xzf", tarball, "-C", folder, "--strip-components=1"], temp);

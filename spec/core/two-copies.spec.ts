@@ -88,7 +88,7 @@ function thrownBy(run: () => unknown): unknown {
   return undefined;
 }
 
-/** Expects an error that names both versions, those of the copy that refuses and of the copy that is refused, and says what to do. */
+/** Expects an error that names both versions, of the refusing copy and of the refused one, and the remedy. */
 function expectTwoCopies(
   error: unknown,
   what: string | RegExp,
@@ -115,7 +115,7 @@ it("the other copy is one: no class is shared", () => {
   expect(other.middleware.overlap).not.toBe(ownMiddleware.overlap);
 });
 
-describe("B04 B05 what cannot work is refused where it is handed over", () => {
+describe("B04 B05 a value that cannot work across copies is refused where it is passed", () => {
   describe.each(Object.keys(allMiddleware(other)))("%s of another copy", (name) => {
     const foreign = allMiddleware(other)[name]!;
 

@@ -7,7 +7,7 @@ const files = readdirSync(spec, { recursive: true, encoding: "utf8" }).filter(
   (file) => /(\.spec|-cases)\.ts$/.test(file) && !/node_modules|^docs/.test(file),
 );
 
-/** The ids that titles of tests begin with: those of `it` and `describe`, called at once or by what `each` returned. */
+/** Returns the ids at the start of the titles of `it` and `describe`, called directly or through `each`. */
 const ids = new Set(
   files.flatMap((file) =>
     [
@@ -22,7 +22,7 @@ const upTo = (last: number, id: (n: number) => string): string[] =>
   Array.from({ length: last }, (_, n) => id(n + 1));
 const padded = (letter: string) => (n: number) => `${letter}${String(n).padStart(2, "0")}`;
 
-/** What has to be shown; the cases are those that nobody should have to do without, but for 178, which is about transports. */
+/** The ids that need a test: of the cases all that are required, except 178, which is about transports. */
 const REQUIRED: readonly [string, readonly string[]][] = [
   ["Lilya's own tests", upTo(32, padded("L"))],
   ["its edge cases", upTo(27, padded("X"))],

@@ -18,7 +18,7 @@ it("finds the documents that have snippets", () => {
 });
 
 describe.each(withSnippets)("%s", (document) => {
-  // A document of its own: what another registered on the default buses must not matter.
+  // Each document gets modules of its own, because another may have registered handlers on the default buses.
   beforeAll(() => void jest.resetModules());
   if (document === "src/postgres/README.md")
     beforeAll(async () => void (process.env["DATABASE_URL"] = await embedded.url()));

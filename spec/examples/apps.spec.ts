@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Browser } from "playwright-core";
+import { angularBuses, type BusesTold } from "./support/angular-buses.js";
 import { expectAccessible, launch, open, serveFolder } from "./support/browser.js";
 import { ExampleApp } from "./support/example-app.js";
 import { ReadingList } from "./support/reading-list.js";
@@ -145,6 +146,23 @@ describe("examples/angular", () => {
     });
 
     itIsAReadingList(() => `${site.url}zone/`);
+    itIsAccessible(() => `${site.url}zone/`);
+  });
+
+  it.each([
+    ["without", false],
+    ["with", true],
+  ])("closes its buses when the application is destroyed, %s zone.js", async (_, zone) => {
+    const { page, errors } = await open(browser, site.url);
+    await page.addScriptTag({ type: "module", content: await angularBuses(folder, zone) });
+    const told = await page.waitForFunction(() => (globalThis as { told?: BusesTold }).told);
+    expect(await told.jsonValue()).toEqual({
+      zone,
+      before: expect.arrayContaining(["value", "dispatched"]),
+      after: ["BUS_CLOSED", "the command in flight has ended", "the live query is complete", "BUS_CLOSED"],
+    });
+    expect(errors).toEqual([]);
+    await page.close();
   });
 });
 

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import type { Print } from "../../examples/support/run.js";
 
-// UPDATE_EXPECTED=1 npx jest spec/examples/examples.spec.ts writes what the examples print now.
+// UPDATE_EXPECTED=1 npx jest spec/examples/examples.spec.ts writes the present output of the examples.
 const updating = process.env["UPDATE_EXPECTED"] === "1";
 const run = promisify(execFile);
 const folder = join(__dirname, "../../examples");
@@ -27,14 +27,14 @@ async function printedBy(name: string): Promise<string> {
 describe.each(examples)("%s", (name) => {
   const source = readFileSync(join(folder, `${name}.ts`), "utf8");
 
-  it("prints what it is expected to", async () => {
+  it("prints the expected output", async () => {
     const printed = await printedBy(name);
     const path = join(folder, "expected", `${name}.txt`);
     if (updating) {
       mkdirSync(join(folder, "expected"), { recursive: true });
       writeFileSync(path, printed);
     }
-    expect(printed).toBe(existsSync(path) ? readFileSync(path, "utf8") : `nothing: there is no ${path}`);
+    expect(printed).toBe(existsSync(path) ? readFileSync(path, "utf8") : `nothing: ${path} does not exist`);
     expect(printed).not.toBe("");
   });
 

@@ -66,7 +66,7 @@ describe("the limits of the service", () => {
     expect(message.length).toBeLessThan(250);
   });
 
-  it("answer what is not HTTP with 400", async () => {
+  it("answer a request that is not HTTP with 400", async () => {
     await listen({});
 
     const answer = await text(await send("hello\r\n\r\n"));

@@ -58,7 +58,7 @@ describe("GET /users/:id/live", () => {
     live.close();
   });
 
-  it("asks once for a change, however many watch, and no more when nobody does", async () => {
+  it("asks once for a change, for any number of watchers, and not at all without one", async () => {
     const { commandBus, queryBus } = api.buses;
     await create();
     const streams = await Promise.all(Array.from({ length: 10 }, () => open("/users/u1/live")));

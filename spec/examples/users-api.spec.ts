@@ -74,7 +74,7 @@ describe("POST /users", () => {
     expect(results.map(({ status }) => status).sort()).toEqual([201, 409]);
   });
 
-  it("says what is not valid: 422 with each field", async () => {
+  it("names invalid fields: 422 with each of them", async () => {
     expect(await call("POST", "/users", { userId: "", email: "nobody" })).toMatchObject({
       status: 422,
       body: {
@@ -128,7 +128,7 @@ describe("GET /users", () => {
     expect(await call("GET", "/users")).toMatchObject({ status: 200, body: [ada] });
   });
 
-  it("answers 404 to an id that nobody has, 422 to one that nobody can have", async () => {
+  it("answers 404 to an id without a user, 422 to an invalid id", async () => {
     expect(await call("GET", "/users/u9")).toMatchObject({
       status: 404,
       body: { error: "USER_NOT_FOUND", message: "There is no user u9." },
@@ -204,7 +204,7 @@ describe("the service", () => {
     expect(await call("GET", "/nowhere")).toMatchObject({ status: 404, body: { error: "NOT_FOUND" } });
   });
 
-  it("says nothing of an error that nobody foresaw: 500, logged", async () => {
+  it("hides an unexpected error: 500, logged", async () => {
     class BrokenStore extends MemoryStore {
       override list(): never {
         throw new Error("password=hunter2");
@@ -236,7 +236,7 @@ describe("the service", () => {
     expect(JSON.stringify(logged)).not.toContain("ada@example.com");
   });
 
-  it("passes the request's id and the cause on to what it causes", async () => {
+  it("passes the request's id and the cause on to its effects", async () => {
     const seen: Envelope[] = [];
     buses.commandBus.messages$.subscribe((envelope) => seen.push(envelope));
     buses.eventBus.messages$.subscribe((envelope) => seen.push(envelope));
@@ -280,7 +280,7 @@ describe("the command line", () => {
     expect(lines).toEqual(["There is no user u1."]);
   });
 
-  it("says what went wrong, and fails", async () => {
+  it("prints the error, and fails", async () => {
     expect(await cli("create", "u1", "nobody")).toBe(1);
     expect(await cli("delete", "u1")).toBe(1);
     expect(await cli("dance")).toBe(2);

@@ -15,7 +15,7 @@ class DeleteUser {
 }
 
 describe("authorization", () => {
-  it("lets through what the check allows, synchronously, and rejects the rest", () =>
+  it("lets messages pass that the check allows, synchronously, and rejects the others", () =>
     withTraps(async () => {
       const bus = new CommandBus({
         middleware: [authorization<DeleteUser>(({ userId }) => userId === "mine")],
@@ -63,13 +63,16 @@ describe("authorization", () => {
       expect(seen[0]![1].signal).toBeInstanceOf(AbortSignal);
     }));
 
-  it.each([undefined, null, "yes", 1, {}, Promise.resolve("yes")])("takes %p for no yes", async (answer) => {
-    const bus = new CommandBus({ middleware: [authorization(() => answer as boolean)] });
-    bus.register(DeleteUser, () => undefined);
-    await expect(bus.dispatch(new DeleteUser("u1"))).rejects.toThrow(UnauthorizedError);
-  });
+  it.each([undefined, null, "yes", 1, {}, Promise.resolve("yes")])(
+    "does not take %p for a yes",
+    async (answer) => {
+      const bus = new CommandBus({ middleware: [authorization(() => answer as boolean)] });
+      bus.register(DeleteUser, () => undefined);
+      await expect(bus.dispatch(new DeleteUser("u1"))).rejects.toThrow(UnauthorizedError);
+    },
+  );
 
-  it("waits for an asynchronous check, and hands on what it fails with as it is", () =>
+  it("waits for an asynchronous check, and rejects with its error unchanged", () =>
     withTraps(async () => {
       const boom = new Error("boom");
       const checks = new Map([
@@ -102,7 +105,7 @@ describe("authorization", () => {
       await canaries(bus);
     }));
 
-  it("does not run what was aborted while it was being checked", () =>
+  it("does not run a message that was aborted during its check", () =>
     withTraps(async () => {
       const check = deferred<boolean>();
       const bus = new QueryBus({
@@ -147,7 +150,7 @@ describe("authorization", () => {
     });
   });
 
-  it("refuses what is no function", () => {
+  it("refuses a value that is not a function", () => {
     expect(() => authorization(true as never)).toThrow(InvalidOptionsError);
   });
 });

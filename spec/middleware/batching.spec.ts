@@ -25,7 +25,7 @@ interface Load {
   readonly reply: Deferred<readonly unknown[]>;
 }
 
-/** A bus whose loads end when they are told to. */
+/** Returns a bus whose loads end when the test ends them. */
 function setUp(options: Options = {}, ...outer: Middleware[]): { bus: QueryBus; loads: Load[] } {
   const loads: Load[] = [];
   const load: BatchingOptions<GetUser, unknown>["load"] = (queries, { signal }) => {
@@ -80,7 +80,7 @@ describe("batching", () => {
       await canaries(bus);
     }));
 
-  it("what load throws or rejects with reaches all of its queries, and no other batch", () =>
+  it("an error of load reaches all of its queries, and no other batch", () =>
     withTraps(async () => {
       const boom = new Error("boom");
       let times = 0;
@@ -125,7 +125,7 @@ describe("batching", () => {
     ["synchronous", promised],
     ["asynchronous", async (queries: readonly GetUser[]) => promised(queries)],
     ["one too many", (queries: readonly GetUser[]) => [...promised(queries), 1]],
-  ])("results that are promises reject all queries alike, whoever has left: %s", (_, load) =>
+  ])("results that are promises reject all queries alike, also after callers have left: %s", (_, load) =>
     withTraps(async () => {
       const { bus } = setUp({ load: load! });
       const faults = faultsOf(bus);
@@ -208,15 +208,15 @@ describe("batching", () => {
       expect(await kept[0]).toBe("b");
 
       const all = new AbortController();
-      const nobody = reasonOf(bus.ask(new GetUser(3), { signal: all.signal }));
+      const last = reasonOf(bus.ask(new GetUser(3), { signal: all.signal }));
       all.abort();
-      await nobody;
+      await last;
       await microtasks();
       expect(loads).toHaveLength(1);
       await canaries(bus);
     }));
 
-  it("one that is aborted later hurts no other; when all have left, the load is told", () =>
+  it("a query that is aborted later does not affect the others; when all have left, the load is aborted", () =>
     withTraps(async () => {
       const { bus, loads } = setUp();
       const faults = faultsOf(bus);
@@ -250,7 +250,7 @@ describe("batching", () => {
       await canaries(bus);
     }));
 
-  it("what was gathered is loaded when the bus closes", () =>
+  it("a gathered batch is loaded when the bus closes", () =>
     withTraps(async () => {
       const { bus } = setUp({
         windowMs: 10_000,

@@ -31,7 +31,7 @@ interface Run {
   readonly reply: Deferred<string>;
 }
 
-/** A bus whose handler answers when it is told to. */
+/** Returns a bus whose handler answers when the test says so. */
 function setUp(...middleware: ReturnType<typeof coalescing>[]): { bus: QueryBus; runs: Run[] } {
   const bus = new QueryBus({ middleware: middleware.length > 0 ? middleware : [coalescing()] });
   const runs: Run[] = [];
@@ -69,7 +69,7 @@ describe("coalescing", () => {
     }),
   );
 
-  it("86 an error reaches all who wait, and the next ask runs again", () =>
+  it("86 an error reaches all waiting callers, and the next ask runs again", () =>
     withTraps(async () => {
       const { bus, runs } = setUp();
       const boom = new Error("boom");
@@ -172,7 +172,7 @@ describe("coalescing", () => {
       await canaries(bus);
     }));
 
-  it("everybody's promise settles when the bus is closed", () =>
+  it("every caller's promise settles when the bus is closed", () =>
     withTraps(async () => {
       const { bus, runs } = setUp();
       const asked = [1, 2].map(() => reasonOf(bus.ask(new GetUser("u1"))));
@@ -182,7 +182,7 @@ describe("coalescing", () => {
       expect(runs[0]!.signal.aborted).toBe(true);
     }));
 
-  it("ask$ passes by: each subscriber has its own stream", () =>
+  it("does not apply to ask$: each subscriber has its own stream", () =>
     withTraps(async () => {
       class Ticks extends Query<number> {}
       const bus = new QueryBus({ middleware: [coalescing()] });
@@ -205,7 +205,7 @@ describe("coalescing", () => {
       await canaries(bus);
     }));
 
-  it("a query that would wait for the run it was caused by is rejected, and the run is told", () =>
+  it("a query that would wait for the run that caused it is rejected, and the run gets the error", () =>
     withTraps(async () => {
       const bus = new QueryBus({ middleware: [coalescing()] });
       bus.register(GetOrder, (_, context) => bus.ask(new GetUser("u1"), { causedBy: context }));
@@ -219,7 +219,7 @@ describe("coalescing", () => {
       await canaries(bus);
     }));
 
-  it("runs with the envelope and in the async context of the one that began", () =>
+  it("runs with the envelope and in the async context of the first query", () =>
     withTraps(async () => {
       const storage = new AsyncLocalStorage<string>();
       const { bus } = setUp();
@@ -241,7 +241,7 @@ describe("coalescing", () => {
       await canaries(bus);
     }));
 
-  it("a key that throws rejects its query only; one that is a promise is refused", () =>
+  it("a key function that throws rejects its query only; a key that is a promise is refused", () =>
     withTraps(async () => {
       const boom = new Error("boom");
       const { bus } = setUp(
@@ -263,7 +263,7 @@ describe("coalescing", () => {
       await canaries(bus);
     }));
 
-  it("is an operator: what is equal and waits is forwarded once", () => {
+  it("is an operator: of equal queries in flight one is forwarded", () => {
     const operator = coalescing<GetUser, string>();
     marbles(({ cold, hot, expectObservable, expectSubscriptions }) => {
       const [a1, a2, b, a3] = ["a", "a", "b", "a"].map((id) => delivery(new GetUser(id)));

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { around, CommandBus, InvalidOptionsError, QueryBus, type Middleware } from "cqrx";
+import { around, CommandBus, InvalidOptionsError, QueryBus, when, type Middleware } from "cqrx";
 import {
   idempotency,
   IdempotencyConflictError,
@@ -11,7 +11,7 @@ import {
 } from "cqrx/middleware";
 import { delivery, manualClock, marbles } from "cqrx/testing";
 import { LRUCache } from "lru-cache";
-import { firstValueFrom, lastValueFrom, map, of, timer, toArray } from "rxjs";
+import { firstValueFrom, lastValueFrom, map, of, throwError, timer, toArray } from "rxjs";
 import { deferred, microtasks, reasonOf, watch, type Deferred } from "../conformance/support.js";
 import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, brokenStore, faultsOf } from "./support.js";
@@ -38,7 +38,7 @@ interface Run {
   readonly reply: Deferred<unknown>;
 }
 
-/** Buses whose handlers answer when they are told to. */
+/** Returns buses whose handlers answer when the test says so. */
 function setUp(
   options: Partial<IdempotencyOptions> = {},
   ...outer: Middleware[]
@@ -63,7 +63,7 @@ function setUp(
 afterEach(() => void jest.useRealTimers());
 
 describe("idempotency", () => {
-  it("does once what is sent twice, synchronously", () =>
+  it("runs a message once that is sent twice, synchronously", () =>
     withTraps(async () => {
       for (const store of [new Map(), new LRUCache<string, object>({ max: 10 })]) {
         const bus = new CommandBus({ middleware: [idempotency({ key, store })] });
@@ -80,7 +80,7 @@ describe("idempotency", () => {
       }
     }));
 
-  it("gives the outcome of the first, undefined and null included, also from an asynchronous store", () =>
+  it("returns the result of the first run, undefined and null included, also from an asynchronous store", () =>
     withTraps(async () => {
       for (const value of ["receipt 7", undefined, null, 0]) {
         const { queryBus, runs } = setUp({ store: new AsyncStore() });
@@ -94,7 +94,7 @@ describe("idempotency", () => {
       }
     }));
 
-  it("keeps no result of a command, which has none", () =>
+  it("stores no result for a command", () =>
     withTraps(async () => {
       const store = new Map<unknown, unknown>();
       const { commandBus, runs } = setUp({ store });
@@ -109,7 +109,7 @@ describe("idempotency", () => {
       await canaries(commandBus);
     }));
 
-  it("lets pass what has no key", () =>
+  it("lets messages without a key pass", () =>
     withTraps(async () => {
       const { commandBus, runs } = setUp();
       const done = [1, 2].map(() => commandBus.dispatch(new Pay(undefined)));
@@ -165,7 +165,7 @@ describe("idempotency", () => {
       await canaries(queryBus);
     }));
 
-  it("a retry does not run beside an aborted run that still works, and gets what that one comes to", () =>
+  it("a retry does not run beside an aborted run that still works, and gets its result", () =>
     withTraps(async () => {
       const { queryBus, runs } = setUp();
       const faults = faultsOf(queryBus);
@@ -213,7 +213,7 @@ describe("idempotency", () => {
       await canaries(queryBus);
     }));
 
-  it("does not begin what was aborted while the store was asked", () =>
+  it("does not begin a message that was aborted during the look-up in the store", () =>
     withTraps(async () => {
       const answer = deferred<undefined>();
       const { queryBus, runs } = setUp({ store: brokenStore({ get: () => answer.promise }) });
@@ -260,7 +260,7 @@ describe("idempotency", () => {
       }
     }));
 
-  it("118 a fingerprint of one's own decides what is the same", () =>
+  it("118 a custom fingerprint decides which messages are the same", () =>
     withTraps(async () => {
       const { queryBus, runs } = setUp({ fingerprint: (message) => message.constructor.name });
       const asked = [queryBus.ask(new Pay("r1", 1)), queryBus.ask(new Pay("r1", 2))];
@@ -322,7 +322,7 @@ describe("idempotency", () => {
     }),
   );
 
-  it("remembers for ttlMs of the bus's clock, and tells the store", () =>
+  it("remembers for ttlMs of the bus's clock, and passes ttlMs to the store", () =>
     withTraps(async () => {
       const store = new AsyncStore();
       const { queryBus, runs, clock } = setUp({ store, ttlMs: 100 });
@@ -453,7 +453,7 @@ describe("idempotency", () => {
       await canaries(bus);
     }));
 
-  it("remembers what dispatch$ and ask$ came to: a command when its stream ends, a query by its first value", () =>
+  it("remembers the result of dispatch$ and ask$: of a command when its stream ends, of a query its first value", () =>
     withTraps(async () => {
       const commandBus = new CommandBus({ middleware: [idempotency({ key, store: new Map() })] });
       const queryBus = new QueryBus({ middleware: [idempotency({ key, store: new Map() })] });
@@ -470,6 +470,46 @@ describe("idempotency", () => {
         ).toEqual([2]);
       expect(runs).toBe(2);
       await canaries(commandBus, queryBus);
+    }));
+
+  // nestjs/nest#2209: a stream that a promise brings was never run, and the message counted as done.
+  it("does the work of a stream that a promise brings before it remembers the outcome", () =>
+    withTraps(async () => {
+      const store = new AsyncStore();
+      const middleware = [idempotency({ key, store })];
+      const [commandBus, queryBus] = [new CommandBus({ middleware }), new QueryBus({ middleware })];
+      let runs = 0;
+      commandBus.register(Pay, async () => timer(0).pipe(map(() => void runs++)));
+      queryBus.register(Pay, async () => of("first", "second"));
+      for (let time = 0; time < 2; time++) {
+        await commandBus.dispatch(new Pay("r1"));
+        expect(await queryBus.ask(new Pay("r2"))).toBe("first");
+      }
+      expect(runs).toBe(1);
+      expect(
+        [...store.texts.values()].map((text) => (JSON.parse(text) as { value?: unknown }).value),
+      ).toEqual([undefined, "first"]);
+      commandBus.register(Refund, async () => throwError(() => new Error("no money")));
+      expect(await reasonOf(commandBus.dispatch(new Refund("r3")))).toEqual(new Error("no money"));
+      expect(store.texts.has("r3")).toBe(false);
+      await canaries(commandBus, queryBus);
+    }));
+
+  // Mongoose queries are both: awaiting one runs it once, and iterating over it returns its documents one by one.
+  it("awaits a result that is a promise and an async iterable at once", () =>
+    withTraps(async () => {
+      const found = (): unknown => ({
+        then: (resolve: (documents: unknown) => void) => resolve(["a", "b"]),
+        async *[Symbol.asyncIterator]() {
+          yield* ["a", "b"];
+        },
+      });
+      const queryBus = new QueryBus({
+        middleware: [idempotency({ key, store: new Map() }), when(Pay, around(found))],
+      });
+      queryBus.register(Pay, () => undefined);
+      expect(await queryBus.ask(new Pay("r1"))).toEqual(["a", "b"]);
+      await canaries(queryBus);
     }));
 
   it("every promise settles when the bus is closed", () =>
@@ -513,7 +553,7 @@ describe("idempotency", () => {
     expect(() => idempotency(options as never)).toThrow(problem);
   });
 
-  it("refuses a key that is no text", () =>
+  it("refuses a key that is not a text", () =>
     withTraps(async () => {
       const bus = new CommandBus({
         middleware: [

@@ -1,4 +1,4 @@
-// The checklist of operators, for the middleware that has no wait of its own; the specs of overlap, timeLimit and retrying have it for the others.
+// The checklist of operators, for middleware that never waits; the specs of overlap, timeLimit and retrying have it for theirs.
 import { describe, expect, it } from "@jest/globals";
 import { Query, type Delivery, type Middleware } from "cqrx";
 import { authorization, batching, caching, coalescing, idempotency, validation } from "cqrx/middleware";
@@ -55,7 +55,7 @@ describe.each<[string, () => Operator, throwing: () => Operator, forwards?: bool
   const id = map(({ message }: Delivery<Find, number>) => String(message.id));
   /** The rest of the pipeline. */
   const settle = tap((out: Delivery<Find, number>) => out.resolve(out.message.id));
-  /** Without those that are forwarded where none are. */
+  /** Leaves out forwarded deliveries for middleware that forwards none. */
   const forwarded = (diagram: string): string => (forwards ? diagram : diagram.replace(/[123]/g, "-"));
 
   it("never, empty and error: as the source", () =>
@@ -79,7 +79,7 @@ describe.each<[string, () => Operator, throwing: () => Operator, forwards?: bool
       values.a.resolve(1);
     }));
 
-  it("many: each by itself", () =>
+  it("many: each on its own", () =>
     marbles(({ cold, expectObservable, flush }) => {
       const values = finds();
       const source = cold<Delivery<Find, number>>("-a-b-c|", values);
@@ -90,7 +90,7 @@ describe.each<[string, () => Operator, throwing: () => Operator, forwards?: bool
       );
     }));
 
-  it("throw: what throws for one rejects it, and the others pass", () =>
+  it("throw: an error for one delivery rejects it, and the others pass", () =>
     marbles(({ cold, expectObservable, flush }) => {
       const values = finds();
       const source = cold<Delivery<Find, number>>("-a-b-c|", values);
@@ -117,7 +117,7 @@ describe.each<[string, () => Operator, throwing: () => Operator, forwards?: bool
     expect(seen).toEqual([...(forwards ? ["1", "2"] : []), "complete"]);
   });
 
-  it("re-entrant: what comes while another is handed on or settled goes through at once", () => {
+  it("re-entrant: a delivery that arrives while another is forwarded or settled goes through at once", () => {
     const { a, b } = finds();
     const source = new Subject<Delivery<Find, number>>();
     const seen: string[] = [];
@@ -133,7 +133,7 @@ describe.each<[string, () => Operator, throwing: () => Operator, forwards?: bool
     expect([a.settlement, b.settlement]).toMatchObject([{ status: "fulfilled" }, { status: "fulfilled" }]);
   });
 
-  it("a value that is no delivery is an error", () => {
+  it("a value that is not a delivery is an error", () => {
     let failed: unknown;
     of(5 as unknown as Delivery<Find, number>)
       .pipe(make())

@@ -141,7 +141,7 @@ it.each([5, -1, NaN, "0.5", null])("retrying: a random that returns %p is refuse
 });
 
 it.each([{ storedMs: 0 }, { storedMs: 0, fingerprint: 5 }, { fingerprint: "Find{}" }, [], "text"])(
-  "idempotency: %p in the store is no record of a message",
+  "idempotency: %p in the store is not a record of a message",
   async (stored) => {
     const store = new Map<unknown, unknown>([["key", stored]]);
     const bus = new QueryBus({ middleware: [idempotency({ store, key: () => "key" })] });
@@ -204,7 +204,7 @@ describe.each<[string, () => Middleware]>([
   ["coalescing", () => coalescing()],
   ["batching", () => batching({ load: () => [1] })],
 ])("%s", (name, make) => {
-  it("is refused by a bus whose messages do something, where it would swallow them", async () => {
+  it("is refused by a bus of commands or events, because it would swallow them", async () => {
     for (const Bus of [CommandBus, EventBus]) {
       for (const middleware of [make(), when(Find, make())])
         expect(refusal(() => new Bus({ middleware: [middleware] }), InvalidMiddlewareError)).toBe(

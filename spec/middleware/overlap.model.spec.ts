@@ -23,7 +23,7 @@ class Work {
 type Policy = Required<Pick<OverlapOptions, "strategy" | "concurrency" | "maxQueued">>;
 type Status = "pending" | "fulfilled" | "rejected";
 
-/** What overlap promises: for each key who runs and who waits, moved on at once. */
+/** The promise of overlap: for each key the running and the waiting messages, moved on at once. */
 class Model {
   readonly started: number[][] = [[], [], []];
   readonly statuses: Status[] = [];
@@ -174,7 +174,7 @@ describe("overlap, against its model", () => {
                   else if (step.does === "timeOut") contexts[n]!.reject(new Error("too late"));
                   else if (step.does === "abort") sent[n]!.controller.abort();
                   else for (const other of pending) sent[other]!.controller.abort();
-                  // All together: whoever waits is aborted before it could start.
+                  // All are aborted together, so that a waiting message is aborted before it could start.
                   if (step.does === "abortAll")
                     for (const other of [...model.waiting.flat(), ...running])
                       model.settle(other, "rejected");

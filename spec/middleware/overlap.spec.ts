@@ -40,7 +40,7 @@ class Other extends Work {}
 const concat = (options: Partial<OverlapOptions<Work>> = {}) =>
   overlap<Work>({ strategy: "concat", ...options });
 
-/** A bus whose handlers end when they are told to. */
+/** Returns a bus whose handlers end when the test ends them. */
 function rig(...middleware: NonNullable<BusOptions["middleware"]>) {
   const bus = new CommandBus({ middleware, ids: sequentialIds() });
   const started: number[] = [];
@@ -69,7 +69,7 @@ function rig(...middleware: NonNullable<BusOptions["middleware"]>) {
   };
 }
 
-/** Where in a bus it sits decides whether it answers by forks. */
+/** The two places in a bus: in the inner one overlap gets forks. */
 const inner = around((_, next) => next());
 
 // Properties, and ten thousand messages, on a machine that may be busy.
@@ -93,7 +93,7 @@ describe.each([
       await canaries(bus);
     }));
 
-  it("65 what has one key runs in order, and different keys overlap", () =>
+  it("65 messages of one key run in order, and different keys overlap", () =>
     withTraps(async () => {
       const { bus, started, send, end } = rig(...outer, concat({ key: ({ key }) => key }));
       const all = [send(1, "a"), send(2, "a"), send(3, "b"), send(4, "b"), send(5, "c")];
@@ -104,7 +104,7 @@ describe.each([
       await canaries(bus);
     }));
 
-  it("65 whatever the delays, what has one key is handled in the order it was published in, and keys overlap", () =>
+  it("65 events of one key are handled in the order of publishing, for any delays, and keys overlap", () =>
     withTraps(async () => {
       await fc.assert(
         fc.asyncProperty(
@@ -154,7 +154,7 @@ describe.each([
       );
     }));
 
-  it("merge runs as many at a time as it is told", () =>
+  it("merge runs as many at a time as its concurrency allows", () =>
     withTraps(async () => {
       const { bus, started, send, end } = rig(...outer, overlap({ strategy: "merge", concurrency: 2 }));
       for (const n of [1, 2, 3, 4]) send(n);
@@ -253,7 +253,7 @@ describe.each([
       await canaries(bus);
     }));
 
-  it("67 a handler that awaits a message of its own key is told so, with the chain of causes", () =>
+  it("67 a handler that awaits a message of its own key gets an error with the chain of causes", () =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [...outer, concat()] as never, ids: sequentialIds() });
       const reached: unknown[] = [];
@@ -312,7 +312,7 @@ describe.each([
       }
     }));
 
-  it("runs what waited in the async context of its own dispatch", () =>
+  it("runs a waiting message in the async context of its own dispatch", () =>
     withTraps(async () => {
       const storage = new AsyncLocalStorage<number>();
       const bus = new CommandBus({ middleware: [...outer, concat()] as never });
@@ -367,7 +367,7 @@ describe.each([
             bus.register(Other, () => (running++, gate.promise));
             const all = [0, 1, 2, 3].map((n) => bus.dispatch(new Other(n)));
             expect(running).toBe(concurrency);
-            // Those that wait run when the time limit of the others is over, or the gate opens.
+            // The waiting messages run when the time limit of the others is over, or the gate opens.
             gate.resolve();
             await Promise.all(all);
             await canaries(bus);
@@ -389,7 +389,7 @@ describe("overlap", () => {
       expect(all.every(({ status }) => status === "rejected")).toBe(true);
     }));
 
-  it("lets what waits finish while the bus is closing", () =>
+  it("lets waiting messages finish while the bus is closing", () =>
     withTraps(async () => {
       const { bus, started, send, end } = rig(concat());
       const all = [1, 2].map((n) => send(n));
@@ -399,7 +399,7 @@ describe("overlap", () => {
       expect([started, all[1]!.status]).toEqual([[1, 2], "fulfilled"]);
     }));
 
-  it("67 is detected through other types, buses and several slots, and not where somebody else can go on", () =>
+  it("67 is detected through other types, buses and several slots, and not while another message can go on", () =>
     withTraps(async () => {
       const eventBus = new EventBus();
       const bus = new CommandBus({
@@ -427,7 +427,7 @@ describe("overlap", () => {
       await canaries(bus, eventBus);
     }));
 
-  it("67 one that somebody else's end will let run waits for it", () =>
+  it("67 a message waits if the end of another one will let it run", () =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [overlap({ strategy: "merge", concurrency: 2 })] });
       const gate = deferred();
@@ -445,7 +445,7 @@ describe("overlap", () => {
       await canaries(bus);
     }));
 
-  it("67 what only the envelope causes waits its turn", () =>
+  it("67 a message that only its envelope links to a cause waits its turn", () =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [concat()] });
       const seen: number[] = [];
@@ -563,7 +563,7 @@ describe("overlap", () => {
       await canaries(bus);
     }));
 
-  it("switch aborts what the older message caused", () =>
+  it("switch aborts the effects of the older message", () =>
     withTraps(async () => {
       const queryBus = new QueryBus();
       const signals: AbortSignal[] = [];
@@ -792,7 +792,7 @@ describe("overlap as an operator", () => {
       expectObservable(source.pipe(concat(), settle as never)).toBe(expected, values);
     }));
 
-  it("re-entrant: what comes while another is handed on waits for it", () => {
+  it("re-entrant: a delivery that arrives while another is forwarded waits for it", () => {
     const { a, b } = works();
     const source = new Subject<Delivery<Work>>();
     const seen: unknown[] = [];
@@ -811,7 +811,7 @@ describe("overlap as an operator", () => {
     expect(seen).toEqual([1, 2]);
   });
 
-  it("a value that is no delivery is an error", () => {
+  it("a value that is not a delivery is an error", () => {
     let error: unknown;
     of(new Work())
       .pipe(concat() as never)

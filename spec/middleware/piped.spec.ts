@@ -1,4 +1,4 @@
-// What is composed with RxJS's pipe() is subscribed to anew for each message; what it shares among messages, it shares all the same.
+// RxJS subscribes to a composed pipe() once for each message; middleware in it must still share state among messages.
 import { describe, expect, it } from "@jest/globals";
 import { Query, QueryBus, type Delivery, type Middleware } from "cqrx";
 import { batching, caching, coalescing, idempotency, SelfDeadlockError } from "cqrx/middleware";
@@ -20,7 +20,7 @@ class Find extends Query<number> {
 
 const clock = manualClock(1_000);
 
-/** A bus whose runs end when they are told to, with the number of the run. */
+/** Returns a bus whose runs end when the test ends them, with the number of the run. */
 function setUp(middleware: Middleware<Find>): { bus: QueryBus; runs: Deferred<void>[]; ask: Ask } {
   const runs: Deferred<void>[] = [];
   const bus = new QueryBus({ middleware: [middleware], clock });
@@ -51,7 +51,7 @@ describe.each<[string, (middleware: Middleware<Find>) => Middleware<Find>]>([
     ["coalescing", coalescing<Find>],
     ["idempotency", once],
     ["idempotency, asynchronous store", () => once(new AsyncStore())],
-  ])("%s: what is sent ten times at once runs once, whoever leaves", (_, make) =>
+  ])("%s: a message sent ten times at once runs once, also when callers leave", (_, make) =>
     withTraps(async () => {
       const { bus, runs, ask } = setUp(piped(make()));
       const first = new AbortController();
@@ -72,7 +72,7 @@ describe.each<[string, (middleware: Middleware<Find>) => Middleware<Find>]>([
     }),
   );
 
-  it("batching: what is asked in one turn is one load", () =>
+  it("batching: the queries of one turn are one load", () =>
     withTraps(async () => {
       const loads: number[] = [];
       const load = (queries: readonly Find[]): number[] => {
@@ -84,7 +84,7 @@ describe.each<[string, (middleware: Middleware<Find>) => Middleware<Find>]>([
       expect(loads).toEqual([3]);
     }));
 
-  it("batching: what was gathered is loaded when the bus closes", () =>
+  it("batching: a gathered batch is loaded when the bus closes", () =>
     withTraps(async () => {
       const { bus, ask } = setUp(piped(batching<Find>({ windowMs: 60_000, load: () => [7] })));
       const asked = watch(ask());

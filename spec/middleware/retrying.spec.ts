@@ -106,7 +106,7 @@ describe.each([
       await canaries(bus);
     }));
 
-  it("an abort during an attempt ends it, and there is no other", () =>
+  it("an abort during an attempt ends it, and no other attempt follows", () =>
     withTraps(async () => {
       const { bus, contexts } = rig(
         { count: 3 },
@@ -222,7 +222,7 @@ describe.each([
       );
     }));
 
-  it("a retryIf that returns a promise is refused, whatever comes of it", () =>
+  it("a retryIf that returns a promise is refused, fulfilled or rejected", () =>
     withTraps(async () => {
       for (const verdict of [Promise.resolve(false), Promise.reject(new Error("late"))]) {
         const { bus, contexts } = rig({ count: 4, retryIf: () => verdict as never }, () =>
@@ -234,7 +234,7 @@ describe.each([
       }
     }));
 
-  it("78 what cannot get better is not tried again, and retryIf decides otherwise", () =>
+  it("78 a permanent error is not retried, unless retryIf decides otherwise", () =>
     withTraps(async () => {
       const invalid = new InvalidMessageError("no");
       const first = rig({ count: 3 }, () => Promise.reject(invalid));
@@ -266,7 +266,7 @@ describe.each([
       await canaries(bus);
     }));
 
-  it("84 what the first attempt caused is cancelled with it, and the second may cause it again", () =>
+  it("84 effects of the first attempt are cancelled with it, and the second attempt may cause them again", () =>
     withTraps(async () => {
       const eventBus = new EventBus();
       const signals: AbortSignal[] = [];
@@ -297,7 +297,7 @@ describe.each([
       const sent = watch(storage.run("mine", () => bus.dispatch(new Work())));
       for (const _ of [1, 2, 3]) {
         storage.run("another's", () => waiting.at(-1)!.reject(error));
-        await storage.run("nobody's", () => jest.advanceTimersByTimeAsync(10));
+        await storage.run("another", () => jest.advanceTimersByTimeAsync(10));
       }
       expect(sent.reason).toBe(error);
       expect(seen).toEqual(["mine", "mine", "mine"]);
@@ -501,7 +501,7 @@ describe("retrying as an operator", () => {
       expectObservable(source.pipe(again(), failing(2), n)).toBe(expected);
     }));
 
-  it("many: each by itself", () =>
+  it("many: each on its own", () =>
     marbles(({ cold, expectObservable, flush }) => {
       const { a, b } = works();
       const source = cold<Delivery<Work>>(" -ab|", { a, b });
@@ -545,7 +545,7 @@ describe("retrying as an operator", () => {
       expectObservable(source.pipe(again({ delayMs: 0 }), failing(1), n)).toBe(expected);
     }));
 
-  it("re-entrant: what comes during an attempt runs inside of it", () => {
+  it("re-entrant: a delivery that arrives during an attempt runs inside of it", () => {
     const { a, b } = works();
     const source = new Subject<Delivery<Work>>();
     const seen: string[] = [];

@@ -30,7 +30,7 @@ type How = "value" | "throw" | "promise" | "reject" | "abort";
 
 const boom = new Error("boom");
 
-/** What a message does to the outside, and how it ends. */
+/** The effects of a message, and its end. */
 function handle({ n, how }: Work, done: number[]): unknown {
   done.push(n);
   switch (how) {
@@ -88,7 +88,7 @@ const OTHERS: { readonly [name: string]: () => Middleware } = {
   "when overlap": () => when(Work, ready.overlap({ strategy: "concat", key: (work) => work.n })),
 };
 
-/** All of `names` and some of the others, in any order. */
+/** Returns all of `names` and some other names, in any order. */
 const stackOf = (names: readonly string[]): fc.Arbitrary<string[]> =>
   fc
     .subarray(Object.keys(OTHERS))
@@ -103,7 +103,7 @@ interface Send {
   (work: Work, signal?: AbortSignal): Promise<unknown>;
 }
 
-/** Sends what may end in any way, one after the other and at the same time, and holds every end against its outcome. */
+/** Sends messages that end in any way, in turn and at the same time, and compares every end with its outcome. */
 async function endsOnce(
   bus: CommandBus | QueryBus,
   send: Send,

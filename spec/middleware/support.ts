@@ -8,7 +8,7 @@ export function faultsOf(bus: Pick<QueryBus, "faults$">): Fault[] {
   return faults;
 }
 
-/** A store that answers in promises, and keeps what it was given as text: what is no plain data does not survive. */
+/** A store that answers in promises, and keeps its values as text, so that only plain data survives. */
 export class AsyncStore implements Store {
   readonly texts = new Map<unknown, string>();
   readonly calls: string[] = [];
@@ -32,7 +32,7 @@ export class AsyncStore implements Store {
   }
 }
 
-/** A store whose methods do as they are told. */
+/** A store whose methods do as the test says. */
 export function brokenStore(how: Partial<Store>): Store & { readonly map: Map<unknown, unknown> } {
   const map = new Map<unknown, unknown>();
   return Object.assign(

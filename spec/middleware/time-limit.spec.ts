@@ -28,7 +28,7 @@ describe.each([
   ["inside of a function", [inner]],
   ["inside of an operator", [tap<Delivery>()]],
 ])("timeLimit %s", (_, outer) => {
-  it("rejects what is not done in time, and aborts its signal", () =>
+  it("rejects a message that takes too long, and aborts its signal", () =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [...outer, timeLimit(100)] as never });
       let signal!: AbortSignal;
@@ -43,7 +43,7 @@ describe.each([
       await canaries(bus);
     }));
 
-  it("leaves what is done in time alone, and no timer behind", () =>
+  it("changes nothing for a message that ends in time, and leaves no timer", () =>
     withTraps(async () => {
       const bus = new QueryBus({ middleware: [...outer, timeLimit(100)] as never });
       const error = new Error("no");
@@ -91,7 +91,7 @@ describe.each([
       );
     }));
 
-  it("44 what is dispatched within it inherits what is left: cancelled with it, nothing orphaned", () =>
+  it("44 effects inherit the rest of the limit: they are cancelled with it, none is orphaned", () =>
     withTraps(async () => {
       const queryBus = new QueryBus({ middleware: [timeLimit(5_000)] });
       const commandBus = new CommandBus({ middleware: [...outer, timeLimit(100)] as never });
@@ -127,7 +127,7 @@ describe.each([
       await canaries(bus);
     }));
 
-  it("49 what fails after its limit is reported, and nothing else", () =>
+  it("49 a failure after the limit is reported, and nothing else", () =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [...outer, timeLimit(100)] as never });
       const faults: Fault[] = [];
@@ -257,7 +257,7 @@ describe("timeLimit as an operator", () => {
       expectObservable(source.pipe(limited(), settle as never, n)).toBe(expected);
     }));
 
-  it("aborts what takes longer", () =>
+  it("aborts a delivery that takes longer", () =>
     marbles(({ cold, expectObservable, flush }) => {
       const aborted: number[] = [];
       const source = cold<Delivery<Work>>(" -a---b", works());

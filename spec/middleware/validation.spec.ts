@@ -43,7 +43,7 @@ const libraries: readonly [string, StandardSchema][] = [
 describe.each(libraries)("validation with %s", (_, schema) => {
   const schemas = new Map<MessageType, StandardSchema>([[CreateUser, schema]]);
 
-  it("hands on what the schema made of the message, as an instance, synchronously", () =>
+  it("forwards the output of the schema, as an instance, synchronously", () =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [validation({ schemas })] });
       const handled: CreateUser[] = [];
@@ -63,7 +63,7 @@ describe.each(libraries)("validation with %s", (_, schema) => {
       await canaries(bus);
     }));
 
-  it("rejects what does not fit, with issues and path, and without the payload", () =>
+  it("rejects an invalid message, with issues and path, and without the payload", () =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [validation({ schemas })] });
       let runs = 0;
@@ -120,7 +120,7 @@ describe("validation", () => {
       await canaries(byClass, byMap);
     }));
 
-  it("leaves a message as it is that has no schema, or whose schema returns it", () =>
+  it("forwards a message unchanged that has no schema, or whose schema returns it", () =>
     withTraps(async () => {
       class Plain {}
       class Same {
@@ -138,7 +138,7 @@ describe("validation", () => {
       await canaries(bus);
     }));
 
-  it("waits for an asynchronous schema, and does not run what was aborted meanwhile", () =>
+  it("waits for an asynchronous schema, and does not run a message that was aborted meanwhile", () =>
     withTraps(async () => {
       const free = deferred<boolean>();
       const schema = z.object({
@@ -172,7 +172,7 @@ describe("validation", () => {
       await canaries(bus, held);
     }));
 
-  it("hands on what a schema throws or rejects with", () =>
+  it("rejects with the error of the schema", () =>
     withTraps(async () => {
       const boom = new Error("boom");
       const throwing = (validate: () => never): StandardSchema => ({
@@ -193,12 +193,18 @@ describe("validation", () => {
       }
     }));
 
-  it.each([null, "text", 5])("rejects a message of which its schema makes %p", async (made) => {
+  it.each([
+    [null, "null"],
+    ["text", "a value of type string"],
+    [5, "a value of type number"],
+  ])("rejects a message of which its schema makes %p", async (made, received) => {
     const bus = new CommandBus({
       middleware: [validation({ schemas: new Map([[CreateUser, z.any().transform(() => made)]]) })],
     });
     bus.register(CreateUser, () => undefined);
-    await expect(bus.dispatch(new CreateUser("a@b"))).rejects.toThrow(/returned .*; return an object/);
+    await expect(bus.dispatch(new CreateUser("a@b"))).rejects.toThrow(
+      `The schema of CreateUser returned ${received}; return an object.`,
+    );
     await canaries(bus);
   });
 

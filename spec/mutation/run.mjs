@@ -1,9 +1,14 @@
 // Mutation testing: draws mutants of src/core, src/middleware, src/reactive and src/saga, and runs the fast specs that execute each of them.
 // All drawn mutants are compiled into one copy of the sources, each behind a switch, so that no mutant costs a build.
 //
-//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus]
+//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus] [--seconds 20] [--results file]
+//
+// Each mutant meets the specs that execute it, the likeliest to fail first; `--seconds` limits how many.
+// Each kill is added to the file of results. A run that finds the file leaves out the mutants that are in it, so that a run
+// goes on where another one ended, and meets the survivors with the specs that were written since.
 import { fork, execFileSync } from "node:child_process";
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -27,11 +32,12 @@ import { instrument, mutantsOf, randomOf } from "./mutants.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const require = createRequire(join(root, "package.json"));
 const FOLDERS = ["src/core", "src/middleware", "src/reactive", "src/saga"];
-/** Specs that read the sources, start processes or run for long. */
-const LEFT_OUT =
-  /^spec\/(structure|docs|types|examples|bench|consumers|mutation|reference|support)\/|cases-(leaks|process-exit|warnings)|model\.spec/;
-/** Seconds of specs that a mutant meets in the first round. */
-const BUDGET_S = 10;
+/** Specs that read the sources, start processes, run for long, or have a wing of their own as their subject. */
+const LEFT_OUT = new RegExp(
+  "^spec/(structure|docs|types|examples|bench|consumers|mutation|reference|support|defaults)/|" +
+    "^spec/(inspector|nats|postgres|transport|http|soak|chaos)/|cases-(leaks|process-exit|warnings)|model[.]spec",
+);
+const EQUIVALENT = JSON.parse(readFileSync(join(root, "spec/mutation/equivalent.json"), "utf8"));
 
 if (process.send !== undefined) work();
 else await main();
@@ -43,13 +49,7 @@ function work() {
     process.env["CQRX_MUTANT"] = String(id);
     process.env["CQRX_SPECS"] = JSON.stringify(specs);
     delete process.env["CQRX_FAILED"];
-    const suites = [];
-    // In parts, because Jest's own way to stop at the first failure ends the process.
-    for (const part of id === 0 ? [specs] : [specs.slice(0, 2), specs.slice(2, 8), specs.slice(8)]) {
-      if (part.length === 0 || suites.some(({ failed }) => failed)) break;
-      suites.push(...(await run(part, folder, maxWorkers)));
-    }
-    process.send({ id, suites });
+    process.send({ id, suites: await run(specs, folder, maxWorkers) });
   });
 
   async function run(specs, folder, maxWorkers) {
@@ -78,36 +78,53 @@ async function main() {
     options: {
       count: { type: "string", default: "600" },
       seed: { type: "string", default: "1" },
+      seconds: { type: "string", default: "Infinity" },
       workers: { type: "string", default: "2" },
       only: { type: "string" },
+      results: { type: "string" },
     },
   });
   const [count, seed, workers] = [values.count, values.seed, values.workers].map(Number);
   const mutants = draw(count, seed, values.only);
   console.log(`seed ${seed}: ${mutants.length} mutants drawn`);
-  const folder = copyWith(mutants);
+  readResults(values.results, mutants);
+  const open = mutants.filter((mutant) => mutant.killed === undefined && !isEquivalent(mutant));
+  const compiler = makeCompiler();
+  const folder = copyWith(open);
+  const onResult = (mutant) => {
+    if (mutant.killed === undefined && compiler.refuses(mutant)) mutant.killed = "tsc";
+    if (mutant.killed === undefined) console.log(nameOf(mutant));
+    else if (values.results !== undefined)
+      appendFileSync(values.results, `${JSON.stringify([keyOf(mutant), mutant.killed])}\n`);
+  };
   try {
     const { specs, hits } = await firstRun(folder, workers);
-    const all = mutants.map((mutant) => ({ mutant, specs: specsFor(mutant, specs, hits) }));
-    await runAll(
-      all.map((job) => likeliest(job, specs)),
-      folder,
-      workers,
-      specs,
-    );
-    // Survivors of the likeliest specs meet all others that execute them.
-    const others = all.filter(({ mutant }) => mutant.killed === undefined);
-    await runAll(
-      others.map((job) => remaining(job, specs)),
-      folder,
-      workers,
-      specs,
-    );
+    const jobs = open.map((mutant) => ({
+      mutant,
+      specs: fitting(specsFor(mutant, open, specs, hits), Number(values.seconds)),
+    }));
+    console.log("\nsurvivors:");
+    await runAll(jobs, folder, workers, onResult);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const survivors = refusedByCompiler(mutants.filter(({ killed }) => killed === undefined));
-  report(mutants, survivors);
+  report(mutants);
+}
+
+/** Marks the mutants that an earlier run killed. */
+function readResults(file, mutants) {
+  if (file === undefined || !existsSync(file)) return;
+  const killed = new Map(
+    readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line)),
+  );
+  for (const mutant of mutants) mutant.killed = killed.get(keyOf(mutant));
+}
+
+function keyOf({ file, start, before, text }) {
+  return JSON.stringify([file, start, before, text]);
 }
 
 function draw(count, seed, only) {
@@ -122,6 +139,7 @@ function draw(count, seed, only) {
         return mutantsOf(file, code).map((mutant) => ({
           ...mutant,
           file,
+          code,
           before: code.slice(mutant.start, mutant.end),
         }));
       }),
@@ -137,7 +155,7 @@ function draw(count, seed, only) {
 /** Makes a copy of the repository whose sources hold the mutants. */
 function copyWith(mutants) {
   const folder = mkdtempSync(join(tmpdir(), "cqrx-mutation-"));
-  for (const name of ["src", "spec", "examples", "package.json", "tsconfig.json"])
+  for (const name of ["src", "spec", "examples", "README.md", "package.json", "tsconfig.json"])
     cpSync(join(root, name), join(folder, name), {
       recursive: true,
       filter: (path) => basename(path) !== "node_modules",
@@ -164,6 +182,7 @@ function copyWith(mutants) {
       roots: [join(folder, "spec")],
       testEnvironment: join(folder, "spec/mutation/environment.cjs"),
       testSequencer: join(folder, "spec/mutation/sequencer.cjs"),
+      runner: join(folder, "spec/mutation/runner.cjs"),
       setupFilesAfterEnv: [join(folder, "spec/support/warnings.ts")],
       testMatch: ["**/*.spec.ts"],
       testTimeout: 20_000,
@@ -209,43 +228,29 @@ async function firstRun(folder, maxWorkers) {
   return { specs, hits };
 }
 
-/** Returns the specs that execute a mutant, the likeliest to fail first: its own, its neighbours, then the quick ones. */
-function specsFor({ id, file }, specs, hits) {
+/**
+ * Returns the specs that execute a mutant, the likeliest to fail first: its own, then those that execute the most mutants
+ * of its file, and of these the quick ones.
+ */
+function specsFor({ id, file }, mutants, specs, hits) {
   const name = basename(file, ".ts");
-  const folder = dirname(file).replace("src/", "spec/");
-  const wing = folder.split("/").slice(0, 2).join("/");
-  const ranks = [
-    (spec) => basename(spec).startsWith(`${name}.`),
-    (spec) => dirname(spec) === folder,
-    (spec) => spec.startsWith(`${wing}/`),
-    (spec) => spec.startsWith("spec/conformance/"),
-    () => true,
-  ];
-  const rank = (spec) => ranks.findIndex((matches) => matches(spec));
-  const covering = specs
+  const ids = mutants.filter((mutant) => mutant.file === file).map((mutant) => mutant.id);
+  const isOwn = (spec) => (basename(spec).startsWith(`${name}.`) ? 1 : 0);
+  const share = (spec) => ids.filter((one) => hits.get(spec).has(one)).length;
+  return specs
     .filter(({ spec }) => hits.get(spec).has(id))
-    .sort((a, b) => rank(a.spec) - rank(b.spec) || a.seconds - b.seconds);
-  return covering.map(({ spec }) => spec);
+    .sort((a, b) => isOwn(b.spec) - isOwn(a.spec) || share(b.spec) - share(a.spec) || a.seconds - b.seconds);
 }
 
-/** Returns how many of the specs fit into the budget, at least one. */
-function fitting(own, specs) {
-  let seconds = 0;
-  const end = own.findIndex((spec) => (seconds += specs.find((one) => one.spec === spec).seconds) > BUDGET_S);
-  return end < 0 ? own.length : Math.max(1, end);
+/** Returns the first of the specs, as many as fit into the seconds, at least one. */
+function fitting(specs, seconds) {
+  let sum = 0;
+  const end = specs.findIndex((spec) => (sum += spec.seconds) > seconds);
+  return end < 0 ? specs : specs.slice(0, Math.max(1, end));
 }
 
-function likeliest({ mutant, specs: own }, specs) {
-  return { mutant, specs: own.slice(0, fitting(own, specs)) };
-}
-
-function remaining({ mutant, specs: own }, specs) {
-  return { mutant, specs: own.slice(fitting(own, specs)) };
-}
-
-async function runAll(jobs, folder, workers, specs) {
-  const secondsOf = new Map(specs.map(({ spec, seconds }) => [spec, seconds]));
-  const waiting = jobs.filter(({ specs: own }) => own.length > 0);
+async function runAll(jobs, folder, workers, onResult) {
+  const waiting = [...jobs];
   let done = 0;
   const total = waiting.length;
   await Promise.all(
@@ -253,18 +258,24 @@ async function runAll(jobs, folder, workers, specs) {
       let worker;
       let runs = 0;
       for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+        if (job.specs.length === 0) {
+          onResult(job.mutant);
+          continue;
+        }
         if (worker === undefined || ++runs % 40 === 0) {
           worker?.kill("SIGKILL");
           worker = fork(fileURLToPath(import.meta.url), { stdio: ["ignore", "ignore", "ignore", "ipc"] });
         }
-        const { mutant, specs: own } = job;
-        const limitS = 15 + 3 * own.reduce((sum, spec) => sum + secondsOf.get(spec), 0);
-        const suites = await answer(worker, { id: mutant.id, specs: own, folder }, limitS * 1_000);
+        const { mutant } = job;
+        const specs = job.specs.map(({ spec }) => spec);
+        const limitS = 15 + 3 * job.specs.reduce((sum, { seconds }) => sum + seconds, 0);
+        const suites = await answer(worker, { id: mutant.id, specs, folder }, limitS * 1_000);
         if (suites === undefined) {
           mutant.killed = "no end";
           worker.kill("SIGKILL");
           worker = undefined;
         } else mutant.killed = suites.find(({ failed }) => failed)?.spec;
+        onResult(mutant);
         done++;
         if (done % 25 === 0) console.log(`[${done}/${total}]`);
       }
@@ -288,42 +299,39 @@ function answer(worker, job, limitMs) {
   });
 }
 
-/** Counts a mutant that the compiler refuses as killed, and returns the others. */
-function refusedByCompiler(survivors) {
+/** Returns a compiler that tells whether a mutant has a type error, because such a mutant never reaches a user. */
+function makeCompiler() {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: ["src"] }, ts.sys, root);
-  const { fileNames } = ts.parseJsonConfigFileContent({ ...config, include: ["src"] }, ts.sys, root);
+  const { options, fileNames } = ts.parseJsonConfigFileContent({ ...config, include: ["src"] }, ts.sys, root);
   const host = ts.createCompilerHost(options);
   const cache = new Map();
   const getSourceFile = host.getSourceFile.bind(host);
   let old;
-  return survivors.filter((mutant) => {
-    const path = join(root, mutant.file);
-    const code = readFileSync(path, "utf8");
-    const changed = code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end);
-    host.getSourceFile = (name, ...rest) => {
-      if (name === path) return ts.createSourceFile(name, changed, rest[0], true);
-      if (!cache.has(name)) cache.set(name, getSourceFile(name, ...rest));
-      return cache.get(name);
-    };
-    old = ts.createProgram(fileNames, options, host, old);
-    // Unused names and code that cannot be reached are complaints of style here.
-    const refused = old
-      .getSemanticDiagnostics(old.getSourceFile(path))
-      .some(({ code: number }) => ![6133, 6196, 6198, 7027].includes(number));
-    if (refused) mutant.killed = "tsc";
-    return !refused;
-  });
+  return {
+    refuses(mutant) {
+      const path = join(root, mutant.file);
+      const changed = mutant.code.slice(0, mutant.start) + mutant.text + mutant.code.slice(mutant.end);
+      host.getSourceFile = (name, ...rest) => {
+        if (name === path) return ts.createSourceFile(name, changed, rest[0], true);
+        if (!cache.has(name)) cache.set(name, getSourceFile(name, ...rest));
+        return cache.get(name);
+      };
+      old = ts.createProgram(fileNames, options, host, old);
+      // Unused names and code that cannot be reached are complaints of style here.
+      return old
+        .getSemanticDiagnostics(old.getSourceFile(path))
+        .some(({ code }) => ![6133, 6196, 6198, 7027].includes(code));
+    },
+  };
 }
 
-function report(mutants, survivors) {
-  const equivalent = JSON.parse(readFileSync(join(root, "spec/mutation/equivalent.json"), "utf8"));
-  const known = (mutant) =>
-    equivalent.some(
-      ({ file, before, after }) => file === mutant.file && before === mutant.before && after === mutant.text,
-    );
-  const excused = survivors.filter(known);
-  const left = survivors.filter((mutant) => !known(mutant));
+function isEquivalent({ file, before, text }) {
+  return EQUIVALENT.some((one) => one.file === file && one.before === before && one.after === text);
+}
+
+function report(mutants) {
+  const survivors = mutants.filter(({ killed }) => killed === undefined);
+  const left = survivors.filter((mutant) => !isEquivalent(mutant));
   left.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line));
   console.log("\nsurvivors:");
   for (const mutant of left) console.log(nameOf(mutant));
@@ -332,7 +340,7 @@ function report(mutants, survivors) {
     `\n${mutants.length} drawn, ${killed} killed ` +
       `(${mutants.filter(({ killed }) => killed === "no end").length} by their time limit, ` +
       `${mutants.filter(({ killed }) => killed === "tsc").length} by the compiler), ` +
-      `${excused.length} equivalent, ${left.length} survived (${((100 * left.length) / mutants.length).toFixed(1)} %)`,
+      `${survivors.length - left.length} equivalent, ${left.length} survived (${((100 * left.length) / mutants.length).toFixed(1)} %)`,
   );
   if (left.length > mutants.length / 20) process.exitCode = 1;
 }

@@ -78,6 +78,27 @@ if (!installed) {
     });
   });
 
+  describe("natsTransport, names", () => {
+    it("handles messages of a type and a group of any characters, each once", async () => {
+      const transport = await natsTransport({ servers: server.url, prefix: "names" });
+      const seen: string[] = [];
+      const type = "orders.place % ü";
+      const options = { type, signal: new AbortController().signal, timeoutMs: 20_000 };
+      for (const kind of ["command", "event"] as const) {
+        const common = { kind, concurrency: 8, ackWaitMs: 60_000, order: "none", partitions: 1 } as const;
+        await transport.consume({ ...common, types: [type], group: "a.b %d", start: "all" }, (delivery) => {
+          seen.push(`${kind} ${delivery.attempt}`);
+          return delivery.ack();
+        });
+        const frame = { headers: {}, body: new Uint8Array() };
+        await transport.append(`s.${kind[0]}.0.${type}`, frame, { ...options, id: kind });
+      }
+      await until(() => seen.length === 2);
+      expect(seen).toEqual(["command 1", "event 1"]);
+      await transport.close();
+    });
+  });
+
   describe("natsInbox", () => {
     it("gives a claim to one of two processes, until it is released, done, or its lease has ended", async () => {
       const transports = await Promise.all(

@@ -126,7 +126,7 @@ describe("metering", () => {
       expect((await read("messaging.client.consumed.messages")).dataPoints[0]!.value).toBe(1);
     }));
 
-  it("reports what the SDK throws, and lets the message pass", () =>
+  it("reports an error of the SDK, and lets the message pass", () =>
     withTraps(async () => {
       const meter = {
         createHistogram: () => {

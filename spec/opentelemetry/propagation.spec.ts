@@ -106,7 +106,7 @@ describe("baggage of the active context", () => {
     expect(seen).toEqual(["tenant=t0,user=ada"]);
   });
 
-  it("keeps what else a propagator extracts", async () => {
+  it("keeps the other values that a propagator extracts", async () => {
     const key = Symbol("locale");
     propagation.disable();
     propagation.setGlobalPropagator({

@@ -14,7 +14,7 @@ import { CommandBus, EventBus, QueryBus } from "cqrx";
 import { retrying, timeLimit } from "cqrx/middleware";
 import { traceHeaders, tracing } from "cqrx/opentelemetry";
 import { recording, sequentialIds } from "cqrx/testing";
-import { defer, EMPTY, lastValueFrom, of, toArray } from "rxjs";
+import { defer, EMPTY, firstValueFrom, lastValueFrom, of, toArray } from "rxjs";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { CreateUser, registerSdk, SendMail, unregisterSdk, UserCreated } from "./support.js";
 
@@ -53,7 +53,7 @@ describe("tracing", () => {
       await canaries(bus);
     }));
 
-  it("names spans after what is done: dispatch, ask, publish", () =>
+  it("names spans after the operation: dispatch, ask, publish", () =>
     withTraps(async () => {
       const recorded = registerSdk();
       const queryBus = new QueryBus<string>({ middleware: [tracing()] });
@@ -131,7 +131,7 @@ describe("tracing", () => {
       ]);
     }));
 
-  it("is the active span in the handler, and a span made there is the parent of what is dispatched in it", () =>
+  it("is the active span in the handler, and a span made there is the parent of messages dispatched in it", () =>
     withTraps(async () => {
       const recorded = registerSdk();
       const bus = commands();
@@ -203,7 +203,7 @@ describe("tracing", () => {
     TRACEPARENT.replace("00-", "ff-"),
     `${TRACEPARENT}-more`,
     `00-${"0".repeat(32)}-${SPAN}-01`,
-  ])("begins a trace when the header is none: %j", (traceparent) =>
+  ])("begins a trace when the header is invalid: %j", (traceparent) =>
     withTraps(async () => {
       const recorded = registerSdk();
       const bus = commands();
@@ -264,7 +264,7 @@ describe("tracing", () => {
       await canaries(bus);
     }));
 
-  it("records no text of errors when told so, and nothing of what is no error", () =>
+  it("records no error text if its option says so, and nothing of a reason that is not an Error", () =>
     withTraps(async () => {
       const recorded = registerSdk();
       const bus = new CommandBus({ middleware: [tracing({ exceptions: false })] });
@@ -335,7 +335,42 @@ describe("tracing", () => {
       await canaries(bus);
     }));
 
-  it("reports what the SDK throws, and lets the message pass", () =>
+  // open-telemetry/opentelemetry-js#2951 and middleapi/orpc#2030: code of an iterator runs where its reader is.
+  describe.each<[string, (values: () => AsyncIterable<string>) => unknown]>([
+    ["an async iterable", (values) => values()],
+    ["a promise of an async iterable", async (values) => values()],
+    ["a promise of an Observable", async (values) => defer(() => values())],
+  ])("runs %s in the context of the span", (_, made) => {
+    it.each<[string, (bus: QueryBus<string>) => Promise<string[]>]>([
+      ["ask", async (bus) => [await bus.ask(new SendMail("ada"))]],
+      ["ask$", (bus) => lastValueFrom(bus.ask$(new SendMail("ada")).pipe(toArray()), { defaultValue: [] })],
+      ["watch", async (bus) => [await firstValueFrom(bus.watch(new SendMail("ada")), { defaultValue: "" })]],
+    ])("under %s", (reply, values) =>
+      withTraps(async () => {
+        const recorded = registerSdk();
+        const bus = new QueryBus<string>({ middleware: [tracing()] });
+        const active = (): string => trace.getActiveSpan()?.spanContext().spanId ?? "none";
+        let left = "";
+        async function* spans(): AsyncGenerator<string> {
+          try {
+            yield active();
+            await Promise.resolve();
+            yield active();
+          } finally {
+            left = active();
+          }
+        }
+        bus.register(SendMail, () => made(spans) as AsyncIterable<string>);
+        const ids = await values(bus);
+        await macrotask();
+        const { spanId } = recorded.span("ask SendMail").spanContext();
+        expect([...ids, left]).toEqual(Array.from({ length: reply === "ask$" ? 3 : 2 }, () => spanId));
+        await canaries(bus);
+      }),
+    );
+  });
+
+  it("reports an error of the SDK, and lets the message pass", () =>
     withTraps(async () => {
       const tracer = {
         startSpan: () => {
@@ -355,7 +390,7 @@ describe("tracing", () => {
       ]);
     }));
 
-  it.each(["before", "after"])("reports what a context manager throws %s the rest has run", (when) =>
+  it.each(["before", "after"])("reports an error that a context manager throws %s the rest has run", (when) =>
     withTraps(async () => {
       const recorded = registerSdk({ contextManager: false });
       context.setGlobalContextManager({
@@ -438,7 +473,7 @@ describe("without an SDK", () => {
       expect(sent[0]!.slice(3, 35)).not.toBe(sent[1]!.slice(3, 35));
     }));
 
-  it("there are no headers where there is no trace", () => {
+  it("returns no headers without a trace", () => {
     expect(traceHeaders()).toEqual({});
     for (const bad of [null, {}, "u1"])
       expect(() => traceHeaders(bad as never)).toThrow(/of is neither a handler's context nor an envelope/);

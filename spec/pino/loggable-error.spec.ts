@@ -57,7 +57,7 @@ describe("errors in the log", () => {
     expect(error.message).toBe("a\nb");
   });
 
-  it("list what an aggregate holds", async () => {
+  it("list the errors of an aggregate", async () => {
     expect(await logged(new AggregateError([new RangeError("first"), "second"], "all"))).toMatchObject({
       type: "AggregateError",
       message: "all",

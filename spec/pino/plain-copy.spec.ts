@@ -22,7 +22,7 @@ const bare = (payload: unknown): unknown => {
 const copied = (payload: object, redact: readonly string[] = ["secret"]): Promise<unknown> =>
   loggedPayload(payload, { payload: true, redact });
 
-describe("a payload in the log, beside what pino would write of it", () => {
+describe("a payload in the log, compared with the output of pino", () => {
   it("is redacted after its toJSON", async () => {
     expect(bare(new Money("S"))).toEqual({ secret: "S" });
     expect(await copied(new Money("S"))).toEqual({ secret: "[Redacted]" });

@@ -118,7 +118,7 @@ describe("the redaction of the application's logger", () => {
     });
   });
 
-  it("is not needed, whatever the logger does with the fields of a line", async () => {
+  it("is not needed, for any use of the fields by the logger", async () => {
     const { logger, text } = loggerInMemory({
       level: "info",
       nestedKey: "line",

@@ -5,6 +5,7 @@ import type { Pool } from "pg";
 import postgres from "postgres";
 import { lastValueFrom, toArray } from "rxjs";
 import { DataSource } from "typeorm";
+import { prismaClient, prismaSql } from "./support/prisma.js";
 import { embedded } from "./support/servers.js";
 import { suiteOn } from "./support/suite.js";
 
@@ -102,6 +103,13 @@ const libraries: Record<string, (url: string) => Promise<Library>> = {
         );
       },
       close: () => sql.end(),
+    };
+  },
+  prisma: async (url) => {
+    const prisma = prismaClient(url);
+    return {
+      transaction: (work) => prisma.$transaction((tx) => work(prismaSql(tx))),
+      close: () => prisma.$disconnect(),
     };
   },
   typeorm: async (url) => {

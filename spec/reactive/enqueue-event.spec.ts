@@ -146,7 +146,7 @@ describe("EventBus.enqueue()", () => {
       await canaries(eventBus);
     }));
 
-  it("reports a failure of handlers on outcomes$, or on faults$ where nobody observes them; never as unhandled", () =>
+  it("reports a failure of handlers on outcomes$, or on faults$ if outcomes$ has no observer; never as unhandled", () =>
     withTraps(async () => {
       const failure = new Error("mail server");
       eventBus.register(OrderPlaced, () => Promise.reject(failure));

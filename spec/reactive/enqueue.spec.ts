@@ -14,7 +14,7 @@ import {
   type Outcome,
   type RejectedOutcome,
 } from "cqrx";
-import { idempotency, retrying } from "cqrx/middleware";
+import { idempotency, retrying, timeLimit } from "cqrx/middleware";
 import { deferred, microtasks, watch, type Deferred } from "../conformance/support.js";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 
@@ -88,7 +88,7 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
-  it("is dropped when what caused it fails, is aborted, or failed before", () =>
+  it("is dropped if its cause fails, is aborted, or failed before", () =>
     withTraps(async () => {
       const envelopes: Envelope[] = [];
       let context!: HandlerContext;
@@ -119,7 +119,7 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
-  it("waits for the whole dispatch, and drops what an attempt enqueued that middleware tried again", () =>
+  it("waits for the whole dispatch, and drops the commands of an attempt that middleware retried", () =>
     withTraps(async () => {
       start({ middleware: [retrying({ count: 1 })] });
       let attempt = 0;
@@ -189,7 +189,7 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
-  it("runs when what caused it succeeded before, and at once for an envelope as cause", () =>
+  it("runs if its cause succeeded before, and at once for an envelope as cause", () =>
     withTraps(async () => {
       let context!: HandlerContext;
       bus.register(PlaceOrder, (_, given) => void (context = given));
@@ -223,7 +223,7 @@ describe("enqueue", () => {
       await canaries(bus, eventBus);
     }));
 
-  it("throws at the door what a dispatch would be rejected with, and then has no outcome", () =>
+  it("throws the error that a dispatch would be rejected with, and then has no outcome", () =>
     withTraps(async () => {
       bus.register(SendMail, () => undefined);
       expect(() => bus.enqueue(new PlaceOrder())).toThrow(HandlerNotFoundError);
@@ -286,7 +286,7 @@ describe("enqueue", () => {
       await canaries(bus, quiet);
     }));
 
-  it("runs in the async context of whoever enqueued it", () =>
+  it("runs in the async context of the caller that enqueued it", () =>
     withTraps(async () => {
       start({ background: { concurrency: 1 } });
       const storage = new AsyncLocalStorage<string>();
@@ -353,7 +353,7 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  it("maxQueued is 10,000 unless the bus is told otherwise", () =>
+  it("maxQueued is 10,000 by default", () =>
     withTraps(async () => {
       bus.register(SendMail, () => undefined);
       for (let n = 0; n < 10_000; n++) bus.enqueue(new SendMail());
@@ -385,7 +385,7 @@ describe("background options", () => {
     });
   }
 
-  it("concurrency limits how many run at a time, in order; every way of ending frees the place", () =>
+  it("concurrency limits how many run at a time, in order; a place is free when the work has ended", () =>
     withTraps(async () => {
       start({ background: { concurrency: 2 } });
       gatedMails();
@@ -397,8 +397,12 @@ describe("background options", () => {
       gates[0]!.reject(new Error("bounced"));
       controller.abort();
       await microtasks();
-      expect(log).toEqual(["a", "b", "c", "d"]);
+      expect(log).toEqual(["a", "b", "c"]);
+      expect(outcomes).toHaveLength(2);
+      expect(bus.describe().background).toEqual({ queued: 2, running: 2 });
       gates[1]!.resolve();
+      await microtasks();
+      expect(log).toEqual(["a", "b", "c", "d"]);
       gates[2]!.resolve();
       await microtasks();
       gates[3]!.resolve();
@@ -415,7 +419,36 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  it("concurrency is 10 unless told otherwise", async () => {
+  it("neither another command nor a retry runs beside work that a time limit gave up", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      start({ background: { concurrency: 1, retry: { count: 1 } }, middleware: [timeLimit(10)] });
+      gatedMails();
+      for (const to of ["a", "b"]) bus.enqueue(new SendMail(to));
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(log).toEqual(["a"]);
+      expect(bus.describe().background).toEqual({ queued: 2, running: 1 });
+      gates[0]!.resolve(); // too late
+      await jest.advanceTimersByTimeAsync(0);
+      expect(log).toEqual(["a", "b"]);
+      gates[1]!.resolve();
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(log).toEqual(["a", "b", "a"]);
+      // The last attempt decides at its limit, and its work keeps the place.
+      expect(outcomes.map(({ status, attempts }) => `${status} ${attempts}`)).toEqual([
+        "fulfilled 1",
+        "rejected 2",
+      ]);
+      await bus.drain();
+      expect(bus.describe().background).toEqual({ queued: 0, running: 1 });
+      gates[2]!.resolve();
+      await jest.advanceTimersByTimeAsync(0);
+      expect(bus.describe().background).toEqual({ queued: 0, running: 0 });
+      expect(most).toBe(1);
+      await canaries(bus);
+    }));
+
+  it("concurrency is 10 by default", async () => {
     gatedMails();
     for (let n = 0; n < 25; n++) bus.enqueue(new SendMail());
     await microtasks();
@@ -524,7 +557,7 @@ describe("background options", () => {
       await canaries(bus);
     }));
 
-  it("close waits for what is queued, and aborts what is left at the deadline, waiting for a retry or not", () =>
+  it("close waits for queued commands, and aborts the rest at the deadline, waiting for a retry or not", () =>
     withTraps(async () => {
       start({ background: { concurrency: 1 } });
       gatedMails();

@@ -50,7 +50,7 @@ describe.each(operators)("%s", (_, operator, yes, no) => {
       expectObservable(cold("-n|", values).pipe(operator())).toBe("--|");
     }));
 
-  it("many: passes what fits", () =>
+  it("many: passes the messages of its types", () =>
     marbles(({ hot, expectObservable }) => {
       const source = hot(" -y-n-(yny)-n|", values);
       const expected = "   -y---(yy)---|";
@@ -65,7 +65,7 @@ describe.each(operators)("%s", (_, operator, yes, no) => {
       expectSubscriptions(source.subscriptions).toBe(unsub);
     }));
 
-  it("unsubscribe: the end of what is piped from it leaves the source", () =>
+  it("unsubscribe: the end of a piped stream unsubscribes from the source", () =>
     marbles(({ cold, expectObservable, expectSubscriptions }) => {
       const source = cold("-n-y-y", values);
       const subs = "       ^--!";
@@ -120,6 +120,13 @@ describe("ofType", () => {
       const e = Envelope.of(Object.assign(new Created(), { constructor: "Ada" }));
       expectObservable(cold("-e|", { e }).pipe(ofType(Created))).toBe("-e|", { e });
       expectObservable(cold("-e|", { e }).pipe(ofType(Created, Deleted))).toBe("-e|", { e });
+    }));
+
+  it("passes no message without a class", () =>
+    marbles(({ cold, expectObservable }) => {
+      const e = delivery(Object.create(null) as object);
+      for (const types of [[Created], [Created, Deleted]])
+        expectObservable(cold("-e|", { e }).pipe(ofType(...types) as never)).toBe("--|");
     }));
 
   it.each<[string, unknown[], string]>([

@@ -40,7 +40,7 @@ async function refresh(): Promise<void> {
   await microtasks();
 }
 
-/** What React's useSyncExternalStore does with a live query. */
+/** Reads a live query as React's useSyncExternalStore does. */
 function rendered<R>(live: LiveQuery<R>): { renders: LiveSnapshot<R>[]; unmount(): void } {
   const { getSnapshot } = live;
   const renders = [getSnapshot()];
@@ -86,7 +86,7 @@ describe("getSnapshot()", () => {
     ]);
   });
 
-  it("stays the same object while the result stays equal, whoever subscribes meanwhile", async () => {
+  it("stays the same object while the result stays equal, also when subscribers come", async () => {
     const live = bus.watch(new Users());
     live.subscribe();
     const before = live.getSnapshot();
@@ -124,7 +124,7 @@ describe("getSnapshot()", () => {
     expect(live.getSnapshot()).toEqual({ status: "value", value: ["grace", "ada"] });
   });
 
-  it("shows at once what another watcher of an equal query has, and subscribing changes nothing then", async () => {
+  it("shows the result of another watcher of an equal query at once, and subscribing changes nothing then", async () => {
     bus.watch(new Users()).subscribe();
     const live = bus.watch(new Users());
     const first = live.getSnapshot();

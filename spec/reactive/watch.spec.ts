@@ -28,6 +28,7 @@ import {
   of,
   Subject,
   take,
+  takeUntil,
   throwError,
 } from "rxjs";
 import { deferred, microtasks, type Deferred } from "../conformance/support.js";
@@ -39,7 +40,7 @@ class Count extends Query<number> {
   }
 }
 
-/** What a watcher was shown, the end included. */
+/** The values that a watcher received, the end included. */
 function shownBy<T>(values$: Observable<T>): { log: unknown[]; unsubscribe(): void } {
   const log: unknown[] = [];
   const subscription = values$.subscribe({
@@ -66,7 +67,7 @@ beforeEach(() => {
 
 afterEach(() => void jest.useRealTimers());
 
-/** A handler whose runs end when they are told to. */
+/** Returns a handler whose runs end when the test ends them. */
 function gated(): { runs: Deferred<number>[]; signals: AbortSignal[] } {
   const runs: Deferred<number>[] = [];
   const signals: AbortSignal[] = [];
@@ -193,7 +194,7 @@ describe("watch", () => {
       await canaries(bus);
     }));
 
-  it("95 changes that never cease starve nobody: each run that ends is shown", async () => {
+  it("95 changes that never cease starve no watcher: each run that ends is shown", async () => {
     const { runs } = gated();
     const { log } = shownBy(watch());
     for (let n = 0; n < 5; n++) {
@@ -207,7 +208,7 @@ describe("watch", () => {
     await canaries(bus);
   });
 
-  it("96 a re-run that throws is told to onError; the watcher stays and the next change recovers", () =>
+  it("96 a re-run that throws calls onError; the watcher stays and the next change recovers", () =>
     withTraps(async () => {
       let broken = false;
       bus.register(Count, () => {
@@ -270,7 +271,7 @@ describe("watch", () => {
     await canaries(bus);
   });
 
-  it("an onError that throws, and one that watches again, disturb nobody", () =>
+  it("an onError that throws, and one that watches again, disturb no other watcher", () =>
     withTraps(async () => {
       let fail = true;
       bus.register(Count, () => {
@@ -335,7 +336,7 @@ describe("watch", () => {
       for (const { log } of watchers) expect(log).toEqual([1, 2, 3, 4]);
       for (const watcher of watchers) watcher.unsubscribe();
       expect([listening, refresh$.observed]).toEqual([0, false]);
-      refresh$.next("nobody");
+      refresh$.next("late");
       await microtasks();
       expect(counted.runs).toBe(4);
       const fresh = shownBy(watch());
@@ -374,7 +375,7 @@ describe("watch", () => {
     const first = shownBy(watch());
     const second = shownBy(watch({ refreshOn: other$ }));
     await microtasks();
-    // It cannot be known what other$ told before.
+    // other$ may have emitted before.
     expect([first.log, second.log]).toEqual([
       [1, 2],
       [1, 2],
@@ -476,7 +477,7 @@ describe("watch", () => {
       for await (const n of bus.watch(new Count(), { refreshOn: refresh$ })) {
         read.push(n);
         if (n >= 200) break;
-        // While the reader is busy, 100 changes are shown to everybody else.
+        // While the reader is busy, 100 changes are shown to the other watchers.
         for (let change = 0; change < 100; change++) {
           refresh$.next(++state);
           await microtasks(3);
@@ -487,7 +488,7 @@ describe("watch", () => {
       await canaries(bus);
     }));
 
-  it("99 iteration waits for what comes, ends with the bus, and throws what the query fails with", () =>
+  it("99 iteration waits for the next result, ends with the bus, and throws the error of the query", () =>
     withTraps(async () => {
       let failure: Error | undefined;
       let state = 0;
@@ -631,7 +632,7 @@ describe("watch over handlers that return streams", () => {
     await canaries(bus);
   });
 
-  it("tells of a stream that fails", async () => {
+  it("reports a stream that fails", async () => {
     bus.register(Count, () =>
       concat(
         of(1),
@@ -729,7 +730,7 @@ describe("refreshOn at registration", () => {
       await canaries(bus);
     }));
 
-  it("that errors is reported and ends nobody; an affects that throws counts as yes", () =>
+  it("that errors is reported and ends no watcher; an affects that throws counts as yes", () =>
     withTraps(async () => {
       const changed$ = new Subject();
       let runs = 0;
@@ -768,7 +769,7 @@ describe("refreshOn at registration", () => {
     expect([log, a$.observed, b$.observed]).toEqual([[1, 2], false, true]);
   });
 
-  it("is heard by those who watched before there was a handler, and so is its registration", () =>
+  it("refreshes watchers that subscribed before the handler was registered, and so does its registration", () =>
     withTraps(async () => {
       const errors: unknown[] = [];
       const { log } = shownBy(bus.watch(new Count(), { onError: (error) => errors.push(error) }));
@@ -786,7 +787,7 @@ describe("refreshOn at registration", () => {
       await canaries(bus);
     }));
 
-  it("of a handler registered anew is heard at once; the registration alone may change the result", () =>
+  it("of a handler that is registered again applies at once; the registration alone may change the result", () =>
     withTraps(async () => {
       const [a$, b$] = [new Subject(), new Subject()];
       const first = bus.register(Count, () => 1, { refreshOn: a$ });
@@ -816,7 +817,7 @@ describe("refreshOn at registration", () => {
     expect(log).toEqual([1, 2]);
   });
 
-  it("an affects that returns a promise is reported and counts as yes, whatever the promise rejects with", () =>
+  it("an affects that returns a promise is reported and counts as yes, also if the promise rejects", () =>
     withTraps(async () => {
       const changed$ = new Subject();
       let runs = 0;
@@ -903,7 +904,7 @@ describe("the ends of a watcher", () => {
     expect([log, signals[0]!.aborted]).toEqual([["complete"], true]);
   });
 
-  it("a query that is none errors the watcher", () =>
+  it("a value that is not a query errors the watcher", () =>
     expect(shownBy(bus.watch(null as never)).log).toMatchObject([{ code: "INVALID_MESSAGE" }]));
 
   it("a watcher that throws is reported, and the others see everything", () =>
@@ -946,7 +947,7 @@ describe("options of watch", () => {
 });
 
 describe("runs of a live query", () => {
-  it("are queries like any other, in the context of whoever began to watch", () =>
+  it("are queries like any other, in the context of the first watcher", () =>
     withTraps(async () => {
       const storage = new AsyncLocalStorage<string>();
       const contexts: unknown[] = [];
@@ -1054,7 +1055,7 @@ describe("a live query whose runs trigger their own refresh", () => {
       jest.advanceTimersByTime(990);
       await microtasks(100);
       expect([outcomes.length, faults.length]).toEqual([LIMIT + 4, 1]);
-      // The loop has ended; a loop that begins now is found anew.
+      // The loop has ended; a loop that begins now is found again.
       triggers = true;
       watched.unsubscribe();
       other.unsubscribe();
@@ -1144,8 +1145,32 @@ describe("a failed run", () => {
     }));
 });
 
+// ReactiveX/rxjs#1886 and #3512: what is subscribed to while its subscriber leaves must be left, too.
+describe.each(["watch", "register"])(
+  "a source of refreshes that ends its watcher when it is subscribed, of %s",
+  (place) => {
+    it("is left", () =>
+      withTraps(async () => {
+        const [stop$, changes$] = [new Subject<void>(), new Subject<void>()];
+        const refreshOn = new Observable<void>((subscriber) => {
+          stop$.next();
+          return changes$.subscribe(subscriber);
+        });
+        bus.register(Count, () => 1, place === "register" ? { refreshOn } : {});
+        const { log } = shownBy(
+          bus.watch(new Count(), place === "watch" ? { refreshOn } : {}).pipe(takeUntil(stop$)),
+        );
+        await microtasks();
+        expect(log).toEqual(["complete"]);
+        expect(changes$.observed).toBe(false);
+        expect(bus.describe().watchers).toBeUndefined();
+        await canaries(bus);
+      }));
+  },
+);
+
 describe("an aborted run", () => {
-  it("is told why: its last watcher left", () =>
+  it("gets the reason: its last watcher left", () =>
     withTraps(async () => {
       const { runs, signals } = gated();
       const watched = shownBy(bus.watch(new Count()));

@@ -1,4 +1,4 @@
-// A bus in plain RxJS: what a bus is, before it is made fast and its messages are isolated from each other.
+// A bus in plain RxJS: its definition, before it is made fast and its messages are isolated from each other.
 import { filter, mergeMap, of, Subject } from "rxjs";
 import type { MonoTypeOperatorFunction, Observable, Subscription } from "rxjs";
 

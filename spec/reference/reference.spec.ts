@@ -181,7 +181,7 @@ describe("the engine and the reference bus", () => {
     await canaries(new CommandBus(), new QueryBus(), new EventBus());
   });
 
-  it("differ where one fault ends the reference's pipeline: isolation is what the engine adds", async () => {
+  it("differ if a fault ends the pipeline of the reference, because the engine adds isolation", async () => {
     const failing = map((delivery: ReferenceDelivery | Delivery) => {
       if ((delivery.message as A).id === 0) throw new Error("fault");
       return delivery;

@@ -93,7 +93,7 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("sees an event after its handlers have been called, and what it causes after the cause", () =>
+  it("sees an event after its handlers have been called, and an effect after its cause", () =>
     withTraps(async () => {
       commandBus.register(Compensate, (_, context) => eventBus.publish(new Also(), { causedBy: context }));
       eventBus.register(Happened, async () => {
@@ -147,7 +147,7 @@ describe("saga", () => {
       await canaries(bus, commandBus);
     }));
 
-  it("sees an event whose handlers fail, hang or are asked again once, and none that middleware refuses", () =>
+  it("sees an event once whose handlers fail, hang or are retried, and no event that middleware refuses", () =>
     withTraps(async () => {
       const bus = new EventBus({
         middleware: [retrying({ count: 2 }), filter(({ message }) => (message as Happened).n !== 13)],
@@ -293,7 +293,7 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("12 what is no command is reported, and so are rejected commands; the saga lives", () =>
+  it("12 a value that is not a command is reported, and so are rejected commands; the saga goes on", () =>
     withTraps(async () => {
       class Unknown {}
       const failure = new Error("rejected");
@@ -325,7 +325,7 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("12 a command whose type cannot be read is reported, whether or not an event led to it; the saga lives", () =>
+  it("12 a command whose type cannot be read is reported, with or without a causing event; the saga goes on", () =>
     withTraps(async () => {
       class Unreadable {
         static get messageName(): string {
@@ -362,7 +362,7 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("12 a promise is no command: it is reported, and whatever it rejects with ends nothing", () =>
+  it("12 a promise is not a command: it is reported, and its rejection ends nothing", () =>
     withTraps(async () => {
       const process = saga(
         eventBus,
@@ -389,7 +389,7 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("an async function is none, and what it rejects with ends nothing", () =>
+  it("an async function is not a saga, and its rejection ends nothing", () =>
     withTraps(async () => {
       const project = async (): Promise<never> => {
         throw new Error("connection");
@@ -530,7 +530,7 @@ describe("causation", () => {
     }),
   );
 
-  it("is what the saga says with Envelope.of(command, { causedBy: event })", () =>
+  it("is the one that the saga passes to Envelope.of(command, { causedBy: event })", () =>
     withTraps(async () => {
       const caused = await causesOfThree((events$) =>
         events$.pipe(
@@ -597,7 +597,7 @@ describe("causation", () => {
       }),
     ));
 
-  it("is none for what a saga does by itself", () =>
+  it("does not exist for commands that no event caused", () =>
     withTraps(async () => {
       const caused = causes();
       const process = saga(eventBus, commandBus, () => interval(1).pipe(map((n) => new Do(n))));
@@ -824,7 +824,7 @@ describe("the end of a saga", () => {
       expect([subscription.state, subscription.closed]).toEqual(["stopped", true]);
     }));
 
-  it("comes by itself, by unsubscribing, or with the event bus; then it leaves nothing behind", () =>
+  it("comes by completion, by unsubscribing, or with the event bus; the saga leaves nothing behind", () =>
     withTraps(async () => {
       const one = saga(eventBus, commandBus, (events$) =>
         events$.pipe(
@@ -839,7 +839,7 @@ describe("the end of a saga", () => {
       two.unsubscribe();
       eventBus.publish(new Happened(1));
       expect([two.state, log]).toEqual(["stopped", ["do 1", "do 100"]]);
-      // What it kept for the end.
+      // The command that it kept for its end.
       const three = saga(eventBus, commandBus, (events$) =>
         events$.pipe(
           ofType(Happened),
@@ -855,7 +855,7 @@ describe("the end of a saga", () => {
       expect(faults).toEqual([]);
     }));
 
-  it("waits, when its bus closes, for what the saga has begun", () =>
+  it("waits, when its bus closes, for the commands of the saga", () =>
     withTraps(async () => {
       const gate = deferred();
       const process = saga(eventBus, commandBus, (events$) =>
@@ -878,7 +878,7 @@ describe("the end of a saga", () => {
       await canaries(commandBus);
     }));
 
-  it("at the deadline of close(): what is lost is in the report and on faults$", () =>
+  it("at the deadline of close(): lost events are in the report and on faults$", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       const process = saga(eventBus, commandBus, (events$) => events$.pipe(mergeMap(() => NEVER)), {
@@ -1005,7 +1005,7 @@ describe("the end of a saga", () => {
       await canaries(commandBus);
     }));
 
-  it("may be caused by what it does, or by whoever hears of its failure", () =>
+  it("may be caused by its own commands, or by an observer of its failure", () =>
     withTraps(async () => {
       const one = saga(eventBus, commandBus, doing());
       commandBus.register(Compensate, () => one.unsubscribe());

@@ -215,7 +215,7 @@ describe("a field with the name of a member", () => {
         expect(error?.issues).toEqual([{ message: "has the name of a member of the class", path: [key] }]);
         expect(error?.message).toMatch(`greet: payload.${key} has the name of a member of the class; `);
       } else {
-        // zod leaves `__proto__` out; the last is no member at all.
+        // zod leaves `__proto__` out; the last is not a member at all.
         expect(Object.keys(message)).toEqual(key === "toJSON2" ? ["userId", key] : ["userId"]);
       }
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();

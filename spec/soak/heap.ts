@@ -13,13 +13,13 @@ export async function heap(): Promise<number> {
 
 export interface Growth {
   readonly count: number;
-  /** Bytes kept for each message, by least squares over what is measured after the first tenth. */
+  /** Bytes kept for each message, by least squares over the measurements after the first tenth. */
   readonly slope: number;
-  /** Bytes kept at the end above what was kept after the first tenth. */
+  /** Bytes kept at the end in excess of those after the first tenth. */
   readonly growth: number;
 }
 
-/** Runs `once` so many times, in turns of 500 between which the event loop comes round, and measures what is kept. */
+/** Runs `once` so many times, in turns of 500 with a turn of the event loop between them, and measures the kept heap. */
 export async function growthOf(count: number, once: (n: number) => unknown): Promise<Growth> {
   const marks = [0.1, 0.25, 0.4, 0.7, 1].map((share) => Math.round(share * count));
   const points: { x: number; y: number }[] = [];
@@ -41,7 +41,7 @@ export async function growthOf(count: number, once: (n: number) => unknown): Pro
   return { count, slope, growth: points.at(-1)!.y - points[0]!.y };
 }
 
-/** What the event loop still waits for, by kind, without the standard streams. */
+/** Returns the resources that keep the event loop alive, by kind, without the standard streams. */
 export function activeResources(): string[] {
   return process
     .getActiveResourcesInfo()
@@ -69,7 +69,7 @@ export function timersFromNow(): ReadonlySet<Timer> {
   return timers;
 }
 
-/** Prints what was measured, and that one more message has succeeded after it. */
+/** Prints the measurements, and the success of one more message. */
 export async function report(result: object, bus: CommandBus): Promise<void> {
   class Canary {}
   let canaries = 0;

@@ -42,7 +42,7 @@ await Promise.all(waiting);
 
 const after = getEventListeners(signal, "abort").length;
 
-// Deadlines of a minute, for what ends at once.
+// Deadlines of a minute, for messages that end at once.
 const limited = new CommandBus({ middleware: [timeLimit(60_000)] });
 limited.register(Work, () => Promise.resolve());
 const inTime = await growthOf(10_000, () => limited.dispatch(new Work()));

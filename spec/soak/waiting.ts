@@ -30,7 +30,7 @@ let refused: { code?: string } | undefined;
 bus.dispatch(new Work(-1)).catch((error: { code?: string }) => (refused = error));
 await Promise.resolve();
 await Promise.resolve();
-// Refused while all others wait.
+// Refused while all other messages wait.
 const atOnce = refused?.code;
 const started = next;
 

@@ -1,14 +1,18 @@
 // Counts the lines of TypeScript that hold code: neither blank nor made of comments only. Fails on lines of more than 120 columns.
-//   node spec/structure/count-code.mjs [DIR]     without an argument: src
-import { readFileSync, readdirSync } from "node:fs";
+//   node spec/structure/count-code.mjs [DIR | FILE …]     without an argument: src
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import ts from "typescript";
 
 const LONGEST = 120;
-const folder = process.argv[2] ?? "src";
-const files = readdirSync(folder, { recursive: true })
-  .map((name) => join(folder, name))
+const given = process.argv.length > 2 ? process.argv.slice(2) : ["src"];
+const files = given
+  .flatMap((path) =>
+    statSync(path).isDirectory()
+      ? readdirSync(path, { recursive: true }).map((name) => join(path, name))
+      : [path],
+  )
   .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"));
 
 /** Returns the numbers of the lines that hold a token. */

@@ -65,7 +65,7 @@ export function restoreListeners(): void {
 
 const src = join(__dirname, "../../src");
 
-/** Returns whether code of this library caused a warning: Jest and other packages warn, too, and must fail no spec. */
+/** Returns true if code of this library caused a warning, because warnings of Jest and other packages must fail no spec. */
 export function isOurs({ stack = "" }: Error): boolean {
   return stack.includes(src);
 }
@@ -81,12 +81,12 @@ export async function withTraps(run: () => Promise<void> | void): Promise<void> 
   });
 }
 
-/** Sends canaries through new buses, where those of the test are closed or stay occupied. */
+/** Sends canaries through new buses, for tests whose buses are closed or stay occupied. */
 export function freshCanaries(): Promise<void> {
   return canaries(new CommandBus(), new QueryBus(), new EventBus());
 }
 
-/** Sends a message of a new type through each bus. Whatever happened before, it must succeed and leave no message in flight. */
+/** Sends a message of a new type through each bus. It must succeed and leave no message in flight, also after faults. */
 export async function canaries(...buses: (CommandBus | QueryBus | EventBus | undefined)[]): Promise<void> {
   for (const bus of buses) {
     if (bus === undefined) continue;

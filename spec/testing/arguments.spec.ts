@@ -119,7 +119,7 @@ it.each([null, "bus", {}])("settleAll(%p) rejects with an error that says why", 
   );
 });
 
-describe("what may be left out", () => {
+describe("optional arguments", () => {
   it("may be undefined", () => {
     const options = { id: undefined, clock: undefined, headers: undefined, signal: undefined };
     expect(delivery(message, { ...options, causedBy: undefined }).envelope.meta.id).toBe("1");

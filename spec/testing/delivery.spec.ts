@@ -59,7 +59,7 @@ describe("delivery", () => {
     ]);
   });
 
-  it("is settled through what was made from it by with(), and not through forks", () => {
+  it("is settled through copies by with(), and not through forks", () => {
     const first = delivery(new CreateUser("u1"));
     const fork = first.fork();
 
@@ -149,7 +149,7 @@ describe("envelope", () => {
     expect(meta).toMatchObject({ id: "1", time: 0, name: "CreateUser", correlationId: "1", version: 1 });
   });
 
-  it("takes what is given", () => {
+  it("takes the given parts", () => {
     const { meta } = envelope(new CreateUser("u1"), { id: "7", time: 5, headers: { tenant: "a" } });
 
     expect(meta).toMatchObject({ id: "7", correlationId: "7", time: 5, headers: { tenant: "a" } });

@@ -12,7 +12,7 @@ describe("sequentialIds", () => {
 });
 
 describe("manualClock", () => {
-  it("stands still until it is told to go on", () => {
+  it("stands still until the test advances it", () => {
     const clock = manualClock(1_000);
 
     expect([clock.now(), clock.now()]).toEqual([1_000, 1_000]);

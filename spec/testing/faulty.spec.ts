@@ -1,11 +1,17 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { CommandBus, CqrsError, QueryBus } from "cqrx";
 import { faulty, InjectedFaultError, randomPlan, type FaultPlan } from "cqrx/testing";
+import { defer, of, throwError } from "rxjs";
 import { CreateUser, GetName } from "./messages.js";
 
 afterEach(() => {
   jest.useRealTimers();
 });
+
+async function* worked(order: string[]): AsyncGenerator<string> {
+  order.push("worked");
+  yield await Promise.resolve("Ada");
+}
 
 describe("faulty", () => {
   const busWith = (plan: FaultPlan): { bus: QueryBus; worked: () => number; calls: () => number } => {
@@ -59,6 +65,22 @@ describe("faulty", () => {
     await bus.ask(new GetName()).catch(() => order.push("failed"));
 
     expect(order).toEqual(["worked", "failed"]);
+  });
+
+  it.each<[string, (order: string[]) => unknown]>([
+    ["an Observable", (order) => defer(() => of(order.push("worked")))],
+    ["an async iterable", (order) => worked(order)],
+    ["a promise of a stream", async (order) => defer(() => of(order.push("worked")))],
+    ["a stream that fails", (order) => defer(() => throwError(() => order.push("worked")))],
+  ])("does the work of %s before it fails: throwAfter", async (_, work) => {
+    const order: string[] = [];
+    const bus = new CommandBus();
+    bus.register(
+      CreateUser,
+      faulty<CreateUser, unknown>(() => work(order), { 1: "throwAfter" }),
+    );
+    await expect(bus.dispatch(new CreateUser("u1"))).rejects.toThrow("Injected fault: throwAfter at call 1.");
+    expect(order).toEqual(["worked"]);
   });
 
   it.each(["throw", "reject", "throwAfter"] as const)(
@@ -134,7 +156,7 @@ describe("faulty", () => {
     ["two faults", { 1: { throw: 1, delayMs: 1 } }],
     ["a negative delay", { 1: { delayMs: -1 } }],
     ["a call before the first", { 0: "throw" }],
-    ["a call that is no number", { first: "throw" }],
+    ["a call that is not a number", { first: "throw" }],
     ["nothing", { 1: null }],
   ])("refuses a plan with %s", (_, plan) => {
     expect(() => faulty(() => undefined, plan as FaultPlan)).toThrow(TypeError);

@@ -43,7 +43,7 @@ describe("marbles", () => {
     );
   });
 
-  it("shows what letters stand for, one letter for equal values", () => {
+  it("shows the values of letters, one letter for equal values", () => {
     const { message } = failure(({ cold, expectObservable }) =>
       expectObservable(
         cold("-x-y-#", { x: new CreateUser("u1"), y: { n: [1, null] } }, new RangeError("late")),
@@ -123,7 +123,7 @@ describe("marbles", () => {
     ).toThrow("expectObservable asserts nothing without .toBe() or .toEqual().");
   });
 
-  it("fails for an asynchronous function, whatever it asserts and however it ends", async () => {
+  it("fails for an asynchronous function, with any assertion and any end", async () => {
     const text = "A marble test is synchronous";
 
     expect(() =>
@@ -137,7 +137,7 @@ describe("marbles", () => {
     await Promise.resolve();
   });
 
-  it("passes on what the test itself throws, and leaves no virtual time behind", () => {
+  it("rethrows the error of the test, and leaves no virtual time behind", () => {
     const error = new Error("in the test");
 
     expect(() =>
@@ -232,7 +232,7 @@ describe("values in marbles", () => {
     expect(compare(b, a)).toBe(false);
   });
 
-  it("that are inner observables are compared by what they emit", () => {
+  it("that are inner observables are compared by their emissions", () => {
     marbles(({ cold, expectObservable }) => {
       const inner = cold("-x|");
       expectObservable(of(inner)).toBe("(i|)", { i: cold("-x|") });

@@ -40,7 +40,7 @@ describe("recording", () => {
     ]);
   });
 
-  it("finds what belongs to one class", async () => {
+  it("finds the messages of one class", async () => {
     const commandBus = bus();
     const recorded = recording(commandBus);
 
@@ -78,7 +78,7 @@ describe("recording", () => {
     expect(recorded.outcomes).toHaveLength(1);
   });
 
-  it.each(["unsubscribe", Symbol.dispose] as const)("stops at %p and keeps what it has", async (stop) => {
+  it.each(["unsubscribe", Symbol.dispose] as const)("stops at %p and keeps its entries", async (stop) => {
     const commandBus = bus();
     const recorded = recording(commandBus);
 

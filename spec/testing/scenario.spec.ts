@@ -70,7 +70,7 @@ describe("scenario", () => {
       await canaries(...buses);
     }));
 
-  it("plays what is given, then what is tested, and sees all that it causes, queries left out", () =>
+  it("plays the given messages, then the tested one, and sees all its effects except queries", () =>
     withTraps(async () => {
       const { play, buses } = shop();
 
@@ -88,7 +88,7 @@ describe("scenario", () => {
       await canaries(...buses);
     }));
 
-  it("takes envelopes, and events that nobody handles", () =>
+  it("takes envelopes, and events without a handler", () =>
     withTraps(async () => {
       class Heard {
         readonly by = "nobody";
@@ -183,7 +183,7 @@ describe("a scenario that goes otherwise", () => {
       );
     }));
 
-  it("says that what was given failed", () =>
+  it("says that a given message failed", () =>
     withTraps(async () => {
       const { play } = shop();
       expect(

@@ -12,7 +12,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
   return { opened, open };
 }
 
-/** Tells whether a promise has been fulfilled by now. */
+/** Returns true if a promise is fulfilled. */
 function watched(promise: Promise<void>): { done: boolean } {
   const state = { done: false };
   void promise.then(() => (state.done = true));
@@ -30,7 +30,7 @@ describe("settleAll", () => {
       await canaries(bus);
     }));
 
-  it("waits for what is in flight, whatever becomes of it", () =>
+  it("waits for messages in flight, however they end", () =>
     withTraps(async () => {
       const [commandBus, queryBus] = [new CommandBus(), new QueryBus()];
       const [first, second] = [gate(), gate()];
@@ -55,7 +55,7 @@ describe("settleAll", () => {
       await canaries(commandBus, queryBus);
     }));
 
-  it("waits for what is caused after the cause has ended, and for what that causes", () =>
+  it("waits for effects that begin after their cause has ended, and for the effects of those", () =>
     withTraps(async () => {
       const [commandBus, eventBus] = [new CommandBus(), new EventBus()];
       const done: string[] = [];
@@ -117,7 +117,7 @@ describe("settleAll", () => {
       expect([messages.observed, outcomes.observed]).toEqual([false, false]);
     }));
 
-  it("works under fake timers: what waits for one stays in flight until the test advances it", () =>
+  it("works under fake timers: a message that waits for a timer stays in flight until the test advances it", () =>
     withTraps(async () => {
       jest.useFakeTimers();
       const bus = new CommandBus({

@@ -1,4 +1,4 @@
-// What dispatch, ask and publish take and give.
+// The arguments and results of dispatch, ask and publish.
 /* eslint-disable @typescript-eslint/no-unused-vars -- values are here for their types */
 import { CommandBus, defaultQueryBus, Envelope, EventBus, QueryBus, type HandlerContext } from "cqrx";
 import type { Observable } from "rxjs";
@@ -74,17 +74,17 @@ export function wrongBus(): void {
 }
 
 export function noMessage(): void {
-  // @ts-expect-error null is no message
+  // @ts-expect-error null is not a message
   commandBus.dispatch(null);
-  // @ts-expect-error undefined is no message
+  // @ts-expect-error undefined is not a message
   queryBus.ask(undefined);
   // @ts-expect-error a message is needed
   commandBus.dispatch();
-  // @ts-expect-error text is no message
+  // @ts-expect-error a text is not a message
   commandBus.dispatch("CreateUser");
-  // @ts-expect-error a name is no message type
+  // @ts-expect-error a name is not a message type
   commandBus.register("CreateUser", () => {});
-  // @ts-expect-error an instance is no message type
+  // @ts-expect-error an instance is not a message type
   commandBus.register(new CreateUser("u1", "a@b.com"), () => {});
 }
 
@@ -98,13 +98,13 @@ export function options(): void {
   );
   // @ts-expect-error header values are text
   commandBus.dispatch(new Unmarked("x"), { headers: { retries: 3 } });
-  // @ts-expect-error there is no such option
+  // @ts-expect-error the option does not exist
   commandBus.dispatch(new Unmarked("x"), { timeout: 100 });
-  // @ts-expect-error there is no such option
+  // @ts-expect-error the option does not exist
   void new CommandBus({ middlewares: [] });
   // @ts-expect-error only event buses have a strategy
   void new CommandBus({ strategy: "parallel" });
-  // @ts-expect-error there is no such strategy
+  // @ts-expect-error the strategy does not exist
   void new EventBus({ strategy: "random" });
 }
 

@@ -63,7 +63,7 @@ export function whatQueriesMayReturn(): void {
   }
   queryBus.register(GetUserEmail, new Emails());
 
-  // @ts-expect-error a number is not what the query gives
+  // @ts-expect-error a number is not the result of the query
   queryBus.register(GetUserEmail, () => 42);
   // @ts-expect-error nor is a promise of one
   queryBus.register(GetUserEmail, async () => 42);
@@ -107,7 +107,7 @@ export function streams(): void {
   queryBus.deliveries(GetUserEmail).subscribe((delivery) => {
     holds<Equal<typeof delivery, Delivery<GetUserEmail, string | null>>>();
     delivery.resolve(null);
-    // @ts-expect-error not what the query gives
+    // @ts-expect-error not the result of the query
     delivery.resolve(42);
     // @ts-expect-error a message is read only
     delivery.message = new GetUserEmail("u2");
@@ -118,9 +118,9 @@ export function decorators(): void {
   const handler = command(CreateUser)(({ email }) => email.length);
   holds<Equal<ReturnType<typeof handler>, number>>();
   query(GetUserEmail)(({ userId }) => userId);
-  // @ts-expect-error not what the query gives
+  // @ts-expect-error not the result of the query
   query(GetUserEmail)(() => 42);
-  // @ts-expect-error a query is no command
+  // @ts-expect-error a query is not a command
   command(GetUserEmail);
   // @ts-expect-error not a query bus
   query(GetUserEmail, defaultCommandBus);

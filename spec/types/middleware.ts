@@ -147,7 +147,7 @@ export const narrowed = new CommandBus({
   ],
 });
 
-// What libraries and applications keep in constants and return from functions.
+// Types that libraries and applications keep in constants and return from functions.
 const audit: Middleware = tap((d) => log(d.envelope));
 const users: Middleware<CreateUser> = around((message, next) => next(new CreateUser(message.userId, "")));
 const emails: Middleware<GetUserEmail, string | null> = around(() => null);

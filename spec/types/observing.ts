@@ -1,4 +1,4 @@
-// What the streams of a bus carry, and what narrowing makes of them.
+// The types of the streams of a bus, also after narrowing.
 /* eslint-disable @typescript-eslint/no-unused-vars -- values are here for their types */
 import {
   Envelope,
@@ -73,7 +73,7 @@ export function outcome(outcome: Outcome<GetUserEmail, string | null>): string {
     holds<Equal<typeof outcome.value, string | null>>();
     return outcome.value ?? "";
   }
-  // @ts-expect-error what is rejected has no value
+  // @ts-expect-error a rejected outcome has no value
   void outcome.value;
   const reason: unknown = outcome.reason;
   return String(reason);

@@ -107,7 +107,7 @@ export function buses(): void {
     holds<Equal<typeof context.envelope, Envelope<OfZod>>>();
   });
   queryBus.register(GetUser, ({ userId }) => ({ name: userId }));
-  // @ts-expect-error not what the query gives
+  // @ts-expect-error not the result of the query
   queryBus.register(GetUser, ({ userId }) => userId);
   const user = queryBus.ask(new GetUser({ userId: "u1" }));
   holds<Equal<typeof user, Promise<User | null>>>();

@@ -95,7 +95,8 @@ export class HandlerAlreadyRegisteredError extends CqrsError {
 
   constructor(messageType: string) {
     super(
-      `${messageType} already has a handler; unsubscribe the Subscription that register() returned before registering another.`,
+      `${messageType} already has a handler; ` +
+        "unsubscribe the Subscription that register() returned before registering another.",
       { messageType },
     );
   }
@@ -116,7 +117,8 @@ export class HandlerStoppedError extends CqrsError {
 
   constructor(messageType: string, cause?: unknown) {
     super(
-      `The stream handling ${messageType} ended before it settled this message; settle each delivery with resolve() or reject().`,
+      `The stream handling ${messageType} ended before it settled this message; ` +
+        "settle each delivery with resolve() or reject().",
       { messageType, cause },
     );
   }
@@ -199,8 +201,10 @@ export class MessageDroppedError extends CqrsError {
   constructor(messageType: string, middleware: string | undefined, cause?: unknown) {
     super(
       middleware === undefined
-        ? `${messageType} was enqueued by a message that failed (see cause), and was not run; to run it in any case, enqueue it without causedBy.`
-        : `Middleware ${middleware} completed without forwarding ${messageType}; forward it, or settle it with resolve() or reject().`,
+        ? `${messageType} was enqueued by a message that failed (see cause), and was not run; ` +
+            "to run it in any case, enqueue it without causedBy."
+        : `Middleware ${middleware} completed without forwarding ${messageType}; ` +
+            "forward it, or settle it with resolve() or reject().",
       { messageType, cause },
     );
   }
@@ -230,7 +234,8 @@ export class BusClosedError extends CqrsError {
 
   constructor(bus: string, messageType?: string) {
     super(
-      `${bus} is closed${messageType === undefined ? "" : ` and did not finish ${messageType}`}; dispatch before close(), or on a new bus.`,
+      `${bus} is closed${messageType === undefined ? "" : ` and did not finish ${messageType}`}; ` +
+        "dispatch before close(), or on a new bus.",
       { messageType },
     );
   }
@@ -286,7 +291,8 @@ export class SagaFailedError extends CqrsError {
 
   constructor(saga: string, failures: number, cause: unknown) {
     super(
-      `Saga ${saga} failed ${failures} times in a row (see cause) and is not restarted; fix it, or raise restart.count.`,
+      `Saga ${saga} failed ${failures} times in a row (see cause) and is not restarted; ` +
+        "fix it, or raise restart.count.",
       { cause },
     );
   }
@@ -313,7 +319,8 @@ export class NoResultError extends CqrsError {
 
   constructor(messageType: string) {
     super(
-      `The handler of ${messageType} completed without a value; emit one, or use ask$ for a query that may complete without one.`,
+      `The handler of ${messageType} completed without a value; ` +
+        "emit one, or use ask$ for a query that may complete without one.",
       { messageType },
     );
   }

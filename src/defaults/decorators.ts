@@ -2,7 +2,6 @@ import type { CommandBus } from "../buses/command-bus.js";
 import type { EventBus } from "../buses/event-bus.js";
 import type { QueryBus, QueryResult } from "../buses/query-bus.js";
 import type { Bus } from "../core/bus/bus.js";
-import type { HandlerContext } from "../core/delivery/delivery.js";
 import { InvalidHandlerError } from "../core/errors.js";
 import type { Handler, HandlerFunction } from "../core/handlers/handler.js";
 import type { MessageKind, MessageOf, MessageType, ResultOf } from "../core/messages/message.js";
@@ -12,26 +11,36 @@ import { markHandler, type Mark } from "./marks.js";
 /**
  * The result of `command(Type)`, `query(Type)` and `event(Type)`: a decorator for methods and classes, as TC39 defines
  * them and as TypeScript's `experimentalDecorators` compiles them, and a wrapper for functions.
+ *
+ * @typeParam Local - the local context of the bus; `never` without a bus, where `registerHandlers` compares the methods
+ * with the bus that it is given
  */
-export interface HandlerDecorator<M, R> {
-  /** Marks the method for `registerHandlers`; with a bus, registers it each time an instance is constructed. */
-  <This, F extends (message: M, context: HandlerContext<M>) => R>(
-    method: F,
-    context: ClassMethodDecoratorContext<This, F>,
+export interface HandlerDecorator<M, R, Local extends object = never> {
+  /** Registers the function and returns it unchanged. */
+  <F extends HandlerFunction<M, R, LocalOrDefault<Local>>>(handler: F): F;
+  /**
+   * Marks a method for `registerHandlers`; with a bus, registers it each time an instance is constructed. Constructs a
+   * class, which takes no arguments and has a `handle` method, and registers the instance.
+   */
+  <T extends object>(
+    target: T &
+      (T extends AnyClass ? HandlerClass<M, R, LocalOrDefault<Local>> : HandlerFunction<M, R, Local>),
+    ...context: T extends AnyClass
+      ? [context?: ClassDecoratorContext]
+      : [context: ClassMethodDecoratorContext]
   ): void;
-  /** Constructs the class, which takes no arguments and has a `handle` method, and registers the instance. */
-  <C extends new () => { handle: HandlerFunction<M, R> }>(type: C, context: ClassDecoratorContext<C>): void;
-  /** Marks the method for `registerHandlers`, under `experimentalDecorators`. */
-  <F extends (message: M, context: HandlerContext<M>) => R>(
+  /** Marks a method for `registerHandlers`, under `experimentalDecorators`. */
+  <F extends HandlerFunction<M, R, Local>>(
     prototype: object,
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<F>,
   ): void;
-  /** Registers the function and returns it unchanged. */
-  <F extends HandlerFunction<M, R>>(handler: F): F;
-  /** Constructs the class and registers the instance, under `experimentalDecorators`. */
-  <C extends new () => { handle: HandlerFunction<M, R> }>(type: C): void;
 }
+
+/** The default buses have no type of context. */
+type LocalOrDefault<Local extends object> = [Local] extends [never] ? object : Local;
+type AnyClass = abstract new (...args: never[]) => object;
+type HandlerClass<M, R, Local extends object> = new () => { handle: HandlerFunction<M, R, Local> };
 
 /**
  * Makes a command handler of a method, a class or a function.
@@ -51,35 +60,35 @@ export interface HandlerDecorator<M, R> {
  * @example
  * const createUser = command(CreateUser)(({ userId, email }) => void users.set(userId, email));
  */
-export function command<C extends MessageOf<"command">>(
+export function command<C extends MessageOf<"command">, Local extends object = never>(
   type: MessageType<C>,
-  bus?: CommandBus,
-): HandlerDecorator<C, unknown> {
+  bus?: CommandBus<Local>,
+): HandlerDecorator<C, unknown, Local> {
   return decorator("command", type, bus, defaultCommandBus);
 }
 
 /** Makes a query handler of a method, a class or a function. Used like {@link command}. */
-export function query<Q extends MessageOf<"query">, Unmarked = unknown>(
+export function query<Q extends MessageOf<"query">, Unmarked = unknown, Local extends object = never>(
   type: MessageType<Q>,
-  bus?: QueryBus<Unmarked>,
-): HandlerDecorator<Q, QueryResult<ResultOf<Q, Unmarked>>> {
+  bus?: QueryBus<Unmarked, Local>,
+): HandlerDecorator<Q, QueryResult<ResultOf<Q, Unmarked>>, Local> {
   return decorator("query", type, bus, defaultQueryBus);
 }
 
 /** Makes an event handler of a method, a class or a function. Used like {@link command}. */
-export function event<E extends MessageOf<"event">>(
+export function event<E extends MessageOf<"event">, Local extends object = never>(
   type: MessageType<E>,
-  bus?: EventBus,
-): HandlerDecorator<E, unknown> {
+  bus?: EventBus<Local>,
+): HandlerDecorator<E, unknown, Local> {
   return decorator("event", type, bus, defaultEventBus);
 }
 
-function decorator<M extends object, R>(
+function decorator<M extends object, R, Local extends object>(
   kind: MessageKind,
   type: MessageType<M>,
   bus: Bus | undefined,
   defaultBus: Bus,
-): HandlerDecorator<M, R> {
+): HandlerDecorator<M, R, Local> {
   const fail = (problem: string): never => {
     throw new InvalidHandlerError(`@${kind} ${problem}.`);
   };
@@ -121,7 +130,7 @@ function decorator<M extends object, R>(
     markHandler(prototype, { kind, type, name, isPrivate: false, method: byName(name) });
   };
 
-  const checkHandlerClass = ({ length, prototype }: HandlerClass): void => {
+  const checkHandlerClass = ({ length, prototype }: DecoratedClass): void => {
     if (typeof prototype.handle !== "function" || length > 0)
       fail(
         "needs a class with a handle method and a constructor without arguments; otherwise mark the method and call registerHandlers(instance)",
@@ -140,8 +149,8 @@ function decorator<M extends object, R>(
       return decorateLegacyMethod(target, context, descriptor);
     if (context?.kind === "method") decorateMethod(target, context);
     else if (context?.kind === "class") {
-      checkHandlerClass(target as HandlerClass);
-      context.addInitializer(() => register(new (target as HandlerClass)()));
+      checkHandlerClass(target as DecoratedClass);
+      context.addInitializer(() => register(new (target as DecoratedClass)()));
     } else if (context !== undefined) fail(`decorates methods and classes, not a ${context.kind}`);
     else if (isClass(target)) {
       checkHandlerClass(target);
@@ -152,7 +161,7 @@ function decorator<M extends object, R>(
     }
     return undefined;
   };
-  return decorate as HandlerDecorator<M, R>;
+  return decorate as HandlerDecorator<M, R, Local>;
 }
 
 const STATIC =
@@ -163,18 +172,18 @@ const byName =
   (instance) =>
     (instance as Record<PropertyKey, unknown>)[name];
 
-interface HandlerClass {
+interface DecoratedClass {
   new (): object;
   readonly length: number;
   readonly prototype: { readonly handle?: unknown };
 }
 
 /** Returns true for classes, also for those that a compiler has written as functions. */
-function isClass(target: object): target is HandlerClass {
+function isClass(target: object): target is DecoratedClass {
   return (
     typeof target === "function" &&
     (/^class\b/.test(Function.prototype.toString.call(target)) ||
-      typeof (target as HandlerClass).prototype?.handle === "function")
+      typeof (target as DecoratedClass).prototype?.handle === "function")
   );
 }
 

@@ -16,16 +16,21 @@ import { InvalidHandlerError } from "../core/errors.js";
 import type { HandlerFunction } from "../core/handlers/handler.js";
 import { nameOf, typeOf, type MessageKind, type MessageType } from "../core/messages/message.js";
 import { defaultCommandBus, defaultEventBus, defaultQueryBus } from "./default-buses.js";
+import type { HandlersOf } from "./handlers-of.js";
 import { marksOf, type Mark } from "./marks.js";
 
-/** The buses that {@link registerHandlers} registers on. */
-export interface HandlerBuses {
+/** The buses that {@link registerHandlers} registers on, each with the type of its local context. */
+export interface HandlerBuses<
+  Commands extends object = object,
+  Queries extends object = object,
+  Events extends object = object,
+> {
   /** @defaultValue the default command bus */
-  readonly commandBus?: CommandBus | undefined;
+  readonly commandBus?: CommandBus<Commands> | undefined;
   /** @defaultValue the default query bus */
-  readonly queryBus?: QueryBus | undefined;
+  readonly queryBus?: QueryBus<unknown, Queries> | undefined;
   /** @defaultValue the default event bus */
-  readonly eventBus?: EventBus | undefined;
+  readonly eventBus?: EventBus<Events> | undefined;
 }
 
 const aBus = (name: string, kind: MessageKind): Check =>
@@ -44,7 +49,8 @@ const BUSES: Checks<HandlerBuses> = {
  * Call it when the object is complete: after `new`, in a lifecycle hook of a framework, or at the end of the
  * constructor of a class that is not extended.
  *
- * Guarantees: all methods are registered, or none.
+ * Guarantees: all methods are registered, or none. The compiler refuses an object with a method that reads another
+ * `context.local` than the bus of its message has.
  *
  * @throws InvalidHandlerError if the object has no marked method, or a marked method is not a function any more
  * @throws HandlerAlreadyRegisteredError if a command or query type has a handler
@@ -59,6 +65,15 @@ const BUSES: Checks<HandlerBuses> = {
  * }
  * const registration = registerHandlers(new Users(), { commandBus, queryBus });
  */
+export function registerHandlers<
+  T extends object,
+  Commands extends object = object,
+  Queries extends object = object,
+  Events extends object = object,
+>(
+  instance: HandlersOf<T, Commands, Queries, Events>,
+  buses?: HandlerBuses<Commands, Queries, Events>,
+): Subscription;
 export function registerHandlers(instance: object, buses: HandlerBuses = {}): Subscription {
   checkOption("registerHandlers()", "instance", instance, required(anObject));
   checkOptions<HandlerBuses>("registerHandlers()", buses, BUSES);

@@ -177,7 +177,7 @@ function load(deliveries: readonly LiveDelivery[], policy: Policy): void {
     for (const [index, delivery] of deliveries.entries()) {
       const result: unknown = results[index];
       if (isError(result)) delivery.fail(result);
-      else delivery.resolve(result);
+      else delivery.succeed(result);
     }
   };
 

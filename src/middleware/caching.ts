@@ -1,7 +1,6 @@
 import type { Observable } from "rxjs";
 import { aFunction, anObservable, checkOptions, invalidOption, milliseconds } from "../core/checks.js";
 import { abortError } from "../core/delivery/abort.js";
-import { isStream } from "../core/delivery/consume-stream.js";
 import type { Closeable, DeliveryHost, PartsDescription } from "../core/delivery/delivery-host.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { afterWork } from "../core/delivery/unfinished-work.js";
@@ -13,18 +12,11 @@ import { type Middleware } from "../core/pipeline/middleware.js";
 import { resume } from "../core/pipeline/resume.js";
 import { uniqueId } from "../core/util/ids.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
+import { whenConsumed } from "./internal/consumed.js";
 import { checkForQueries } from "./internal/for-queries.js";
 import { keyFunction, type KeyFunction } from "./internal/key.js";
 import { nextRunNumber, numberOfResult, RunOrder } from "./internal/run-order.js";
-import {
-  expiry,
-  isExpired,
-  isTtl,
-  reportFault,
-  STORE_RULES,
-  StoreClient,
-  type StoreOptions,
-} from "./internal/store.js";
+import { expiry, isTtl, reportFault, STORE_RULES, StoreClient, type StoreOptions } from "./internal/store.js";
 
 export interface CachingOptions<Q = object, E = unknown> extends StoreOptions {
   /**
@@ -201,9 +193,9 @@ class Cache implements Closeable {
     if (isEntry(found) && this.#isOfType(found, delivery)) {
       const { ttlMs, keepMs } = this.#policy;
       const nowMs = ttlMs === Infinity ? 0 : this.#host.clock.now();
-      const isOver = ttlMs !== Infinity && isExpired(found, keepMs, nowMs);
+      const isOver = ttlMs !== Infinity && isOld(found, keepMs, nowMs);
       if (!isOver && this.#isOfEpoch(found)) {
-        if (ttlMs !== Infinity && isExpired(found, ttlMs, nowMs)) this.#refresh(key, delivery, rest);
+        if (ttlMs !== Infinity && isOld(found, ttlMs, nowMs)) this.#refresh(key, delivery, rest);
         this.#hits++;
         return found.value;
       }
@@ -234,28 +226,26 @@ class Cache implements Closeable {
   #run(key: unknown, delivery: LiveDelivery, rest: Step): unknown {
     this.#misses++;
     const number = this.#order.begin(key);
-    let result: unknown;
-    try {
-      result = resume(delivery, rest);
-    } catch (error) {
-      this.#order.end(key);
-      throw error;
-    }
     const keep = (value: unknown): unknown => {
       this.#keep(key, value, numberOfResult(delivery, number), delivery);
       this.#order.end(key);
       return value;
     };
-    if (!isThenable(result)) return keep(result);
-    return asPromise(result).then(keep, (error: unknown) => {
+    const failed = (error: unknown): never => {
       this.#order.end(key);
       throw error;
-    });
+    };
+    let kept: unknown;
+    try {
+      kept = whenConsumed(resume(delivery, rest), delivery, keep);
+    } catch (error) {
+      return failed(error);
+    }
+    return isThenable(kept) ? asPromise(kept).then(undefined, failed) : kept;
   }
 
   #keep(key: unknown, value: unknown, number: number, delivery: LiveDelivery): void {
-    // A stream that a middleware made is consumed further out, once.
-    if (number < this.#refreshNumber || this.#blind || this.#stopped || isStream(value)) return;
+    if (number < this.#refreshNumber || this.#blind || this.#stopped) return;
     if (!this.#order.mayStore(key, number)) return;
     const type = this.#keyOfType(delivery.message);
     const { keepMs } = this.#policy;
@@ -281,6 +271,14 @@ class Cache implements Closeable {
     // A microtask later, so that the caller has its result first, also if the handler is synchronous.
     void Promise.resolve().then(() => run.run(rest));
   }
+}
+
+/**
+ * A result from the future was stored before the clock was set back, and is old, too: it would otherwise be kept
+ * until that time comes again.
+ */
+function isOld({ storedMs }: CacheEntry, ttlMs: number, nowMs: number): boolean {
+  return Math.abs(nowMs - storedMs) >= ttlMs;
 }
 
 function isEntry(found: unknown): found is CacheEntry {

@@ -1,5 +1,4 @@
 import { aFunction, checkOptions, invalidOption, required } from "../core/checks.js";
-import { consume, isStream } from "../core/delivery/consume-stream.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import { type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { messageKey } from "../core/messages/message-key.js";
@@ -9,6 +8,7 @@ import { type Middleware } from "../core/pipeline/middleware.js";
 import { resume } from "../core/pipeline/resume.js";
 import { asPromise, ignored, isThenable } from "../core/util/thenable.js";
 import { IdempotencyConflictError } from "./errors.js";
+import { whenConsumed } from "./internal/consumed.js";
 import { KeyedRuns } from "./internal/shared-run.js";
 import { STORE_RULES, StoreClient, expiry, isExpired, isTtl, type StoreOptions } from "./internal/store.js";
 
@@ -143,12 +143,13 @@ class Desk {
   }
 }
 
-/** Returns the result that the caller gets, passed through `then`: a stream is consumed, and a command has none. */
+/**
+ * Returns the result that the caller gets, passed through `then`: a stream is consumed, also one that a promise
+ * brings, and a command has none.
+ */
 function resultOf(delivery: LiveDelivery, rest: Step, then: (value: unknown) => unknown): unknown {
-  let result = resume(delivery, rest);
-  if (isStream(result)) result = consume(result, delivery);
   const finish = (value: unknown): unknown => then(delivery.host.returnsValue ? value : undefined);
-  return isThenable(result) ? asPromise(result).then(finish) : finish(result);
+  return whenConsumed(resume(delivery, rest), delivery, finish);
 }
 
 function isRecord(found: unknown): found is IdempotencyRecord {

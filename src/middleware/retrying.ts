@@ -13,6 +13,7 @@ import {
 } from "../core/checks.js";
 import { isAbortError } from "../core/delivery/abort.js";
 import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
+import { forkForAttempt } from "../core/delivery/attempts.js";
 import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError, EventHandlersFailedError } from "../core/errors.js";
 import { createMiddleware, replying, stateIn, type Step } from "../core/pipeline/form.js";
@@ -143,7 +144,7 @@ class Retry {
    */
   run(): void {
     while (this.#delivery.pending) {
-      const attempt = this.#delivery.forkForAttempt(++this.#attempts);
+      const attempt = forkForAttempt(this.#delivery, ++this.#attempts);
       if (this.#attempts > 1) this.#retries.count++;
       attempt.run(this.#rest);
       if (attempt.pending) return this.#continueAfter(attempt);

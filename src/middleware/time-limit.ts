@@ -52,7 +52,7 @@ export function timeLimit<M extends object = object, R = unknown>(
     const limit = typeof limitMs === "function" ? checkLimit(limitMs(delivery.message as M)) : limitMs;
     // Run without a timer, because a timer of more than 24 days would fire at once.
     if (limit > LONGEST_TIMEOUT_MS) return rest(delivery);
-    const limited = delivery.fork();
+    const limited = delivery.forked();
     limited.run(rest);
     if (limited.pending) abortAfter(limit, limited, options);
     return limited.asResult();

@@ -82,7 +82,7 @@ function forward(delivery: LiveDelivery, rest: Step, data: unknown, type: Messag
         "return an object.",
       { messageType: delivery.typeName, path: "payload" },
     );
-  return resume(delivery.with(asInstance(data, type)), rest);
+  return resume(delivery.changedTo(asInstance(data, type)), rest);
 }
 
 function checkSchema(schema: unknown, messageType: string): void {

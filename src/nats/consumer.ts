@@ -83,7 +83,9 @@ export class StoredConsumer implements Listener {
 
   /** Makes the durable consumer, or takes the one that is there. */
   async #make(): Promise<Consumer> {
-    const { stream, durable, filter, ackWaitMs, start, ordered } = this.#spec;
+    const { stream, filter, ackWaitMs, start, ordered } = this.#spec;
+    // The server formats its acknowledgement subjects by the name of the consumer, where a % would be a verb.
+    const durable = this.#spec.durable.replaceAll("%", "=");
     const changeable = { ack_wait: nanos(ackWaitMs), max_ack_pending: ordered ? 1 : -1 };
     try {
       await this.#jsm.consumers.info(stream, durable);

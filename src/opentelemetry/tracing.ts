@@ -9,13 +9,15 @@ import {
   type Span,
   type Tracer,
 } from "@opentelemetry/api";
-import { isObservable, Observable } from "rxjs";
+import { Observable } from "rxjs";
 import { aBoolean, checkOptions, withMethods } from "../core/checks.js";
 import { namedAround } from "../core/pipeline/around.js";
+import { isStream } from "../core/delivery/consume-stream.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { reportingErrors } from "../core/delivery/reporting-errors.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import { observeCompletion, type Settled } from "../core/pipeline/observe-completion.js";
+import { isThenable } from "../core/util/thenable.js";
 import { CANCELLED, ERROR_TYPE, errorType, operationOf } from "./conventions.js";
 import { beginTrace, causingTrace, runningTrace } from "./message-traces.js";
 import { extracted, under, withBaggage } from "./propagation.js";
@@ -80,15 +82,27 @@ function harmless<T>(delivery: LiveDelivery, run: () => T): T | undefined {
   return reportingErrors(delivery.host, "tracing", run, delivery);
 }
 
-/**
- * Runs the rest in the context of the span. The stream of an `ask$` is subscribed there, too, because that
- * happens outside of this call.
- */
+/** Runs the rest in the context of the span, and its stream, because that is consumed outside of this call. */
 function inContext(delivery: LiveDelivery, inside: Context, rest: () => unknown): unknown {
-  const result = runWith(delivery, inside, rest);
-  return isObservable(result)
-    ? new Observable((subscriber) => runWith(delivery, inside, () => result.subscribe(subscriber)))
-    : result;
+  const run = <T>(code: () => T): T => runWith(delivery, inside, code);
+  const result = run(rest);
+  return isThenable(result)
+    ? Promise.resolve(result).then((value) => streamIn(run, value))
+    : streamIn(run, result);
+}
+
+function streamIn(run: <T>(code: () => T) => T, value: unknown): unknown {
+  if (!isStream(value)) return value;
+  if (!(Symbol.asyncIterator in value))
+    return new Observable((subscriber) => run(() => value.subscribe(subscriber)));
+  return {
+    [Symbol.asyncIterator](): AsyncIterator<unknown> {
+      const iterator = run(() => value[Symbol.asyncIterator]());
+      const next = (): Promise<IteratorResult<unknown>> => run(() => iterator.next());
+      // Absent if the iterator has none, because a reader that leaves calls what is there.
+      return iterator.return === undefined ? { next } : { next, return: () => run(() => iterator.return!()) };
+    },
+  };
 }
 
 /**

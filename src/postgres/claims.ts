@@ -8,11 +8,23 @@ export interface ClaimedCommand {
   readonly id: number;
   readonly name: string;
   readonly envelope: string;
+  /** True if it has a key, so that others may wait for its end. */
+  readonly keyed: boolean;
   /** The number of the attempt, from 1. The command belongs to this process as long as the row has this number. */
   readonly attempt: number;
 }
 
-const COLUMNS = "c.id::float8 as id, c.name, c.envelope::text as envelope, c.attempt";
+/** What a claim has found and done. */
+export interface Claim {
+  readonly commands: readonly ClaimedCommand[];
+  /** True if a command waits whose last attempt never ended. */
+  readonly suspects: boolean;
+  /** The ids of the commands that were deleted; undefined if another claim was faster, and nothing was done. */
+  readonly deleted: ReadonlySet<number> | undefined;
+}
+
+const COLUMNS =
+  "c.id::float8 as id, c.name, c.envelope::text as envelope, c.key is not null as keyed, c.attempt";
 const LATER = "now() + $1::float8 * interval '1 ms'";
 
 /** Key violations and deadlocks of two claims at the same time; the next poll claims again. */
@@ -39,19 +51,26 @@ export class Claims {
   }
 
   /**
-   * Claims due commands, and tells whether a command waits whose last attempt never ended.
+   * Deletes commands that have succeeded, claims due ones, and tells whether a command waits whose last attempt
+   * never ended: one statement, because the way to the server and the commit take longer than the work.
    *
    * Of a key, one that has begun keeps all others waiting, and an earlier one that is due the later ones. Two
    * claims that see different rows could still begin two of a key; the unique index `commands_begun` lets one of
-   * them fail.
+   * them fail. Commands that have a key are not deleted here, because the claim would not see it.
    */
-  async claim(limit: number): Promise<{ readonly commands: ClaimedCommand[]; readonly suspects: boolean }> {
+  async claim(limit: number, succeeded: readonly ClaimedCommand[]): Promise<Claim> {
     const table = this.#table;
+    const values: unknown[] = [this.#leaseMs, this.#types.array, limit];
+    // Left out if there are none, because the server plans each statement anew.
+    const deleted =
+      succeeded.length === 0
+        ? ""
+        : `deleted as (${this.#deletion(succeeded, (value) => `$${values.push(value)}`)} returning c.id),`;
     const rows = await this.#unlessLost(
-      `with named as (select json_array_elements_text($2::text::json) as name),
+      `with ${deleted}
 due as (
   select id from ${table} d
-  where failed_at is null and due_at <= now() and not running and name in (select name from named)
+  where failed_at is null and due_at <= now() and not running and name = any($2::text::text[])
   and (key is null or not exists (
     select from ${table} o where o.key = d.key and o.failed_at is null and o.id <> d.id
     and (o.attempt > 0 or (o.id < d.id and o.due_at <= now()))
@@ -63,14 +82,17 @@ claimed as (
   returning ${COLUMNS}
 )
 select claimed.*, exists (
-  select from ${table} where failed_at is null and due_at <= now() and running and name in (select name from named)
-) as suspects from (select) as one left join claimed on true order by id`,
-      [this.#leaseMs, this.#types.json, limit],
+  select from ${table} where failed_at is null and due_at <= now() and running and name = any($2::text::text[])
+) as suspects, ${deleted === "" ? "null" : "(select string_agg(id::text, ',') from deleted)"} as deleted
+from (select) as one left join claimed on true order by id`,
+      values,
     );
-    const found = rows as (Partial<ClaimedCommand> & { suspects: boolean })[];
+    const found = rows as
+      (Partial<ClaimedCommand> & { suspects: boolean; deleted: string | null })[] | undefined;
     return {
-      commands: found.filter(({ id }) => typeof id === "number") as unknown as ClaimedCommand[],
-      suspects: found[0]?.suspects ?? false,
+      commands: (found ?? []).filter(({ id }) => typeof id === "number") as unknown as ClaimedCommand[],
+      suspects: found?.[0]?.suspects ?? false,
+      deleted: found && new Set(found[0]!.deleted?.split(",").map(Number)),
     };
   }
 
@@ -80,32 +102,42 @@ select claimed.*, exists (
     const rows = await this.#unlessLost(
       `update ${table} c set attempt = attempt + 1, due_at = ${LATER} from (
   select id from ${table} where failed_at is null and due_at <= now() and running
-  and name in (select json_array_elements_text($2::text::json)) order by due_at, id limit 1 for update skip locked
+  and name = any($2::text::text[]) order by due_at, id limit 1 for update skip locked
 ) due where c.id = due.id returning ${COLUMNS}`,
-      [this.#leaseMs, this.#types.json],
+      [this.#leaseMs, this.#types.array],
     );
-    return rows[0] as ClaimedCommand | undefined;
+    return rows?.[0] as ClaimedCommand | undefined;
   }
 
-  async #unlessLost(text: string, values: unknown[]): Promise<readonly unknown[]> {
+  /** Returns undefined, and has changed nothing, if another claim was faster. */
+  async #unlessLost(text: string, values: unknown[]): Promise<readonly unknown[] | undefined> {
     try {
       return (await this.#db.query(text, values)).rows;
     } catch (error) {
-      if (LOST_RACE.test(String((error as { code?: unknown } | null)?.code))) return [];
+      if (LOST_RACE.test(String((error as { code?: unknown } | null)?.code))) return undefined;
       throw error;
     }
   }
 
   /**
-   * Deletes a command that has succeeded. Returns false, and the caller rolls back, if it belongs to another
-   * process by now.
+   * Deletes commands that have succeeded, and returns the ids of those that were deleted. The caller rolls back the
+   * effect of any other, because it belongs to another process by now.
    */
-  async finish(sql: Sql, { id, attempt }: ClaimedCommand): Promise<boolean> {
-    const { rows } = await sql.query(
-      `delete from ${this.#table} where id = $1 and attempt = $2 and running returning 1`,
-      [id, attempt],
-    );
-    return rows.length > 0;
+  async finish(sql: Sql, commands: readonly ClaimedCommand[]): Promise<ReadonlySet<number>> {
+    const values: unknown[] = [];
+    const deletion = this.#deletion(commands, (value) => `$${values.push(value)}`);
+    const { rows } = await sql.query(`${deletion} returning c.id::float8 as id`, values);
+    return new Set((rows as { id: number }[]).map(({ id }) => id));
+  }
+
+  #deletion(commands: readonly ClaimedCommand[], parameter: (value: unknown) => string): string {
+    const [only, ...others] = commands;
+    if (others.length === 0)
+      return `delete from ${this.#table} c where id = ${parameter(only!.id)} and attempt = ${parameter(only!.attempt)} and running`;
+    const list = (numbers: readonly number[]): string => `${parameter(`{${numbers.join(",")}}`)}::text`;
+    return `delete from ${this.#table} c using unnest(${list(commands.map(({ id }) => id))}::bigint[], ${list(
+      commands.map(({ attempt }) => attempt),
+    )}::int[]) as mine (id, attempt) where c.id = mine.id and c.attempt = mine.attempt and c.running`;
   }
 
   /** Returns the ids of the commands that still belong to this process. */

@@ -17,7 +17,7 @@ import type { MessageType } from "../core/messages/message.js";
 import type { Database } from "./database.js";
 import { ConcurrencyError } from "./errors.js";
 import { openFeed, type Feed, type FeedOptions } from "./feed.js";
-import { Log, PAGE, storedEvent, type StoredEvent } from "./log.js";
+import { FOLDED_PAGE, Log, PAGE, storedEvent, type StoredEvent } from "./log.js";
 import { NamedTypes } from "./named-types.js";
 import { Poller } from "./poller.js";
 import { toEnvelope, type Appended, type StoreMessageOptions } from "./stored-message.js";
@@ -94,46 +94,51 @@ export class EventStore {
     const { expectedVersion } = options;
     if (envelopes.length === 0) return { envelopes, stream, version: await this.#versionOf(stream) };
     for (;;) {
-      const { found, version } = await this.#insert(stream, envelopes, expectedVersion);
-      if (version !== null) {
+      const first = await this.#insert(stream, envelopes, expectedVersion);
+      if (first !== undefined) {
         this.#db.afterCommit(this.#db.wakeUps.events);
-        return { envelopes, stream, version };
+        return { envelopes, stream, version: first + envelopes.length - 1 };
       }
-      if (expectedVersion !== undefined)
-        throw new ConcurrencyError(stream, expectedVersion, found === expectedVersion ? undefined : found);
+      if (expectedVersion === undefined) continue;
+      const found = await this.#versionOf(stream);
+      throw new ConcurrencyError(stream, expectedVersion, found === expectedVersion ? undefined : found);
     }
   }
 
   /**
-   * Inserts the events in one statement. The first takes the version that follows, or waits for the transaction
-   * that has taken it; the others are inserted only if the first was, so that no part of them is ever written
-   * alone.
+   * Inserts the events in one statement, and returns the version of the first; undefined if the stream has
+   * another version. The first takes the version that follows, or waits for the transaction that has taken it;
+   * the others are inserted only if the first was, so that no part of them is ever written alone.
    */
   async #insert(
     stream: string,
-    envelopes: readonly Envelope[],
+    [first, ...others]: readonly Envelope[],
     expectedVersion: number | undefined,
-  ): Promise<{ found: number; version: number | null }> {
+  ): Promise<number | undefined> {
     const table = `${this.#db.schema}.events`;
+    const columns = "(stream, version, message_id, name, envelope)";
+    const values: unknown[] = [stream];
+    const parameter = (value: unknown): string => `$${values.push(value)}`;
+    const current = `coalesce((select version from ${table} where stream = $1 order by version desc limit 1), 0)`;
+    const expected = expectedVersion === undefined ? undefined : `${parameter(expectedVersion)}::int`;
+    // Written out for one event, the most frequent number, because the server plans each statement anew.
+    const insertFirst = `insert into ${table} ${columns}
+select $1, ${expected ?? current} + 1, given.id, given.name, given.envelope from ${given([first!], parameter)}
+${expected === undefined ? "" : `where ${current} = ${expected}`}
+on conflict (stream, version) do nothing returning version`;
     const { rows } = await this.#db.query(
-      `with current as (select coalesce(max(version), 0) as version from ${table} where stream = $1),
-given as (${GIVEN}),
-first as (
-  insert into ${table} (stream, version, message_id, name, envelope)
-  select $1, current.version + 1, given.id, given.name, given.envelope from current, given
-  where given.n = 1 and ($5::int is null or current.version = $5::int)
-  on conflict (stream, version) do nothing returning version
-),
+      others.length === 0
+        ? insertFirst
+        : `with first as (${insertFirst}),
 others as (
-  insert into ${table} (stream, version, message_id, name, envelope)
-  select $1, first.version + given.n - 1, given.id, given.name, given.envelope from first, given
-  where given.n > 1 order by given.n
+  insert into ${table} ${columns}
+  select $1, first.version + given.n, given.id, given.name, given.envelope
+  from first, ${given(others, parameter)} order by given.n
 )
-select current.version as found, first.version + json_array_length($2::text::json) - 1 as version
-from current left join first on true`,
-      [stream, ...columnsOf(envelopes), expectedVersion ?? null],
+select version from first`,
+      values,
     );
-    return rows[0] as { found: number; version: number | null };
+    return (rows[0] as { version: number } | undefined)?.version;
   }
 
   /**
@@ -146,11 +151,12 @@ from current left join first on true`,
     checkOptions<StoreMessageOptions>("publish()", options, STORE_RULES);
     const envelopes = this.#envelopes(events, options);
     if (envelopes.length === 0) return { envelopes };
+    const values: unknown[] = [];
     await this.#db.query(
       `insert into ${this.#db.schema}.events (message_id, name, envelope)
-select given.id, given.name, given.envelope from (${GIVEN.replaceAll(/\$(\d)/g, (_, n) => `$${Number(n) - 1}`)}) as given order by given.n
-on conflict (message_id) do nothing`,
-      columnsOf(envelopes),
+select given.id, given.name, given.envelope from ${given(envelopes, (value) => `$${values.push(value)}`)}
+order by given.n on conflict (message_id) do nothing`,
+      values,
     );
     this.#db.afterCommit(this.#db.wakeUps.events);
     return { envelopes };
@@ -196,12 +202,12 @@ on conflict (message_id) do nothing`,
     checkOption("load()", "stream", stream, required(aStream));
     let state = initial;
     let version = 0;
-    for (let rows; (rows = await this.#log.stream(stream, version)).length > 0;) {
+    for (let rows; (rows = await this.#log.history(stream, version)).length > 0;) {
       for (const row of rows) {
-        state = apply(state, this.#types.read(row.name, row.envelope).payload as E);
+        state = apply(state, this.#types.readPayload(row.name, row.envelope) as E);
         version = row.version!;
       }
-      if (rows.length < PAGE) break;
+      if (rows.length < FOLDED_PAGE) break;
     }
     return { state, version };
   }
@@ -284,19 +290,21 @@ on conflict (message_id) do nothing`,
 }
 
 /**
- * The parameters $2, $3 and $4 as a table. JSON arrays, because every driver takes a text, and not every driver
- * an array. The columns are lists of their own: `->>` would read all texts of an envelope, and fails for one with
- * a NUL.
+ * Returns the events as a table with the columns n, from 1 on, id, name and envelope. Several are JSON arrays, because
+ * every driver takes a text, and not every driver an array. The columns are lists of their own: `->>` would read
+ * all texts of an envelope, and fails for one with a NUL.
  */
-const GIVEN = `select ids.n, ids.id, names.name, envelopes.envelope
-from json_array_elements_text($2::text::json) with ordinality as ids (id, n)
-join json_array_elements_text($3::text::json) with ordinality as names (name, n) using (n)
-join json_array_elements($4::text::json) with ordinality as envelopes (envelope, n) using (n)`;
-
-function columnsOf(envelopes: readonly Envelope[]): [ids: string, names: string, envelopes: string] {
-  return [
-    JSON.stringify(envelopes.map(({ meta }) => meta.id)),
-    JSON.stringify(envelopes.map(({ meta }) => meta.name)),
-    JSON.stringify(envelopes),
-  ];
+function given(envelopes: readonly Envelope[], parameter: (value: string) => string): string {
+  const [only, ...others] = envelopes;
+  if (others.length === 0) {
+    const { id, name } = only!.meta;
+    return `(values (1, ${parameter(id)}::text, ${parameter(name)}::text, ${parameter(JSON.stringify(only))}::text::json))
+as given (n, id, name, envelope)`;
+  }
+  const list = (values: readonly unknown[]): string => `${parameter(JSON.stringify(values))}::text::json`;
+  return `(select n, id, name, envelope
+  from json_array_elements_text(${list(envelopes.map(({ meta }) => meta.id))}) with ordinality as ids (id, n)
+  join json_array_elements_text(${list(envelopes.map(({ meta }) => meta.name))}) with ordinality as names (name, n) using (n)
+  join json_array_elements(${list(envelopes)}) with ordinality as envelopes (envelope, n) using (n)
+) as given`;
 }

@@ -320,6 +320,8 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
       const end = await this.#db.begin(async (sql) => {
         const position = await this.#lock(sql);
         if (position === undefined) return "standby";
+        // Another process has gone further than this one saw; its checkpoint is not taken back.
+        if (position >= head) return { committed: position };
         rows = await this.#log.page(sql, this.#types, position, head, limit);
         let committed = rows.length < limit ? head : rows.at(-1)!.position!;
         for (const [index, row] of rows.entries()) {

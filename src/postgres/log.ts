@@ -25,6 +25,9 @@ export interface EventRow {
 /** How many rows are read at a time. */
 export const PAGE = 1_000;
 
+/** The same for rows that are folded at once: more, because each way to the server takes as long as many rows. */
+export const FOLDED_PAGE = 5_000;
+
 const COLUMNS = "position::float8 as position, stream, version, name, envelope::text as envelope";
 
 /** The statements about the table `events`. */
@@ -44,12 +47,22 @@ export class Log {
     return rows as EventRow[];
   }
 
+  /** The same with only what leads to a state. */
+  async history(stream: string, after: number): Promise<Pick<EventRow, "version" | "name" | "envelope">[]> {
+    const { rows } = await this.#db.query(
+      `select version, name, envelope::text as envelope from ${this.#db.schema}.events
+where stream = $1 and version > $2 order by version limit ${FOLDED_PAGE}`,
+      [stream, after],
+    );
+    return rows as EventRow[];
+  }
+
   /** Reads placed events of some types, from behind `after` up to `head`. */
   async page(sql: Sql, types: NamedTypes, after: number, head: number, limit: number): Promise<EventRow[]> {
     const { rows } = await sql.query(
       `select ${COLUMNS} from ${this.#db.schema}.events where position > $1 and position <= $2
-and name in (select json_array_elements_text($3::text::json)) order by position limit $4`,
-      [after, head, types.json, limit],
+and name = any($3::text::text[]) order by position limit $4`,
+      [after, head, types.array, limit],
     );
     return rows as EventRow[];
   }

@@ -1,6 +1,6 @@
 import { checkOption, anArray, required } from "../core/checks.js";
 import { InvalidMessageError, InvalidOptionsError } from "../core/errors.js";
-import { Envelope } from "../core/messages/envelope-reader.js";
+import { Envelope, readPayload } from "../core/messages/envelope-reader.js";
 import { checkClass, nameOf, typeOf, type MessageType } from "../core/messages/message.js";
 
 /** The classes that an application listed, by the names under which they are stored. */
@@ -30,9 +30,9 @@ export class NamedTypes {
     return new InvalidOptionsError(`${this.#source}: ${text}.`, "types", expected);
   }
 
-  /** The names as a JSON array, which every driver takes as a parameter. */
-  get json(): string {
-    return JSON.stringify([...this.#byName.keys()]);
+  /** The names as the text of an array, because every driver takes a text as a parameter: `any($1::text::text[])`. */
+  get array(): string {
+    return `{${[...this.#byName.keys()].map((name) => `"${name.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
   }
 
   /** @throws InvalidMessageError for a message whose exact class is not listed */
@@ -50,15 +50,22 @@ export class NamedTypes {
 
   /** @throws InvalidMessageError for a name that is not listed, or for data that the class refuses */
   read(name: string, envelope: string): Envelope {
+    // Parsed here, because the reader of a text asks whether it has a key twice, and no stored one has.
+    return Envelope.fromJSON(JSON.parse(envelope), this.#typeOf(name));
+  }
+
+  /** The payload alone, which takes half the time. @throws InvalidMessageError */
+  readPayload(name: string, envelope: string): object {
+    return readPayload(envelope, this.#typeOf(name));
+  }
+
+  #typeOf(name: string): MessageType {
     const type = this.#byName.get(name);
-    if (type === undefined)
-      throw new InvalidMessageError(
-        `${name} is stored and not listed in the types of ${this.#source}; list its class.`,
-        {
-          messageType: name,
-        },
-      );
-    return Envelope.fromJSON(envelope, type);
+    if (type !== undefined) return type;
+    throw new InvalidMessageError(
+      `${name} is stored and not listed in the types of ${this.#source}; list its class.`,
+      { messageType: name },
+    );
   }
 
   /** Returns the listed types among `types`, or all. @throws InvalidMessageError for one that is not listed */

@@ -18,7 +18,7 @@ import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageType } from "../core/messages/message.js";
 import { backoffMs } from "../core/util/backoff.js";
 import { startTimer } from "../core/util/timers.js";
-import { Claims, type ClaimedCommand } from "./claims.js";
+import { Claims, type Claim, type ClaimedCommand } from "./claims.js";
 import type { Database } from "./database.js";
 import { LeaseLostError } from "./errors.js";
 import { Faults } from "./faults.js";
@@ -88,6 +88,13 @@ interface Running {
   readonly abort: AbortController;
 }
 
+/** A command whose handler has succeeded without a statement, so that its end needs no transaction of its own. */
+interface Succeeded {
+  readonly command: ClaimedCommand;
+  /** Takes whether the command still belonged to this process. */
+  readonly ended: (own: boolean) => void;
+}
+
 class QueueWorker implements Worker {
   readonly #commandBus: CommandBus;
   readonly #types: NamedTypes;
@@ -99,7 +106,10 @@ class QueueWorker implements Worker {
   readonly #retry: Required<RetryOptions>;
   readonly #faults = new Faults("worker");
   readonly #running = new Map<number, Running>();
+  /** Those of `#running` that the next round deletes. */
+  #succeeded: Succeeded[] = [];
   readonly #poller: Poller;
+  readonly #lastRound: Promise<void>;
   readonly #forgetWakeUps: () => void;
   #stopHeartbeat: (() => void) | undefined;
   /** A command whose last attempt never ended waits for the others, or runs alone. */
@@ -123,6 +133,9 @@ class QueueWorker implements Worker {
       () => this.#round(),
       (error) => this.#roundFailed(error),
     );
+    this.#lastRound = this.#poller.ended.then(() => {
+      for (const { command, ended } of this.#succeeded.splice(0)) void this.#endAlone(command).then(ended);
+    });
     this.#forgetWakeUps = db.wakeUps.add("commands", this.#poller.wake);
   }
 
@@ -142,7 +155,7 @@ class QueueWorker implements Worker {
   async #close(timeoutMs: number): Promise<void> {
     this.#forgetWakeUps();
     this.#poller.stop();
-    await this.#poller.ended;
+    await this.#lastRound;
     const stopTimer = startTimer(
       timeoutMs,
       () => {
@@ -158,16 +171,35 @@ class QueueWorker implements Worker {
 
   /** One statement if there is nothing to do, and none if there is no room. */
   async #round(): Promise<number> {
+    const succeeded = this.#succeeded;
     // The end of a command wakes the poller.
-    const room = this.#suspect === "none" ? this.#concurrency - this.#running.size : 0;
-    if (room > 0) {
-      const { commands, suspects } = await this.#claims.claim(room);
+    const room = this.#suspect === "none" ? this.#concurrency - this.#running.size + succeeded.length : 0;
+    if (room > 0 || succeeded.length > 0) {
+      this.#succeeded = [];
+      const { commands, suspects } = await this.#claim(room, succeeded);
       this.#unreachable = false;
       for (const command of commands) this.#start(command);
-      if (suspects) this.#suspect = "waits";
+      if (suspects && this.#suspect === "none") this.#suspect = "waits";
     }
     if (this.#suspect === "waits" && this.#running.size === 0) return await this.#claimSuspect();
-    return this.#pollMs;
+    // Another claim was faster, and those that have succeeded still wait for their end.
+    return this.#succeeded.length > 0 ? 0 : this.#pollMs;
+  }
+
+  /** Ends commands and takes others in their place. Those that could not be ended wait for the next round. */
+  async #claim(room: number, succeeded: readonly Succeeded[]): Promise<Claim> {
+    let deleted: ReadonlySet<number> | undefined;
+    try {
+      const claim = await this.#claims.claim(
+        room,
+        succeeded.map(({ command }) => command),
+      );
+      ({ deleted } = claim);
+      return claim;
+    } finally {
+      if (deleted === undefined) this.#succeeded.push(...succeeded);
+      else for (const { command, ended } of succeeded) ended(deleted.has(command.id));
+    }
   }
 
   /**
@@ -202,38 +234,64 @@ class QueueWorker implements Worker {
     const running = { command, abort: new AbortController() };
     this.#running.set(command.id, running);
     this.#startHeartbeat();
-    void this.#run(running).finally(() => {
+    void this.#run(running).then((replaced) => {
       this.#running.delete(command.id);
       if (this.#running.size === 0) {
         if (this.#suspect === "runs") this.#suspect = "none";
         this.#stopHeartbeat?.();
         this.#whenIdle();
       }
-      this.#poller.wake();
+      if (!replaced || this.#suspect !== "none") this.#poller.wake();
     });
   }
 
-  /** Never rejects. */
-  async #run({ command, abort }: Running): Promise<void> {
+  /** Resolves, always, when the command has ended: with true if the round that ended it has looked for another. */
+  async #run({ command, abort }: Running): Promise<boolean> {
     let envelope: Envelope;
     try {
       envelope = this.#types.read(command.name, command.envelope);
     } catch (error) {
-      return await this.#persist(() => this.#giveUp(command, error));
+      await this.#persist(() => this.#giveUp(command, error));
+      return false;
     }
+    let begun = false;
     try {
       await this.#db.begin(async (sql) => {
         await this.#commandBus.dispatch(envelope, {
           signal: abort.signal,
           attempt: command.attempt,
         });
-        // A handler that wrote nothing through `db` needs no transaction for one statement.
-        const end = sql.begun ? sql : this.#claims.direct;
-        if (!(await this.#claims.finish(end, command))) throw new LeaseLostError(command.name);
+        ({ begun } = sql);
+        if (begun && !(await this.#claims.finish(sql, [command])).has(command.id))
+          throw new LeaseLostError(command.name);
       });
     } catch (error) {
       await this.#persist(() => this.#failed(command, error, envelope));
+      return false;
     }
+    if (begun) return false;
+    // The next command of a key waits for the end of this one. After the last round, none ends it.
+    const alone = command.keyed || this.#poller.closing;
+    if (!(alone ? await this.#endAlone(command) : await this.#endByRound(command)))
+      this.#faults.report(new LeaseLostError(command.name), envelope);
+    return !alone;
+  }
+
+  /** Ends a command whose handler wrote nothing through `db`. Returns false if another process has taken it over. */
+  async #endAlone(command: ClaimedCommand): Promise<boolean> {
+    let own = true;
+    await this.#persist(async () => {
+      own = (await this.#claims.finish(this.#claims.direct, [command])).has(command.id);
+    });
+    return own;
+  }
+
+  /** The same, together with others, by the statement that looks for commands to run in their place. */
+  #endByRound(command: ClaimedCommand): Promise<boolean> {
+    return new Promise((ended) => {
+      this.#succeeded.push({ command, ended });
+      this.#poller.wake();
+    });
   }
 
   async #failed(command: ClaimedCommand, error: unknown, envelope: Envelope): Promise<void> {

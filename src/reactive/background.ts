@@ -16,9 +16,11 @@ import {
 import { captureContext, type AsyncScope } from "../core/util/async-context.js";
 import type { Cause } from "../core/delivery/delivery.js";
 import type { Closeable } from "../core/delivery/delivery-host.js";
+import { forkForAttempt } from "../core/delivery/attempts.js";
 import { FULFILLED, LATER, LiveDelivery, REFUSED, REJECTED } from "../core/delivery/live-delivery.js";
 import type { Engine } from "../core/bus/engine.js";
 import type { BackgroundDescription, DispatchOptions } from "../core/bus/options.js";
+import { afterWork } from "../core/delivery/unfinished-work.js";
 import { MessageDroppedError, QueueFullError } from "../core/errors.js";
 import { typeNameOf } from "../core/delivery/metadata.js";
 import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
@@ -36,7 +38,10 @@ export interface EnqueueOptions<Local extends object = object> extends DispatchO
 
 /** How enqueued events are published. */
 export interface EventBackgroundOptions {
-  /** How many enqueued messages run at the same time. @defaultValue 10 */
+  /**
+   * How many enqueued messages run at the same time. One runs until its handler's own work has ended, even if an abort
+   * or a `timeLimit` gave it up. @defaultValue 10
+   */
   readonly concurrency?: number;
   /**
    * How many enqueued messages may wait for their cause, their `delayMs`, a free place, or a retry; `Infinity`
@@ -113,6 +118,9 @@ export class Background implements Closeable {
   /** Jobs that wait for a free place, oldest first. */
   readonly #ready = new Set<Job>();
   readonly #fill = new CoalescedTask(() => this.#start());
+  /** Attempts that have not settled. */
+  #attempting = 0;
+  /** Places that are taken: by attempts, and by work that goes on after its attempt was given up. */
   #running = 0;
   #unsettled = 0;
   #drained: (() => void)[] = [];
@@ -151,7 +159,7 @@ export class Background implements Closeable {
 
   /** @throws QueueFullError, before the message is accepted, so that it has neither an envelope nor an outcome */
   #checkRoom(message: unknown, engine: Engine): void {
-    if (this.#unsettled - this.#running < this.#maxQueued) return;
+    if (this.#waiting < this.#maxQueued) return;
     const messageType = typeNameOf(isEnvelope(message) ? message.payload : message);
     const error = new QueueFullError(messageType, this.#maxQueued);
     engine.refuse(messageType, error);
@@ -197,7 +205,11 @@ export class Background implements Closeable {
   }
 
   describe(): BackgroundDescription {
-    return { queued: this.#unsettled - this.#running, running: this.#running };
+    return { queued: this.#waiting, running: this.#running };
+  }
+
+  get #waiting(): number {
+    return this.#unsettled - this.#attempting;
   }
 
   drain(): Promise<void> {
@@ -241,18 +253,23 @@ export class Background implements Closeable {
   }
 
   #attempt(job: Job): void {
+    this.#attempting++;
     this.#running++;
-    const attempt = job.delivery.forkForAttempt(++job.attempts);
+    const attempt = forkForAttempt(job.delivery, ++job.attempts);
     attempt.whenSettled(() => {
-      this.#running--;
-      if (this.#ready.size > 0) this.#fill.schedule();
-      if (attempt.status === FULFILLED) job.delivery.resolve();
-      else if (job.delivery.pending) this.#failed(job, attempt.result);
+      this.#attempting--;
+      afterWork(attempt, () => {
+        this.#running--;
+        if (this.#ready.size > 0) this.#fill.schedule();
+      });
+      if (attempt.status === FULFILLED) job.delivery.succeed();
+      else if (job.delivery.pending) this.#failed(job, attempt);
     });
     attempt.runIn(job.scope, job.run);
   }
 
-  #failed(job: Job, error: unknown): void {
+  #failed(job: Job, attempt: LiveDelivery): void {
+    const error = attempt.result;
     const { count, delayMs, maxDelayMs, retryIf } = this.#retry;
     try {
       if (
@@ -263,7 +280,8 @@ export class Background implements Closeable {
     } catch (failure) {
       return job.delivery.fail(failure);
     }
-    this.#readyAfter(job, backoffMs(job.attempts, delayMs, maxDelayMs));
+    // Never beside work of this attempt that goes on.
+    afterWork(attempt, () => this.#readyAfter(job, backoffMs(job.attempts, delayMs, maxDelayMs)));
   }
 }
 

@@ -21,7 +21,8 @@ export type About<T, M> = T extends Envelope
  *
  * @throws InvalidMessageError without types and for values that are not classes, because no item would ever pass
  * @example
- * commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled()).subscribe(({ envelope }) => console.log(envelope.payload.email));
+ * const created$ = commandBus.outcomes$.pipe(ofType(CreateUser), fulfilled());
+ * created$.subscribe(({ envelope }) => console.log(envelope.payload.email));
  */
 export function ofType<T extends Envelope | Delivery | Outcome, C extends readonly MessageType[]>(
   ...types: C

@@ -1,6 +1,6 @@
 import type { Closeable, PartsDescription } from "../core/delivery/delivery-host.js";
 import type { RefreshOptions, Registration } from "../core/handlers/handler.js";
-import type { Observable, Subscription } from "rxjs";
+import { Subscription, type Observable } from "rxjs";
 import { syncBoolean } from "../core/checks.js";
 import { captureContext } from "../core/util/async-context.js";
 import { abortError } from "../core/delivery/abort.js";
@@ -50,12 +50,14 @@ export class SharedQuery implements Closeable {
   readonly #detach: () => void;
   readonly #leaveRegistry: () => void;
   readonly #watchers = new Set<Watcher>();
-  readonly #sources = new Map<Observable<unknown>, { watchers: number; subscription?: Subscription }>();
+  readonly #sources = new Map<
+    Observable<unknown>,
+    { watchers: number; readonly subscription: Subscription }
+  >();
   readonly #refreshTask: CoalescedTask;
   /** The handlers of the last ask. */
   #handlers: readonly Registration[] | undefined;
-  #declared:
-    { readonly options: RefreshOptions; readonly subscription: Subscription | undefined } | undefined;
+  #declared: { readonly options: RefreshOptions; readonly subscription: Subscription } | undefined;
   #run: Run | undefined;
   /** The delivery of the last run, which may have settled. */
   #lastRun: LiveDelivery | undefined;
@@ -106,7 +108,7 @@ export class SharedQuery implements Closeable {
     const source = refreshOn && this.#sources.get(refreshOn);
     if (source !== undefined && --source.watchers === 0) {
       this.#sources.delete(refreshOn!);
-      source.subscription?.unsubscribe();
+      source.subscription.unsubscribe();
     }
     if (this.#watchers.size === 0) this.#end();
   }
@@ -117,7 +119,7 @@ export class SharedQuery implements Closeable {
     this.#detach();
     this.#leaveRegistry();
     this.#refreshTask.cancel();
-    this.#declared?.subscription?.unsubscribe();
+    this.#declared?.subscription.unsubscribe();
     this.#declared = undefined;
     this.#abortRun();
   }
@@ -130,9 +132,9 @@ export class SharedQuery implements Closeable {
       known.watchers++;
       return;
     }
-    const source: { watchers: number; subscription?: Subscription } = { watchers: 1 };
-    this.#sources.set(refreshOn, source);
-    source.subscription = this.#refreshOn(refreshOn, () => true);
+    const subscription = new Subscription();
+    this.#sources.set(refreshOn, { watchers: 1, subscription });
+    this.#refreshOn(refreshOn, subscription, () => true);
     // The source may have emitted before this subscription; refresh once to catch up.
     this.#refresh();
   }
@@ -145,18 +147,18 @@ export class SharedQuery implements Closeable {
     this.#handlers = this.#engine.registry.find(this.#query);
     const options = this.#handlers?.[0]?.refresh as RefreshOptions | undefined;
     if (options === this.#declared?.options) return;
-    this.#declared?.subscription?.unsubscribe();
+    this.#declared?.subscription.unsubscribe();
     this.#declared = undefined;
     if (options === undefined) return;
     const { refreshOn, affects } = options;
-    const subscription =
-      refreshOn &&
-      this.#refreshOn(
-        refreshOn,
-        (emission) =>
-          affects === undefined || syncBoolean(affects(emission, this.#query), "register()", "affects"),
-      );
-    this.#declared = { options, subscription };
+    const { subscription } = (this.#declared = { options, subscription: new Subscription() });
+    if (refreshOn === undefined) return;
+    this.#refreshOn(
+      refreshOn,
+      subscription,
+      (emission) =>
+        affects === undefined || syncBoolean(affects(emission, this.#query), "register()", "affects"),
+    );
   }
 
   /** Asks again, because a newly registered handler may return another result and declare other refresh sources. */
@@ -165,23 +167,26 @@ export class SharedQuery implements Closeable {
     if (handlers !== undefined && handlers !== this.#handlers) this.#refresh();
   }
 
-  #refreshOn(refreshOn: Observable<unknown>, affected: (emission: unknown) => boolean): Subscription {
-    return refreshOn.subscribe({
-      next: (emission) => {
-        let again = true;
-        try {
-          again = affected(emission);
-        } catch (error) {
-          // Ask once too often rather than show a stale result.
-          this.#report(error);
-        }
-        if (again) {
-          this.#triggered ||= this.#tellsOfRun(emission);
-          this.#refresh();
-        }
-      },
-      error: (error: unknown) => this.#report(error),
-    });
+  /** @param subscription - made before, because the source may end the last watcher while it is being subscribed */
+  #refreshOn(
+    refreshOn: Observable<unknown>,
+    subscription: Subscription,
+    affected: (emission: unknown) => boolean,
+  ): void {
+    const next = (emission: unknown): void => {
+      let again = true;
+      try {
+        again = affected(emission);
+      } catch (error) {
+        // Ask once too often rather than show a stale result.
+        this.#report(error);
+      }
+      if (again) {
+        this.#triggered ||= this.#tellsOfRun(emission);
+        this.#refresh();
+      }
+    };
+    subscription.add(refreshOn.subscribe({ next, error: (error: unknown) => this.#report(error) }));
   }
 
   /** Returns whether an emission of a bus is the last run itself, or was caused by it. */

@@ -1,7 +1,10 @@
 import type { Handler, HandlerFunction } from "../core/handlers/handler.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
+import { catchError, endWith, from, ignoreElements, map } from "rxjs";
 import { check, checkOptions, required } from "../core/checks.js";
+import { isStream } from "../core/delivery/consume-stream.js";
 import { CqrsError, InvalidHandlerError } from "../core/errors.js";
+import { isThenable } from "../core/util/thenable.js";
 import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 
 /**
@@ -9,8 +12,8 @@ import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
  *
  * - `"throw"`, `{ throw: error }`: throws at once, and the handler is not called
  * - `"reject"`, `{ reject: error }`: returns a rejected promise, and the handler is not called
- * - `"throwAfter"`, `{ throwAfter: error }`: calls the handler and fails after it has settled, so that its
- *   reply is lost
+ * - `"throwAfter"`, `{ throwAfter: error }`: calls the handler and fails after it has settled, or after the end of
+ *   its stream, so that its reply is lost
  * - `"hang"`: returns a promise that never settles, and the handler is not called
  * - `{ delayMs }`: calls the handler after that time, unless the message is cancelled meanwhile
  */
@@ -84,7 +87,7 @@ export function faulty<M, R>(handler: Handler<M, R>, plan: FaultPlan): FaultyHan
       case "hang":
         return new Promise(() => undefined);
       case "throwAfter":
-        return failAfter(run(message, context), errorOf(fault, call));
+        return failAfter(run(message, context), errorOf(fault, call)) as R;
       case "delayMs":
         return later(fault.ms, context.signal).then(() => run(message, context)) as Promise<Awaited<R>>;
     }
@@ -199,12 +202,16 @@ function errorOf(fault: { readonly kind: string; readonly error?: unknown }, cal
   return ("error" in fault ? fault.error : new InjectedFaultError(fault.kind, call)) as Error;
 }
 
-function failAfter(result: unknown, error: Error): Promise<never> {
+/** Fails once the work has ended: that of a promise, of a stream, and of a stream that a promise brings. */
+function failAfter(result: unknown, error: Error): unknown {
   const fail = (): never => {
     throw error;
   };
-  const isPromise = typeof (result as { then?: unknown } | null | undefined)?.then === "function";
-  return isPromise ? Promise.resolve(result).then(fail, fail) : fail();
+  const failing = (value: unknown): unknown =>
+    isStream(value)
+      ? from(value).pipe(ignoreElements(), endWith(undefined), catchError(fail), map(fail))
+      : fail();
+  return isThenable(result) ? Promise.resolve(result).then(failing, fail) : failing(result);
 }
 
 function later(ms: number, signal: AbortSignal): Promise<void> {

@@ -5,21 +5,20 @@ import {
   provideEnvironmentInitializer,
   type EnvironmentProviders,
 } from "@angular/core";
-import { CommandBus, QueryBus } from "cqrx";
+import { closeAll, CommandBus, QueryBus } from "cqrx";
 import { ReadingHandlers } from "./reading-handlers";
 
-/** Provides the buses under their classes: `inject(CommandBus)`. They close together with their injector. */
+/** Provides the buses under their classes: `inject(CommandBus)`. They close together when the application is destroyed. */
 export function provideBuses(): EnvironmentProviders {
   return makeEnvironmentProviders([
-    { provide: CommandBus, useFactory: () => closedWithInjector(new CommandBus()) },
-    { provide: QueryBus, useFactory: () => closedWithInjector(new QueryBus()) },
+    { provide: CommandBus, useFactory: () => new CommandBus() },
+    { provide: QueryBus, useFactory: () => new QueryBus() },
     ReadingHandlers,
-    // Handlers register themselves when they are made, which must be before the first message.
-    provideEnvironmentInitializer(() => void inject(ReadingHandlers)),
+    provideEnvironmentInitializer(() => {
+      const buses = [inject(CommandBus), inject(QueryBus)];
+      // Handlers register themselves when they are made, which must be before the first message.
+      inject(ReadingHandlers);
+      inject(DestroyRef).onDestroy(() => void closeAll(buses, { timeoutMs: 5_000 }));
+    }),
   ]);
-}
-
-function closedWithInjector<B extends CommandBus | QueryBus>(bus: B): B {
-  inject(DestroyRef).onDestroy(() => void bus.close());
-  return bus;
 }

@@ -1,13 +1,13 @@
 // The buses as providers: their classes are the tokens, so that a constructor parameter `commandBus: CommandBus` is enough.
 import { Global, Module, type BeforeApplicationShutdown } from "@nestjs/common";
 import { closeAll, CommandBus, EventBus, QueryBus } from "cqrx";
-import { validation } from "cqrx/middleware";
+import { timeLimit } from "cqrx/middleware";
 
 @Global()
 @Module({
   providers: [
-    { provide: CommandBus, useFactory: () => new CommandBus({ middleware: [validation()] }) },
-    { provide: QueryBus, useFactory: () => new QueryBus({ middleware: [validation()] }) },
+    { provide: CommandBus, useFactory: () => new CommandBus({ middleware: [timeLimit(10_000)] }) },
+    { provide: QueryBus, useFactory: () => new QueryBus() },
     { provide: EventBus, useFactory: () => new EventBus() },
   ],
   exports: [CommandBus, QueryBus, EventBus],

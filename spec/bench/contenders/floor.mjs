@@ -1,7 +1,7 @@
 /**
- * The least bus that one can write by hand: a promise that abort and close can settle, and a list of what is in flight.
+ * The least bus that one can write by hand: a promise that abort and close can settle, and a list of the messages in flight.
  *
- * It has neither checks nor middleware, observers, envelopes or cancellation of what the handler runs. A handler gets the signal only.
+ * It has neither checks nor middleware, observers, envelopes or cancellation of effects. A handler gets the signal only.
  */
 export class FloorBus {
   #handlers = new Map();

@@ -1,4 +1,4 @@
-/** What is sent wherever a contender does not ask for a base class. */
+/** The message for contenders that require no base class. */
 export class Ping {
   constructor(value) {
     this.value = value;
@@ -19,7 +19,7 @@ export function handlers() {
   };
 }
 
-/** A query for what is known by an id. */
+/** A query by id. */
 export class Get {
   constructor(id) {
     this.id = id;

@@ -46,7 +46,7 @@ export async function eventBus(handlers) {
   return bus;
 }
 
-/** What the container hands to a bus for a handler class. */
+/** The wrapper that the container hands to a bus for a handler class. */
 async function wrapped(metatype) {
   const { InstanceWrapper } = await import("@nestjs/core/injector/instance-wrapper.js");
   return new InstanceWrapper({

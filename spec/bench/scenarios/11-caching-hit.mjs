@@ -42,7 +42,7 @@ async function caching(handler, options) {
   return (query) => bus.ask(query);
 }
 
-/** What the bus itself takes of the time. */
+/** The share of the bus itself in the time. */
 async function uncached() {
   const bus = await queryBus(Get, ({ id }) => `result ${id}`);
   return asking((query) => bus.ask(query));

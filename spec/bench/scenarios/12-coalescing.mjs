@@ -55,7 +55,7 @@ function mapOfPromises(handler) {
 async function lruCacheFetch(handler) {
   const { LRUCache } = await import("lru-cache");
   const cache = new LRUCache({ max: EQUAL, fetchMethod: handler });
-  // It keeps what it has fetched, which is another matter.
+  // It also caches its results, which is not compared here.
   return { ask: ({ id }) => cache.fetch(id), begin: () => cache.clear() };
 }
 

@@ -10,7 +10,7 @@ function heapUsed() {
   return process.memoryUsage().heapUsed;
 }
 
-/** The heap that a message takes while its handler waits: the message, its promises, and what the bus keeps of it. */
+/** The heap that a message takes while its handler waits: the message, its promises, and the record of the bus. */
 async function waiting(makeDispatch) {
   let runs = 0;
   let gate;

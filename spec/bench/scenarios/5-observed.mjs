@@ -15,10 +15,10 @@ function assertEqual(actual, expected) {
 const messages = (bus) => bus.messages$.subscribe(({ payload }) => assertEqual(payload.constructor, Ping));
 const outcomes = (bus) => bus.outcomes$.subscribe(({ status }) => assertEqual(status, "fulfilled"));
 const both = (bus) => (messages(bus), outcomes(bus));
-/** What an audit log reads of a message: an id, a time and the rest are made for it. */
+/** Reads a message as an audit log does, so that the bus makes its id, its time and the rest. */
 const metadata = (bus) => bus.messages$.subscribe(({ meta }) => assertEqual(meta.name, "Ping"));
 
-/** Two readings of the clock are most of what observing costs, and a matter of the machine: this shows what is left. */
+/** A clock that costs nothing, because two readings of a real one are most of the cost of observing, and differ by machine. */
 const freeClock = { now: () => 0, monotonicNow: () => 0 };
 
 export default {

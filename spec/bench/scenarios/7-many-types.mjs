@@ -30,7 +30,7 @@ async function cqrx() {
   return new CommandBus();
 }
 
-/** What looking a handler up costs at the least. */
+/** The least cost of a look-up. */
 function byHand() {
   const registered = new Map();
   return {

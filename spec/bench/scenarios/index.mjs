@@ -9,7 +9,7 @@ const byNumber = new Intl.Collator("en", { numeric: true });
  * - `bars`: at most how many times as long as each other contender it may take, and the `aim`,
  * - `counted`: for the bench of instructions, `bars` (at most how many times as many as each other contender), the contenders
  *   `beside` them in the table, and another `subject`; `false` if the scenario cannot be counted,
- * - `warmUp` and `count`: the numbers of messages to count with, where one message takes long,
+ * - `warmUp` and `count`: the numbers of messages to count with, if one message takes long,
  * - `unit` and `nodeOptions`.
  */
 export async function loadScenarios(only) {

@@ -15,10 +15,11 @@ import { Transfer, type WorkerConfig } from "./messages.js";
 const COMMANDS = 1_000;
 const PROCESSES = 2;
 const CONCURRENCY = 4;
+const KILLS = 12;
 
 type Disturbance = "kill" | "freeze" | "cut" | "crash";
 const PLAN: readonly Disturbance[] = [
-  ...Array.from({ length: 12 }, () => "kill" as const),
+  ...Array.from({ length: KILLS }, () => "kill" as const),
   ...Array.from({ length: 3 }, () => "freeze" as const),
   ...Array.from({ length: 6 }, () => "cut" as const),
   "crash",
@@ -180,7 +181,7 @@ async function check(db: Database, schema: string, outside: string): Promise<str
     projections === COMMANDS &&
     ids.size === COMMANDS &&
     foreignIds === 0 &&
-    duplicates <= PLAN.length * CONCURRENCY * PROCESSES &&
+    duplicates <= KILLS * CONCURRENCY &&
     afterOnce === COMMANDS;
   if (!held) throw new Error(summary);
   return summary;
@@ -200,7 +201,7 @@ async function deliverOnce(db: Database, lines: readonly string[]): Promise<numb
 
 function startWorker(config: WorkerConfig): ChildProcess {
   return spawn(process.execPath, [program, JSON.stringify(config)], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
 }
 

@@ -33,3 +33,5 @@ const worker = new CommandQueue(db).work(commandBus, {
 const feed = events.feed("projected", eventBus, { pollMs: 50 });
 // Leases that are lost and a database that is down are expected here.
 for (const { faults$ } of [worker, feed, commandBus]) faults$.subscribe({ error: () => undefined });
+// So that none is left behind when the run itself is stopped.
+process.once("disconnect", () => process.exit());

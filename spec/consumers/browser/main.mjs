@@ -1,4 +1,4 @@
-// Bundled by esbuild for browsers. It leaves its answer in `globalThis.answer`, where the runner reads it.
+// Bundled by esbuild for browsers. The runner reads its answer from `globalThis.answer`.
 import { Command, CommandBus, Query, QueryBus } from "cqrx";
 
 class CreateUser extends Command {

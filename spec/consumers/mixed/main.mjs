@@ -25,7 +25,7 @@ for (const path of Object.keys(exports).filter((key) => key !== "./package.json"
   for (const [key, value] of Object.entries(required)) assert.equal(imported[key], value, `${name}: ${key}`);
 }
 
-// So what one dependency makes works on what the other made.
+// So an object of one dependency works with those of the other.
 const cjs = require("cqrx");
 const middleware = require("cqrx/middleware");
 for (const [buses, limits] of [

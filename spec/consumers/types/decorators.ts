@@ -1,5 +1,15 @@
 // Compiled, not run: the same code with decorators of TC39 and with experimentalDecorators.
-import { Command, command, CommandBus, DomainEvent, event, Query, query, registerHandlers } from "cqrx";
+import {
+  Command,
+  command,
+  CommandBus,
+  DomainEvent,
+  event,
+  Query,
+  query,
+  registerHandlers,
+  type HandlerContext,
+} from "cqrx";
 
 export class CreateUser extends Command {
   readonly userId: string;
@@ -66,3 +76,26 @@ export const handler = command(CreateUser)(({ userId }) => userId.length);
 export const registration: { unsubscribe(): void } = registerHandlers(new Users({}), {
   commandBus: new CommandBus(),
 });
+
+interface Session {
+  readonly user: string;
+}
+
+export class Sessions {
+  readonly #seen: string[] = [];
+
+  constructor(private readonly commandBus: CommandBus<Session>) {}
+
+  @command(CreateUser)
+  create(_command: CreateUser, { local }: HandlerContext<CreateUser, Session>): void {
+    this.#seen.push(local?.user ?? "");
+  }
+
+  onModuleInit(): void {
+    registerHandlers(this, { commandBus: this.commandBus });
+  }
+}
+
+registerHandlers(new Sessions(new CommandBus<Session>()), { commandBus: new CommandBus<Session>() });
+// @ts-expect-error the bus has no session
+registerHandlers(new Sessions(new CommandBus<Session>()), { commandBus: new CommandBus() });

@@ -1,4 +1,4 @@
-// Compiled, not run: the entry points beside the first one, where there are no types of Node.
+// Compiled, not run: the entry points beside the first one, without the types of Node.
 import { CommandBus, Query, QueryBus } from "cqrx";
 import { eventStream, httpStatusOf } from "cqrx/http";
 import { caching, retrying, timeLimit } from "cqrx/middleware";

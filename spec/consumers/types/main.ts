@@ -1,4 +1,4 @@
-// Compiled, not run: what a TypeScript user sees, with the oldest and the newest supported compiler.
+// Compiled, not run: the types as users see them, with the oldest and the newest supported compiler.
 import { Command, CommandBus, CqrsError, Query, QueryBus } from "cqrx";
 
 class CreateUser extends Command {
@@ -27,7 +27,7 @@ export async function main(): Promise<string> {
       console.log(outcome.reason.code);
   });
 
-  // @ts-expect-error the declarations leave out what is internal
+  // @ts-expect-error the declarations leave out internal members
   void commandBus.engine;
   const nothing: void = await commandBus.dispatch(new CreateUser("u1"));
   const email: string | null = await queryBus.ask(new GetUserEmail("u1"));
@@ -39,7 +39,7 @@ export async function main(): Promise<string> {
   void commandBus.dispatch(CreateUser);
   // @ts-expect-error the method is called handle
   commandBus.register(CreateUser, { execute: () => undefined });
-  // @ts-expect-error a handler must return what the query promises
+  // @ts-expect-error a handler must return the type of the query
   queryBus.register(GetUserEmail, () => 42);
   return `${email} ${String(wrong)} ${String(nothing)}`;
 }

@@ -46,7 +46,7 @@ export async function main(body: unknown): Promise<string | null> {
   await commandBus.dispatch(OfZod.parse(body));
   // @ts-expect-error an event is not a command
   void commandBus.dispatch(new UserCreated({ userId: "u1" }));
-  // @ts-expect-error a handler must return what the query promises
+  // @ts-expect-error a handler must return the type of the query
   queryBus.register(GetUser, () => 42);
   return queryBus.ask(new GetUser({ userId: "u1" }));
 }

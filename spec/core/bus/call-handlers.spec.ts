@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { CommandBus, EventBus, EventHandlersFailedError } from "cqrx";
+import { concat, defer, of } from "rxjs";
 import { reasonOf } from "../../conformance/support.js";
 
 class Saved {}
@@ -55,3 +56,46 @@ it("handlers in turn are not called any more once the event is aborted", async (
   await bus.close();
   expect(called).toEqual(["first"]);
 });
+
+// nestjs/nest#2209 and #7913: an event handler whose promise resolves to an Observable was never run.
+describe.each(["parallel", "sequential"] as const)(
+  "an async event handler that resolves to a stream, %s",
+  (strategy) => {
+    it("is awaited until the stream ends", async () => {
+      const bus = new EventBus({ strategy });
+      const log: string[] = [];
+      bus.register(Saved, async () => {
+        await Promise.resolve();
+        return defer(() => of(log.push("observable")));
+      });
+      bus.register(Saved, async () => ({
+        async *[Symbol.asyncIterator]() {
+          log.push("iterable");
+          yield await Promise.resolve(1);
+          log.push("end of the iterable");
+        },
+      }));
+      await bus.publish(new Saved());
+      expect(log.sort()).toEqual(["end of the iterable", "iterable", "observable"]);
+    });
+
+    it("fails the event with the error of the stream, at the place of its handler", async () => {
+      const bus = new EventBus({ strategy });
+      const broken = {
+        [Symbol.asyncIterator]() {
+          throw new Error("no iterator");
+        },
+      } as AsyncIterable<number>;
+      bus.register(Saved, async () =>
+        concat(
+          of(1),
+          defer(() => Promise.reject<number>(new Error("stream"))),
+        ),
+      );
+      bus.register(Saved, () => Promise.reject<void>(new Error("promise")));
+      bus.register(Saved, () => Promise.resolve(broken));
+      const { errors } = (await reasonOf(bus.publish(new Saved()))) as EventHandlersFailedError;
+      expect((errors as Error[]).map(({ message }) => message)).toEqual(["stream", "promise", "no iterator"]);
+    });
+  },
+);

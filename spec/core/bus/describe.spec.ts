@@ -24,7 +24,7 @@ function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
 }
 
 describe("describe()", () => {
-  it("tells nothing of parts that a bus does not have", () => {
+  it("leaves out parts that a bus does not have", () => {
     expect(new QueryBus().describe()).toEqual({
       name: "QueryBus",
       kind: "query",
@@ -35,7 +35,7 @@ describe("describe()", () => {
     });
   });
 
-  it("tells who runs and who waits in overlap, also inside when()", async () => {
+  it("counts running and waiting messages of overlap, also inside when()", async () => {
     const bus = new CommandBus({
       middleware: [when(Work, overlap({ strategy: "concat", key: (work: Work) => work.key }))],
     });
@@ -50,7 +50,7 @@ describe("describe()", () => {
     await canaries(bus);
   });
 
-  it("tells of hits, shared runs and batches", async () => {
+  it("counts hits, shared runs and batches", async () => {
     const bus = new QueryBus({
       middleware: [
         caching({ store: new Map() }),
@@ -68,7 +68,7 @@ describe("describe()", () => {
     });
   });
 
-  it("tells of retries", async () => {
+  it("counts retries", async () => {
     const bus = new CommandBus({ middleware: [retrying({ count: 3 })] });
     let failures = 2;
     bus.register(Work, () => {
@@ -107,7 +107,7 @@ describe("describe()", () => {
     expect(bus.describe().gauges).toEqual([{ middleware: "breaker", values: { open: 1 } }]);
   });
 
-  it("tells of sagas, and how often they were restarted", async () => {
+  it("lists sagas, and counts their restarts", async () => {
     const [events, commands] = [new EventBus(), new CommandBus()];
     let failures = 1;
     events.faults$.subscribe();
@@ -127,7 +127,7 @@ describe("describe()", () => {
     await canaries(events, commands);
   });
 
-  it("tells of watchers, those of equal queries together", () => {
+  it("counts watchers, those of equal queries together", () => {
     const bus = new QueryBus();
     bus.register(Find, ({ id }) => id);
     const watchers = [1, 1, 2].map((id) => bus.watch(new Find(id)).subscribe());
@@ -136,7 +136,7 @@ describe("describe()", () => {
     expect(bus.describe()).not.toHaveProperty("watchers");
   });
 
-  it("tells of enqueued commands", async () => {
+  it("counts enqueued commands", async () => {
     const bus = new CommandBus({ background: { concurrency: 1 } });
     bus.register(Work, ({ until }) => until);
     const { opened, open } = gate();

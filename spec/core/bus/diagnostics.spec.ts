@@ -43,7 +43,7 @@ function told(word: Word): string[] {
   return lines;
 }
 
-/** What went wrong inside: an event has several handlers, and an error about all that failed. */
+/** Returns the text of an error; of an event, whose error holds those of its handlers, the text of the first. */
 const text = (error: Error): string =>
   error instanceof EventHandlersFailedError ? text(error.errors[0] as Error) : error.message;
 
@@ -105,7 +105,7 @@ describe("diagnostics channels", () => {
       await canaries(bus);
     }));
 
-  it.each(["start", "end", "error"] as const)("tell whoever listens to %s alone", (part) =>
+  it.each(["start", "end", "error"] as const)("tell a listener of %s alone", (part) =>
     withTraps(async () => {
       const bus = new CommandBus();
       bus.register(Save, failing);
@@ -220,7 +220,7 @@ describe("diagnostics channels", () => {
     await canaries(bus);
   });
 
-  it("say nothing about what was refused at the door, and nothing when nobody listens any more", () =>
+  it("say nothing about refused messages, and nothing after the last listener has left", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       const lines = told("dispatch");

@@ -70,7 +70,7 @@ describe("deliveries(Type, { holdTimeoutMs })", () => {
     await published;
   });
 
-  it("may be Infinity, and keeps no timer for what is settled at once", async () => {
+  it("may be Infinity, and keeps no timer for deliveries that settle at once", async () => {
     const bus = new CommandBus();
     const held: Delivery<Work, void>[] = [];
     bus.deliveries(Work, { holdTimeoutMs: Infinity }).subscribe((delivery) => held.push(delivery));

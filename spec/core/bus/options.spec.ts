@@ -39,7 +39,7 @@ function send(bus: CommandBus | QueryBus | EventBus, message: unknown): Promise<
 
 const nothing: SagaFunction = (events$) => events$;
 
-/** The text of an error of the library: whoever reads it has to see what was wrong with what. */
+/** Returns the text of the error that `make` throws: it must name the value and the problem. */
 function refusal(make: () => unknown): string {
   try {
     make();
@@ -103,7 +103,7 @@ describe.each([CommandBus, QueryBus, EventBus] as AnyBus[])("new %p", (Bus) => {
       await canaries(bus);
     }));
 
-  it("has no place for a message that is marked as one of another kind", () =>
+  it("refuses a message that is marked as another kind", () =>
     withTraps(async () => {
       for (const bus of [new Bus({ fallback: () => undefined }), new EventBus()])
         for (const Type of [SomeCommand, SomeQuery, SomeEvent]) {
@@ -116,7 +116,7 @@ describe.each([CommandBus, QueryBus, EventBus] as AnyBus[])("new %p", (Bus) => {
         }
     }));
 
-  it("has ids of its own where those that it was given fail", () =>
+  it("generates ids if the given factory fails", () =>
     withTraps(async () => {
       const failing: (() => unknown)[] = [
         () => {
@@ -229,7 +229,7 @@ it("the deliveries of a bus that is closed are over", async () => {
   expect(bus.describe().handlers).toEqual([]);
 });
 
-it("a delivery takes a promise for what it will come to, and no null for a message", () =>
+it("a delivery resolves with a promise, and refuses null for a message", () =>
   withTraps(async () => {
     const results = [() => Promise.resolve(1), () => Promise.reject(new Error("late"))];
     for (const result of results) {

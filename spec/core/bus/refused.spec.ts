@@ -35,7 +35,7 @@ describe("refused$", () => {
     expect(refused.at(-1)).toMatchObject({ messageType: "Known", error: { code: "QUEUE_FULL" } });
   });
 
-  it("emits what comes while the bus closes, and completes with the other streams", async () => {
+  it("emits messages that arrive while the bus closes, and completes with the other streams", async () => {
     const bus = new QueryBus();
     let answer = (_: number): void => undefined;
     bus.register(Known, () => new Promise<number>((resolve) => (answer = resolve)));

@@ -62,7 +62,7 @@ describe("a stream handler", () => {
     await sent;
   });
 
-  it("rejects what it leaves unsettled, and only that, and reports an end with unsettled messages only", async () => {
+  it("rejects its unsettled deliveries, and only those, and reports an end only if it left some", async () => {
     const bus = new CommandBus();
     const faults: Fault[] = [];
     bus.faults$.subscribe((fault) => faults.push(fault));

@@ -28,7 +28,7 @@ function ending(outcome: Outcome): string {
 const ignore = (promise: Promise<unknown>): void => void promise.catch(() => undefined);
 
 describe("an outcome tells cancelled from failed", () => {
-  it("by the caller's signal, whatever the reason", async () => {
+  it("by the caller's signal, for any reason", async () => {
     const { bus, ended } = busWith();
     bus.register(Work, forever);
     const controller = new AbortController();

@@ -49,6 +49,37 @@ describe("an async iterator", () => {
   );
 });
 
+// sindresorhus/p-event#20: hand-written iterators answer to return() at once, which `for await` accepts.
+describe("an iterator that its consumer leaves", () => {
+  it.each<[string, () => unknown]>([
+    ["answers at once", () => ({ done: true, value: undefined })],
+    ["answers with nothing", () => undefined],
+    [
+      "throws",
+      () => {
+        throw new Error("return");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("return"))],
+  ])("and that %s to return() is no fault", (_, answer) =>
+    withTraps(async () => {
+      const queryBus = new QueryBus<number>();
+      const faults: unknown[] = [];
+      queryBus.faults$.subscribe((fault) => faults.push(fault));
+      const next = () => ({ done: false, value: 1 });
+      queryBus.register(
+        Read,
+        () =>
+          ({ [Symbol.asyncIterator]: () => ({ next, return: answer }) }) as unknown as AsyncIterable<number>,
+      );
+      expect(await queryBus.ask(new Read())).toBe(1);
+      await macrotask();
+      expect(faults).toEqual([]);
+      await canaries(queryBus);
+    }),
+  );
+});
+
 describe("a signal without a reason", () => {
   it.each(["before", "after"])("rejects with an AbortError, aborted %s the dispatch", (when) =>
     withTraps(async () => {

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
-import { Command, CommandBus, DomainEvent, Envelope, EventBus, Query, QueryBus, type ReplyForm } from "cqrx";
+import {
+  Command,
+  CommandBus,
+  DomainEvent,
+  Envelope,
+  EventBus,
+  Query,
+  QueryBus,
+  type HandlerContext,
+  type ReplyForm,
+} from "cqrx";
 import { retrying } from "cqrx/middleware";
-import { firstValueFrom, of } from "rxjs";
+import { firstValueFrom, map, mergeMap, of } from "rxjs";
 
 class Get extends Query<ReplyForm> {}
 class Set extends Command {}
@@ -48,5 +58,88 @@ describe("context.envelope", () => {
     await queryBus.ask(envelopes[1]);
     await eventBus.publish(envelopes[2]);
     for (const [index, envelope] of envelopes.entries()) expect(seen[index]).toBe(envelope);
+  });
+});
+
+describe("the functions of a delivery, taken out", () => {
+  it("settle it in a stream handler", async () => {
+    const bus = new QueryBus();
+    bus.deliveries(Get).subscribe(({ resolve }) => resolve("many"));
+    expect(await bus.ask(new Get())).toBe("many");
+    const commandBus = new CommandBus();
+    commandBus.faults$.subscribe();
+    commandBus.deliveries(Set).subscribe(({ reject }) => reject(new RangeError("full")));
+    await expect(commandBus.dispatch(new Set())).rejects.toThrow("full");
+  });
+
+  it("wait for a promise", async () => {
+    const bus = new QueryBus();
+    bus.deliveries(Get).subscribe(({ resolve }) => resolve(Promise.resolve("live") as never));
+    expect(await bus.ask(new Get())).toBe("live");
+  });
+
+  it("change and fork it in an operator", async () => {
+    const handled: Set[] = [];
+    const other = new Set();
+    const bus = new CommandBus({
+      middleware: [
+        map((delivery) => (({ with: changed }) => changed(other))(delivery)),
+        mergeMap((delivery) => {
+          const { fork, resolve } = delivery;
+          const forked = fork();
+          forked.settled$.subscribe(() => resolve());
+          return of(forked);
+        }),
+      ],
+    });
+    bus.register(Set, (message) => void handled.push(message));
+    await bus.dispatch(new Set());
+    expect(handled).toEqual([other]);
+    expect(handled[0]).toBe(other);
+  });
+});
+
+describe("a copy of a context", () => {
+  const contextOf = async (): Promise<HandlerContext<Set>> => {
+    const bus = new CommandBus();
+    let copy!: HandlerContext<Set>;
+    bus.register(Set, (_, context) => void (copy = { ...context }));
+    await bus.dispatch(new Set());
+    return copy;
+  };
+
+  it("is refused as a cause, by name", async () => {
+    const causedBy = await contextOf();
+    const [commandBus, queryBus, eventBus] = [new CommandBus(), new QueryBus(), new EventBus()];
+    commandBus.register(Set, () => {});
+    queryBus.register(Get, () => of("one"));
+    const copied = /causedBy .* a copy such as \{ \.\.\.context \}/;
+    await expect(commandBus.dispatch(new Set(), { causedBy })).rejects.toThrow(copied);
+    await expect(
+      firstValueFrom(commandBus.dispatch$(new Set(), { causedBy }), { defaultValue: undefined }),
+    ).rejects.toThrow(copied);
+    expect(() => commandBus.enqueue(new Set(), { causedBy })).toThrow(copied);
+    await expect(queryBus.ask(new Get(), { causedBy })).rejects.toThrow(copied);
+    await expect(
+      firstValueFrom(queryBus.ask$(new Get(), { causedBy }), { defaultValue: "one" }),
+    ).rejects.toThrow(copied);
+    await expect(eventBus.publish(new WasSet(), { causedBy })).rejects.toThrow(copied);
+    expect(() => Envelope.of(new Set(), { causedBy })).toThrow(copied);
+    await commandBus.dispatch(new Set());
+  });
+
+  it("is refused as a message, by name, and so is a copy of a message", async () => {
+    const bus = new CommandBus();
+    bus.register(Set, () => {});
+    for (const copy of [await contextOf(), { ...new Set() }, { ...Envelope.of(new Set()) }])
+      await expect(bus.dispatch(copy)).rejects.toThrow("a copy such as { ...message }, has no class");
+    await bus.dispatch(new Set());
+  });
+
+  it("is taken with an envelope of its own, which passes no cancellation on", async () => {
+    const bus = new CommandBus();
+    bus.register(Set, () => {});
+    const envelope = Envelope.of(new Set());
+    await bus.dispatch(new Set(), { causedBy: { ...(await contextOf()), envelope } });
   });
 });

@@ -67,7 +67,7 @@ describe("the local context of a dispatch", () => {
       await canaries(commandBus, queryBus, eventBus);
     }));
 
-  it("is inherited by what a handler causes, over all buses and levels, unless that has its own", () =>
+  it("is inherited by the effects of a handler, over all buses and levels, unless they have their own", () =>
     withTraps(async () => {
       commandBus.register(Rename, async (_, context) => {
         await Promise.resolve();

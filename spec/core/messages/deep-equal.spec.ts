@@ -162,7 +162,7 @@ describe("deepEqual", () => {
     expect(deepEqual(new Set([first, second]), new Set([copy(2), copy(2)]))).toBe(false);
   });
 
-  it("does not take what failed once for equal later", () => {
+  it("does not take a pair for equal that differed before", () => {
     const inner = { n: 1 };
     const a = [
       new Set([

@@ -33,7 +33,7 @@ describe("two envelopes", () => {
     expect(spy).not.toHaveBeenCalledWith(other);
   });
 
-  it("are equal for matchers whatever the order of their headers", () =>
+  it("are equal for matchers with headers in any order", () =>
     expect(make("blue", { headers: { a: "1", b: "2" } })).toEqual(
       make("blue", { headers: { b: "2", a: "1" } }),
     ));

@@ -8,7 +8,7 @@ import { deepEqual } from "../../../src/core/messages/deep-equal.js";
 
 /** As it is written, for no compiler may change it; the class comes last. */
 function classOf(source: string): new (value: unknown) => object {
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the way a class is written is what is tested
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the source of the class is under test
   return new Function(`return ${source}`)() as new (value: unknown) => object;
 }
 
@@ -49,7 +49,7 @@ const compilers: readonly [string, (source: string) => string][] = [
 
 /** A class A that a compiler made, with its helpers around it. */
 function compiled(compile: (source: string) => string, source: string): new (value: unknown) => object {
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the compiler's text is what is tested
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the compiler's text is under test
   return new Function(`${compile(source)}; return A;`)() as new (value: unknown) => object;
 }
 
@@ -98,7 +98,7 @@ describe("an object with a field that is not enumerable", () => {
   });
 });
 
-describe("a class that hides some of what it holds", () => {
+describe("a class that hides some of its state", () => {
   it.each([
     "class A { #id; constructor(id) { this.#id = id; } }",
     "class A {\n  #id\n  constructor(id) { this.#id = id }\n}",

@@ -19,7 +19,7 @@ describe("encodeJson and decodeJson", () => {
     ["a text", 'a "quoted" text with ": in it'],
   ])("keep %s", (_, value) => expect(copy(value)).toStrictEqual(value));
 
-  it("keep what they accept, for any value", () =>
+  it("keep every accepted value", () =>
     fc.assert(
       fc.property(
         fc.anything({
@@ -54,7 +54,7 @@ describe("encodeJson and decodeJson", () => {
     expect(() => decodeJson('{"__proto__":1}')).toThrow(InvalidMessageError);
   });
 
-  it("refuse what is too large with a class of its own, that says how much is allowed", () => {
+  it("refuse a payload that is too large with an error class of its own, which names the limit", () => {
     expect(() => encodeJson("x".repeat(1_048_577))).toThrow(PayloadTooLargeError);
     expect(() => decodeJson(`"${"x".repeat(1_200_000)}"`)).toThrow(PayloadTooLargeError);
   });
@@ -76,6 +76,14 @@ describe("an envelope", () => {
     const before = JSON.stringify(data);
     Envelope.fromJSON(data, Box);
     expect(JSON.stringify(data)).toBe(before);
+  });
+
+  it("reads a text that another program formatted", () => {
+    const text = JSON.stringify({ payload: { value: ["a:", { text: '"b":' }, 1] } }, undefined, 2);
+    expect(Envelope.fromJSON(text, Box).payload.value).toEqual(["a:", { text: '"b":' }, 1]);
+    expect(() => Envelope.fromJSON('{ "payload": { "value": 1, "value": 1 } }', Box)).toThrow(
+      "has a key twice",
+    );
   });
 
   it("finds a key given twice in a text that is written in the shortest form otherwise", () =>

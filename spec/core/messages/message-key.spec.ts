@@ -14,7 +14,7 @@ class Find extends Query<unknown> {
   }
 }
 
-/** A class of its own under a name that others have, too. */
+/** Returns a class under a name that other classes have, too. */
 function another(): typeof Find {
   return {
     Find: class Find extends Query<unknown> {
@@ -57,7 +57,7 @@ const anything = fc.anything({
   withTypedArray: true,
 });
 
-/** Whatever was made a key of: the next query is asked, and found again. */
+/** Asks one more query, and finds it again. */
 afterEach(async () => {
   const bus = new QueryBus({ middleware: [coalescing(), caching({ store: new Map() })] });
   let runs = 0;
@@ -77,7 +77,7 @@ describe("messageKey", () => {
     expect(messageKey(new GetUsers())).toBe("GetUsers{}");
   });
 
-  it("90 is the same whatever the order of the properties, at any depth", () =>
+  it("90 is the same for any order of the properties, at any depth", () =>
     fc.assert(
       fc.property(anything, (value) => {
         expect(key(reversed(value))).toBe(key(value));
@@ -118,7 +118,7 @@ describe("messageKey", () => {
   });
 
   it("90 differs for any two values that are written differently", () => {
-    // Numbers, text, null, and objects of these: what JSON tells apart, a key tells apart, and nothing else but the order.
+    // Numbers, texts, null, and objects of these: keys differ exactly if JSON differs, but for the order of properties.
     const canonical = (value: unknown): string =>
       Array.isArray(value)
         ? `[${value.map(canonical).join()}]`
@@ -212,7 +212,7 @@ describe("messageKey", () => {
     expect(key([twice, twice])).toBe(key([{ a: 1 }, { a: 1 }]));
   });
 
-  it("90 sees what a class shows by toJSON, and takes one that shows nothing for itself only", () => {
+  it("90 reads the state that a class shows by toJSON; an object that shows none equals only itself", () => {
     class Money {
       readonly #cents: number;
       constructor(cents: number) {
@@ -235,6 +235,12 @@ describe("messageKey", () => {
     // As messages, too: their secrets must not make them equal.
     expect(messageKey(new Money(1))).not.toBe(messageKey(new Money(2)));
     expect(messageKey(new Price(1))).toBe(messageKey(new Price(1)));
+    // Without fields, and with a toJSON that cannot be called.
+    class Opaque {}
+    Object.assign(Opaque.prototype, { toJSON: true });
+    const opaque = new Opaque();
+    expect(key(opaque)).toBe(key(opaque));
+    expect(key(opaque)).not.toBe(key(new Opaque()));
     class Rows {
       static #made = 0;
       #log(): number {
@@ -248,14 +254,14 @@ describe("messageKey", () => {
     expect(messageKey(new Rows())).toBe(messageKey(new Rows()));
   });
 
-  it("90 is safe with what another realm made", () => {
+  it("90 is safe with objects of another realm", () => {
     const foreign = (code: string): unknown => runInNewContext(code) as unknown;
     expect(key(foreign("new Date(1)"))).not.toBe(key(foreign("new Date(2)")));
     expect(key(foreign("new Map([[1, 2]])"))).not.toBe(key(foreign("new Map([[1, 3]])")));
     expect(key(foreign("({ a: 1 })"))).not.toBe(key(foreign("({ a: 2 })")));
   });
 
-  it("90 does not fall for what a message throws or how deep it is", () =>
+  it("90 survives a message that throws, and one of any depth", () =>
     withTraps(async () => {
       const boom = new Error("boom");
       const bus = new QueryBus({ middleware: [coalescing(), caching({ store: new Map() })] });
@@ -337,6 +343,18 @@ describe("messageKey", () => {
       expect(key(big((list) => list))).toBe(key(big((list) => list.reverse())));
     });
 
+    it("tells where a cycle leads back to", () => {
+      const loop = (back: 0 | 1): unknown => {
+        const rings: Record<string, unknown>[] = [{}, {}, {}];
+        rings[0]!["next"] = rings[1];
+        rings[1]!["next"] = rings[2];
+        Object.assign(rings[2]!, { a: rings[back], b: rings[1 - back] });
+        return [chain(14).top, rings[0]];
+      };
+      expect(key(loop(0))).toBe(key(loop(0)));
+      expect(key(loop(0))).not.toBe(key(loop(1)));
+    });
+
     it("follows cycles once", () => {
       const ring = (leaf: number): object => {
         const top = { chain: chain(14, leaf).top, self: undefined as unknown };
@@ -347,7 +365,7 @@ describe("messageKey", () => {
       expect(key(ring(1))).not.toBe(key(ring(2)));
     });
 
-    it("writes what toJSON makes", () => {
+    it("writes the result of toJSON", () => {
       class Shown {
         constructor(readonly n: number) {}
         toJSON(): unknown {

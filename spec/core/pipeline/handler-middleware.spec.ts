@@ -102,7 +102,7 @@ describe.each(ways)("middleware around each handler of an event, by %s", (_, mak
     expect(calls).toEqual(["slow 1", "fast 1", "fast 2", "slow 2"]);
   });
 
-  it("may be any operator, and what it drops is the error of one handler", async () => {
+  it("may be any operator, and a dropped delivery fails one handler only", async () => {
     let dropping = true;
     const bus = make([
       (source) =>
@@ -216,7 +216,7 @@ describe("middleware of one handler", () => {
     expect(running).toBe(3);
   });
 
-  it("releases what it holds when the handler is unregistered, and the next handler starts anew", async () => {
+  it("releases its deliveries when the handler is unregistered, and the next handler starts afresh", async () => {
     const bus = new CommandBus();
     const calls: string[] = [];
     const held = { middleware: [shared<Work>(debounceTime(1_000_000))] };

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 
 const root = join(__dirname, "../../..");
 
-/** A program under test in a process of its own, with what it printed. */
+/** A program under test in a process of its own, with its output. */
 export class Child implements AsyncDisposable {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly #process: ChildProcess;
@@ -75,7 +75,7 @@ export class Child implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill("SIGKILL");
-    // What it started itself may still hold its output.
+    // A process that it started may still hold its output.
     this.#process.stdout?.destroy();
     this.#process.stderr?.destroy();
     await this.exited;

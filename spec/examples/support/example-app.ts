@@ -7,7 +7,7 @@ export class ExampleApp extends Child {
     super([".config/example.mjs", name, ...args], ownEnv, { detached: true });
   }
 
-  /** Installs and builds what is missing, without a start. */
+  /** Installs and builds the missing parts, without a start. */
   static async install(name: string): Promise<void> {
     const app = new ExampleApp(name, ["--install-only"]);
     const { code } = await app.exited;

@@ -1,4 +1,4 @@
-// The users service with a store that is as slow as a spec wants it to be: inserts wait until they are told to go on.
+// The users service with a store whose inserts wait until the spec lets them go on.
 import { appendFileSync } from "node:fs";
 import { start } from "../../../examples/users-api/main.js";
 import { MemoryStore, type User, type UserStore } from "../../../examples/users-api/store.js";

@@ -33,7 +33,7 @@ export class ReadingList implements AsyncDisposable {
     return list;
   }
 
-  /** Opens the list again where it shares what the browser stores. */
+  /** Opens the list again in a tab that shares the storage of the browser. */
   secondTab(): Promise<ReadingList> {
     return ReadingList.#tab(this.#context, this.#url);
   }
@@ -60,7 +60,7 @@ export class ReadingList implements AsyncDisposable {
     await this.pass(100);
   }
 
-  /** Types a text, and waits for what is found. */
+  /** Types a text, and waits for the hits. */
   async find(text: string): Promise<void> {
     await this.page.getByLabel("Title or author").fill(text);
     await this.page.getByRole("list", { name: "Found" }).getByRole("listitem").first().waitFor();

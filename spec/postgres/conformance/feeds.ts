@@ -9,7 +9,7 @@ import {
   type FeedOptions,
 } from "cqrx/postgres";
 import type { TestServer } from "../support/servers.js";
-import { CountingPool, gate, notes, suiteOn, until, untilAsleep } from "../support/suite.js";
+import { CountingPool, gate, notes, PausingPool, suiteOn, until, untilAsleep } from "../support/suite.js";
 
 class Noted {
   constructor(readonly text: string) {}
@@ -262,6 +262,27 @@ export function feedsConformance(server: TestServer): void {
       expect(first.feed.state$.value).toBe("running");
       await first.feed.close();
       await pool.end();
+    });
+
+    it("never takes its checkpoint back, if it was frozen between looking and locking", async () => {
+      const name = await fresh();
+      const { passed, open: thaw } = gate();
+      const pausing = new PausingPool(suite.pool, (text) => (text.includes("skip locked") ? passed : undefined));
+      const first = await events().publish(new Noted("1"));
+      const frozen = open({ name, db: new Database(pausing, { schema: suite.schema }) });
+      await until(() => pausing.paused > 0);
+      const other = open({ name });
+      await other.feed.caughtUp(first);
+      await other.feed.caughtUp(await events().publish([new Noted("2"), new Noted("3")]));
+      const before = await checkpoint(name);
+      await other.feed.close();
+      thaw();
+      await until(() => pausing.paused === 0);
+      const canary = await events().publish(new Noted("4"));
+      await frozen.feed.caughtUp(canary);
+      expect(await checkpoint(name)).toBeGreaterThan(before);
+      expect(frozen.handled).toEqual(["4"]);
+      expect(await written(name)).toEqual(["1", "2", "3", "4"]);
     });
 
     it("waits for events in caughtUp, in time, in whichever process, and not in the transaction that appends", async () => {

@@ -82,6 +82,37 @@ export class CountingPool implements PgPool {
   }
 }
 
+/** Holds statements back until a promise fulfils, as a process does that is frozen before it sends them. */
+export class PausingPool implements PgPool {
+  readonly #pool: PgPool;
+  readonly #until: (text: string) => Promise<void> | undefined;
+  /** How many statements are held back. */
+  paused = 0;
+
+  constructor(pool: PgPool, until: (text: string) => Promise<void> | undefined) {
+    this.#pool = pool;
+    this.#until = until;
+  }
+
+  async connect(): Promise<PgClient> {
+    const client = await this.#pool.connect();
+    return {
+      query: async (text, values) => {
+        const passed = this.#until(text);
+        if (passed !== undefined) {
+          this.paused++;
+          await passed;
+          this.paused--;
+        }
+        return client.query(text, values);
+      },
+      release: (destroy) => client.release(destroy),
+      on: (event, listener) => client.on?.(event, listener),
+      off: (event, listener) => client.off?.(event, listener),
+    };
+  }
+}
+
 /** Waits until no more statements come; a process that wakes itself never gets there. */
 export async function untilAsleep({ statements }: CountingPool, other: Sql): Promise<number> {
   for (;;) {

@@ -1,11 +1,14 @@
 import { aSignal, anObject, checkOptions, wholeNumber, type Checks } from "../checks.js";
+import { continueFrom } from "../delivery/attempts.js";
 import type { DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth, hasStackRoom } from "../delivery/dispatch-depth.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
+import { adoptEnvelope } from "../delivery/metadata.js";
 import { BusClosedError, DispatchDepthExceededError, InvalidMessageError } from "../errors.js";
 import { registrationOf } from "../handlers/check-handler.js";
+import { checkKind } from "../handlers/check-kind.js";
 import type { Registration } from "../handlers/handler.js";
-import { checkKind, type HandlerRegistry } from "../handlers/registry.js";
+import type { HandlerRegistry } from "../handlers/registry.js";
 import { isEnvelope } from "../messages/envelope.js";
 import { typeOf, type MessageKind } from "../messages/message.js";
 import { isThenable } from "../util/thenable.js";
@@ -64,8 +67,10 @@ export class Admission {
       );
     this.#checkOptions(options);
     const { headers, causedBy, attempt, context } = options;
-    if (delivery.handlers === undefined && isEnvelope(message))
-      delivery = LiveDelivery.of(delivery.host, message, this.#registry.find(message.payload));
+    if (delivery.handlers === undefined && isEnvelope(message)) {
+      delivery = new LiveDelivery(delivery.host, message.payload, this.#registry.find(message.payload));
+      adoptEnvelope(delivery, message);
+    }
     // While the bus closes, messages in flight may still cause what they need to finish, also those of another
     // copy of the library.
     const partOfWork =
@@ -78,7 +83,7 @@ export class Admission {
     delivery.handlers ??= this.handlersOf(delivery.message);
     if (headers !== undefined) delivery.addHeaders(headers);
     if (causedBy !== undefined) delivery.inherit(causedBy);
-    if (attempt !== undefined) delivery.continueFrom(attempt);
+    if (attempt !== undefined) continueFrom(delivery, attempt);
     if (context !== undefined) delivery.links.local = context;
     return delivery;
   }

@@ -1,4 +1,4 @@
-import { resultOfHandler } from "../delivery/consume-stream.js";
+import { consumed, isStream, resultOfHandler } from "../delivery/consume-stream.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { asError, EventHandlersFailedError } from "../errors.js";
 import type { Registration } from "../handlers/handler.js";
@@ -29,11 +29,15 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
       );
       if (!isThenable(result)) continue;
       running++;
-      // Not its own then, which may throw: a Proxy of a promise has none that works.
-      void Promise.resolve(result).then(ended, (error: unknown) => {
+      const failed = (error: unknown): void => {
         errors[place] = error;
         ended();
-      });
+      };
+      // Not its own then, which may throw: a Proxy of a promise has none that works.
+      void Promise.resolve(result).then(
+        (value) => (isStream(value) ? void consumed(value, delivery).then(ended, failed) : ended()),
+        failed,
+      );
     } catch (error) {
       errors[place] = error;
     }
@@ -56,10 +60,14 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
         );
         if (!isThenable(result)) continue;
         const goOn = (): unknown => callFrom(place + 1);
-        return result.then(goOn, (error: unknown) => {
+        const failed = (error: unknown): unknown => {
           errors[place] = error;
           return goOn();
-        });
+        };
+        return result.then(
+          (value) => (isStream(value) ? consumed(value, delivery).then(goOn, failed) : goOn()),
+          failed,
+        );
       } catch (error) {
         errors[place] = error;
       }

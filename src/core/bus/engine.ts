@@ -3,9 +3,9 @@ import { HandlerRegistry } from "../handlers/registry.js";
 import type { StreamSink } from "../delivery/consume-stream.js";
 import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
-import { FULFILLED, LiveDelivery } from "../delivery/live-delivery.js";
+import { LiveDelivery } from "../delivery/live-delivery.js";
 import { ACCEPTED } from "../delivery/settlement.js";
-import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
+import type { Fault, Refusal } from "../delivery/outcome.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
 import { checkCopy } from "../checks.js";
 import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
@@ -14,7 +14,7 @@ import { checkMiddleware } from "../pipeline/check-middleware.js";
 import { compose } from "../pipeline/compose.js";
 import { middlewareName, type Step } from "../pipeline/form.js";
 import type { Middleware } from "../pipeline/middleware.js";
-import { monotonicNow, systemClock, type Clock } from "../util/clock.js";
+import { systemClock, type Clock } from "../util/clock.js";
 import { Admission } from "./admission.js";
 import { checkedIds } from "./checked-ids.js";
 import { Closing } from "./closing.js";
@@ -188,7 +188,7 @@ export class Engine implements DeliveryHost {
     this.#used = true;
     const { messages, outcomes } = this.observers;
     try {
-      if (messages.observed || outcomes.observed) this.#emitMessage(delivery);
+      if (messages.observed || outcomes.observed) this.observers.accepted(delivery);
       if (isWatched(this.#diagnostics)) runDiagnosed(delivery, start ?? this.#enter, this.#diagnostics);
       else if (start === undefined) this.#entrance.next(delivery);
       else start(delivery);
@@ -202,48 +202,14 @@ export class Engine implements DeliveryHost {
 
   readonly #enter = (delivery: LiveDelivery): void => this.#entrance.next(delivery);
 
-  #emitMessage(delivery: LiveDelivery): void {
-    delivery.startedMs = monotonicNow(this.clock);
-    const { messages } = this.observers;
-    if (messages.observed) this.observers.deliver(messages, delivery.envelope);
-  }
-
   /** The end of the pipeline. A middleware may have changed the type, even to one without a handler. */
   readonly #toHandlers = (delivery: LiveDelivery): unknown =>
     this.#handle(delivery.handlers ?? this.#admission.handlersOf(delivery.message), delivery);
 
   ended(delivery: LiveDelivery): void {
     this.#inFlight.leave(delivery);
-    if (this.observers.outcomes.observed) this.#emitOutcome(delivery);
+    if (this.observers.outcomes.observed) this.observers.settled(delivery);
     if (this.#closing !== undefined) this.#closing.ended();
-  }
-
-  #emitOutcome(delivery: LiveDelivery): void {
-    const { envelope, status, result, attempts } = delivery;
-    let durationMs = NaN;
-    try {
-      durationMs = delivery.elapsedMs();
-    } catch (error) {
-      // An injected clock failed; not reportingErrors(), whose closure every outcome would pay for.
-      this.report({ kind: "observer", source: `clock of ${this.name}`, error });
-    }
-    const depth = dispatchDepth.current;
-    // A message that an observer dispatches is one deeper than the observed one, however long that took.
-    dispatchDepth.current = Math.max(depth, delivery.depth);
-    this.observers.deliver<Outcome>(
-      this.observers.outcomes,
-      status === FULFILLED
-        ? { status: "fulfilled", value: result, envelope, durationMs, attempts }
-        : {
-            status: "rejected",
-            reason: result,
-            cancelled: delivery.wasCancelledWith(result),
-            envelope,
-            durationMs,
-            attempts,
-          },
-    );
-    dispatchDepth.current = depth;
   }
 
   report(fault: Fault): void {

@@ -1,8 +1,12 @@
 import { Broadcast } from "../util/broadcast.js";
+import { monotonicNow } from "../util/clock.js";
 import { reportUnhandled } from "../util/report-unhandled.js";
 import type { Envelope } from "../messages/envelope.js";
+import { wasCancelledWith } from "../delivery/cancellation.js";
 import { dispatchDepth } from "../delivery/dispatch-depth.js";
+import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { Fault, Outcome, Refusal } from "../delivery/outcome.js";
+import { FULFILLED } from "../delivery/settlement.js";
 
 interface Notification {
   readonly to: Broadcast<unknown>;
@@ -34,6 +38,41 @@ export class Observers {
     this.refused = new Broadcast(observer("refused$"));
     // An observer of faults$ that fails cannot be reported on faults$.
     this.faults = new Broadcast((error) => reportUnhandled(name, error));
+  }
+
+  /** Starts the time of an accepted message and shows the message, if either stream has an observer. */
+  accepted(delivery: LiveDelivery): void {
+    delivery.startedMs = monotonicNow(delivery.host.clock);
+    if (this.messages.observed) this.deliver(this.messages, delivery.envelope);
+  }
+
+  /** Shows the outcome of a message. */
+  settled(delivery: LiveDelivery): void {
+    const { envelope, status, result, attempts } = delivery;
+    let durationMs = NaN;
+    try {
+      durationMs = delivery.elapsedMs();
+    } catch (error) {
+      // An injected clock failed; not reportingErrors(), whose closure every outcome would pay for.
+      this.report({ kind: "observer", source: `clock of ${this.#name}`, error });
+    }
+    const depth = dispatchDepth.current;
+    // A message that an observer dispatches is one deeper than the observed one, however long that took.
+    dispatchDepth.current = Math.max(depth, delivery.depth);
+    this.deliver<Outcome>(
+      this.outcomes,
+      status === FULFILLED
+        ? { status: "fulfilled", value: result, envelope, durationMs, attempts }
+        : {
+            status: "rejected",
+            reason: result,
+            cancelled: wasCancelledWith(delivery, result),
+            envelope,
+            durationMs,
+            attempts,
+          },
+    );
+    dispatchDepth.current = depth;
   }
 
   report(fault: Fault): void {

@@ -58,8 +58,8 @@ export interface DispatchOptions<Local extends object = object> {
   readonly attempt?: number | undefined;
   /**
    * The local context of the message, such as the user, the tenant or the transaction: handlers, middleware and
-   * `authorization` read it as `context.local`. An object, passed on as it is to everything that the message causes with
-   * `causedBy`. Never serialised, logged or sent to another process.
+   * `authorization` read it as `context.local`. An object, passed on as it is to everything that the message causes
+   * with `causedBy`. Never serialised, logged or sent to another process.
    */
   readonly context?: Local | undefined;
 }

@@ -42,7 +42,7 @@ export function streamHandler<M extends object, R>(
         call(_message, context) {
           const delivery = context as unknown as LiveDelivery;
           // A fork, because an event may have other handlers, and the middleware above waits for the result.
-          const mine = delivery.fork();
+          const mine = delivery.forked();
           held.add(mine);
           mine.whenSettled(() => held.delete(mine));
           subject.next(mine);

@@ -13,7 +13,10 @@ export interface CancellationLinks {
 }
 
 export interface Cancellable extends Reply {
-  readonly origin: { readonly links: WorkLinks & CancellationLinks };
+  readonly origin: {
+    readonly links: WorkLinks & CancellationLinks;
+    readonly madeLinks: CancellationLinks | undefined;
+  };
   readonly links: CancellationLinks;
   readonly madeLinks: CancellationLinks | undefined;
 }
@@ -26,6 +29,12 @@ export function cancel(reply: Cancellable, reason: unknown): void {
   if (!isPending(reply)) return;
   reply.origin.links.cancellation = reason;
   abort(reply, reason);
+}
+
+/** Returns whether a rejection with this reason is a cancellation of the message, and not a failure. */
+export function wasCancelledWith(reply: Cancellable, reason: unknown): boolean {
+  const { madeLinks } = reply.origin;
+  return madeLinks !== undefined && madeLinks.cancellation === reason;
 }
 
 /** Rejects a reply with the reason as it is, and cancels all work that runs for it. */

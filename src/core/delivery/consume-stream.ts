@@ -38,7 +38,7 @@ export interface StreamLinks {
 /** A reply, as far as the values of a stream need it. */
 interface StreamReply {
   whenSettled(hook: () => void): void;
-  resolve(value?: unknown): void;
+  succeed(value?: unknown): void;
   fail(error: unknown): void;
   cancel(reason: unknown): void;
   lateFailure(reason: unknown): void;
@@ -49,7 +49,7 @@ interface Consumer {
   readonly host: { readonly returnsValue: boolean };
   readonly typeName: string;
   readonly streaming: boolean;
-  fork(): StreamReply;
+  forked(): StreamReply;
 }
 
 /**
@@ -76,10 +76,15 @@ export function resultOfHandler(result: unknown, delivery: Consumer): unknown {
   return isStream(result) ? consumeIfDue(result, delivery) : result;
 }
 
+/** Consumes a stream that a promise brought. Rejects where {@link consume} throws. */
+export function consumed(stream: Stream, consumer: Consumer): Promise<unknown> {
+  return new Promise((resolve) => resolve(consume(stream, consumer)));
+}
+
 /** Consumes a stream on a fork, so that it can end before the reply does. */
 export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): unknown {
   const { typeName, host } = consumer;
-  const reply = consumer.fork();
+  const reply = consumer.forked();
   const first = sink === undefined && host.returnsValue;
   if (sink !== undefined) sink.streamed = true;
   let last: unknown;
@@ -96,14 +101,14 @@ export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): 
   });
   values.subscribe({
     next(value) {
-      if (first) return reply.resolve(value);
+      if (first) return reply.succeed(value);
       if (sink === undefined) return;
       last = value;
       if (!sink.take(value)) reply.cancel(abortError(`The subscriber of ${typeName} wants no more values.`));
     },
     error: (error: unknown) => reply.fail(error),
     // A query that has its first value is settled by now.
-    complete: () => (first ? reply.fail(new NoResultError(typeName)) : reply.resolve(last)),
+    complete: () => (first ? reply.fail(new NoResultError(typeName)) : reply.succeed(last)),
   });
   return reply.asResult();
 }
@@ -130,7 +135,8 @@ function toObservable(stream: Stream): Observable<unknown> {
       subscriber.error(error);
     });
     return () => {
-      if (!ended) void iterator.return?.()?.then(undefined, () => undefined);
+      // In a promise, because an iterator may answer at once or throw, and its answer is of no use.
+      if (!ended) new Promise((resolve) => resolve(iterator.return?.())).then(undefined, () => undefined);
     };
   });
 }

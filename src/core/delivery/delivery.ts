@@ -36,7 +36,8 @@ export type Cause = (Pick<HandlerContext, "envelope"> & Partial<HandlerContext>)
  * A message in flight, seen by middleware and by stream handlers: the message together with the address its reply
  * goes to.
  *
- * Guarantees: the first `resolve` or `reject` settles it, later ones do nothing.
+ * Guarantees: the first `resolve` or `reject` settles it, later ones do nothing. The four functions can be taken
+ * out: `({ message, resolve }) => resolve(load(message))`.
  */
 export interface Delivery<M = object, R = unknown, Local extends object = object> extends HandlerContext<
   M,
@@ -44,13 +45,13 @@ export interface Delivery<M = object, R = unknown, Local extends object = object
 > {
   readonly message: M;
   /** Fulfils the dispatch. */
-  resolve(value?: R): void;
+  resolve(this: void, value?: R): void;
   /** Rejects the dispatch and aborts `signal`, so that work that still runs can stop. */
-  reject(reason: unknown): void;
+  reject(this: void, reason: unknown): void;
   /** Emits once how this delivery was settled, also to late subscribers. */
   readonly settled$: Observable<PromiseSettledResult<R>>;
   /** Returns a delivery of another message with the same reply, for middleware that changes messages. */
-  with<N extends object>(message: N): Delivery<N, R, Local>;
+  with<N extends object>(this: void, message: N): Delivery<N, R, Local>;
   /** Returns a delivery with a reply of its own, which is cancelled together with this one. */
-  fork(message?: M): Delivery<M, R, Local>;
+  fork(this: void, message?: M): Delivery<M, R, Local>;
 }

@@ -14,7 +14,7 @@ import { consumeIfDue, isStream, type Stream } from "./consume-stream.js";
 import type { DeliveryHost } from "./delivery-host.js";
 import type { Cause, Delivery, HandlerContext, ReplyForm } from "./delivery.js";
 import { Links } from "./links.js";
-import { addHeaders, adoptEnvelope, inheritIds, metaOf, typeNameOf, type Described } from "./metadata.js";
+import { addHeaders, inheritIds, metaOf, typeNameOf, type Described } from "./metadata.js";
 import {
   addHook,
   FULFILLED,
@@ -80,17 +80,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     this.refuse = undefined;
   }
 
-  /** Makes the delivery of an envelope: its message under its own metadata. */
-  static of(
-    host: DeliveryHost,
-    envelope: Envelope,
-    handlers: readonly Registration[] | undefined,
-  ): LiveDelivery {
-    const delivery = new LiveDelivery(host, envelope.payload, handlers);
-    adoptEnvelope(delivery, envelope);
-    return delivery;
-  }
-
   get [MADE_BY](): typeof COPY {
     return COPY;
   }
@@ -134,14 +123,19 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     removeHook(this.holder, hook);
   }
 
-  resolve(value?: unknown): void {
+  // Getters of bound functions, because handlers take them out: `({ message, resolve }) => resolve(…)`.
+  get resolve(): Delivery["resolve"] {
+    return (value) => this.succeed(value);
+  }
+
+  get reject(): Delivery["reject"] {
+    return (reason) => this.abort(asError(reason, this));
+  }
+
+  succeed(value?: unknown): void {
     // Await a promise, because an outcome with a promise for its value could say "fulfilled" before that rejects.
     if (isThenable(value)) this.await(asPromise(value));
     else settle(this.holder, FULFILLED, value);
-  }
-
-  reject(reason: unknown): void {
-    this.abort(asError(reason, this));
   }
 
   /** Rejects without aborting, because the work has ended by itself. */
@@ -164,12 +158,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     cancel(this.holder, reason);
   }
 
-  /** Returns whether a rejection with this reason is a cancellation, and not a failure. */
-  wasCancelledWith(reason: unknown): boolean {
-    const { madeLinks } = this.origin;
-    return madeLinks !== undefined && madeLinks.cancellation === reason;
-  }
-
   // Running a step ---------------------------------------------------------------------------------------------------
 
   /** Runs a step and settles with what it returns or throws. A reply that is settled already is not run. */
@@ -188,7 +176,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
    */
   runIn(scope: AsyncScope | undefined, step: (delivery: LiveDelivery) => unknown): void {
     if (scope === undefined) this.run(step);
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by the second argument, which is cheaper than a closure
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by the second argument
     else scope.runInAsyncScope(this.run, this, step);
   }
 
@@ -286,13 +274,21 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return causesOf<LiveDelivery>(this);
   }
 
-  with<N extends object>(message: N): LiveDelivery<N> {
+  get with(): Delivery["with"] {
+    return (message) => this.changedTo(message);
+  }
+
+  get fork(): Delivery<M>["fork"] {
+    return (message) => this.forked(message);
+  }
+
+  changedTo<N extends object>(message: N): LiveDelivery<N> {
     if (message == null)
       throw new InvalidMessageError("delivery.with() takes a message, in place of this one.");
     return new LiveDelivery(this.host, message, this.handlersOf(message), this.holder);
   }
 
-  fork(message: M = this.message): LiveDelivery<M> {
+  forked(message: M = this.message): LiveDelivery<M> {
     const fork = this.detached(message);
     fork.links.run = this.holder.madeLinks?.run;
     cancelTogether(this.holder, fork);
@@ -308,21 +304,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     links.attempt = this.attempt;
     const { reply } = this;
     if (reply !== "one") links.consumption = reply;
-    return fork;
-  }
-
-  /** Says that the message was tried before it came to this bus. */
-  continueFrom(attempt: number): void {
-    const { links } = this;
-    links.attempt = attempt;
-    links.triedBefore = links.retries = attempt - 1;
-  }
-
-  /** Forks for one attempt of several, counted from 1. */
-  forkForAttempt(attempt: number): LiveDelivery<M> {
-    const fork = this.fork();
-    fork.links.attempt = attempt + this.origin.links.triedBefore;
-    if (attempt > 1) this.origin.links.retries++;
     return fork;
   }
 

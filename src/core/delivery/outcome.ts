@@ -48,8 +48,8 @@ export interface Refusal {
 /**
  * An error beside a message's own result, which no promise can carry.
  *
- * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler, or failed when the bus closed; or an
- *   injected clock or id factory failed
+ * - `observer`: a subscriber of `messages$`, `outcomes$` or `deliveries` threw, rejected or had no error handler, or
+ *   failed when the bus closed; or an injected clock or id factory failed
  * - `handler`: a stream handler ended with messages unsettled
  * - `middleware`: a shared middleware crashed, or one forwarded a message twice
  * - `refresh`: a refresh source of a live query failed

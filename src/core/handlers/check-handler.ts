@@ -45,7 +45,8 @@ function checkedHandler(
 function describe(value: unknown): string {
   if (typeof (value as { readonly execute?: unknown } | null | undefined)?.execute === "function")
     return "an object without handle(); it has execute(): call it handle()";
-  return `${value === null ? "null" : `a value of type ${typeof value}`}; pass a function or an object with a handle method`;
+  const received = value === null ? "null" : `a value of type ${typeof value}`;
+  return `${received}; pass a function or an object with a handle method`;
 }
 
 function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {

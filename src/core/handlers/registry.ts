@@ -1,11 +1,6 @@
 import { Subscription } from "rxjs";
 import { COPY, MADE_BY } from "../util/copy.js";
-import {
-  HandlerAlreadyRegisteredError,
-  HandlerNotFoundError,
-  InvalidHandlerError,
-  InvalidMessageError,
-} from "../errors.js";
+import { HandlerAlreadyRegisteredError, HandlerNotFoundError, InvalidHandlerError } from "../errors.js";
 import {
   ANONYMOUS,
   checkClass,
@@ -17,7 +12,9 @@ import {
   type MessageType,
 } from "../messages/message.js";
 import { registrationFor } from "./check-handler.js";
+import { checkKind } from "./check-kind.js";
 import type { Handler, RefreshOptions, Registration } from "./handler.js";
+import { SimilarNames } from "./similar-names.js";
 
 /**
  * Message type → handler, by identity of the class; an event also reaches the handlers of its base classes. May be
@@ -40,8 +37,7 @@ export class HandlerRegistry {
   /** The order of registration over all classes; kept for events only. */
   readonly #order = new WeakMap<Registration, number>();
   #registered = 0;
-  /** The types by the letters in their names, so that a similar name is found among 10,000 without a search. */
-  readonly #byLetters = new Map<number, Set<MessageType>>();
+  readonly #names = new SimilarNames();
   readonly #listeners = new Set<() => void>();
   #kind: MessageKind | undefined;
 
@@ -72,7 +68,7 @@ export class HandlerRegistry {
   clear(): void {
     this.#registrations.clear();
     this.#lookup.clear();
-    this.#byLetters.clear();
+    this.#names.clear();
   }
 
   /** Returns the registered types in order of registration. */
@@ -110,8 +106,7 @@ export class HandlerRegistry {
     this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
     this.#order.set(registration, ++this.#registered);
     this.#forgetLookups();
-    const letters = lettersOf(nameOf(type));
-    this.#byLetters.set(letters, (this.#byLetters.get(letters) ?? new Set()).add(type));
+    this.#names.add(type);
     for (const listener of this.#listeners) listener();
     return new Subscription(() => this.#remove(type, registration));
   }
@@ -126,7 +121,7 @@ export class HandlerRegistry {
     this.#forgetLookups();
     const left = this.#registrations.get(type)?.filter((other) => other !== registration) ?? [];
     if (left.length > 0) this.#registrations.set(type, left);
-    else if (this.#registrations.delete(type)) this.#byLetters.get(lettersOf(nameOf(type)))?.delete(type);
+    else if (this.#registrations.delete(type)) this.#names.delete(type);
   }
 
   /** @internal */
@@ -163,6 +158,11 @@ export class HandlerRegistry {
   /** @internal Returns an error that names the types that the caller may have meant. */
   notFound(type: MessageType | undefined): HandlerNotFoundError {
     const name = nameOf(type);
+    if (type === Object)
+      return new HandlerNotFoundError(
+        name,
+        " A plain object, and a copy such as { ...message }, has no class: pass an instance.",
+      );
     for (const base of classesOf(type)) {
       if (this.#registrations.has(base))
         return new HandlerNotFoundError(
@@ -170,86 +170,17 @@ export class HandlerRegistry {
           ` Its base class ${nameOf(base)} has one, but handlers are found by exact class.`,
         );
     }
-    for (const known of this.#byLetters.get(lettersOf(name)) ?? []) {
-      if (known !== type && nameOf(known) === name && name !== ANONYMOUS)
-        return new HandlerNotFoundError(name, " Another class of the same name has one: loaded twice?");
-    }
-    const nearest = this.#nearest(name);
+    if (name !== ANONYMOUS && this.#names.hasOther(type, name))
+      return new HandlerNotFoundError(name, " Another class of the same name has one: loaded twice?");
+    const nearest = this.#names.nearest(name, this.#registrations.keys() as Iterable<MessageType>);
     return new HandlerNotFoundError(
       name,
       nearest.length === 0 ? " Nothing is registered yet." : ` Nearest registered: ${nearest.join(", ")}.`,
     );
   }
-
-  /**
-   * Compares 100 names at most, because an unknown message must not block the process: first those whose letters
-   * differ by two or less, then the others in order of registration.
-   */
-  #nearest(name: string): readonly string[] {
-    const letters = lettersOf(name);
-    const candidates = new Set(this.#byLetters.get(letters));
-    for (let one = 0; one < 32; one++)
-      for (let other = one; other < 32; other++)
-        for (const type of this.#byLetters.get(letters ^ ((1 << one) | (1 << other))) ?? [])
-          candidates.add(type);
-    for (const type of this.#registrations.keys()) {
-      if (candidates.size >= 100) break;
-      candidates.add(type as MessageType);
-    }
-    const distance = distanceFrom(name);
-    return [...candidates]
-      .slice(0, 100)
-      .map(nameOf)
-      .map((known) => ({ known, distance: distance(known) }))
-      .sort((a, b) => a.distance - b.distance)
-      .slice(0, 3)
-      .map(({ known }) => known);
-  }
-}
-
-/** Returns a number with one bit set for each letter that occurs in a name. */
-function lettersOf(name: string): number {
-  let letters = 0;
-  for (let at = 0; at < name.length && at < 64; at++) letters |= 1 << (name.charCodeAt(at) & 31);
-  return letters;
-}
-
-/**
- * Returns a function that measures how far a name is from `name`: 0 for equal names, 1 for names without a
- * common pair of letters (Dice).
- */
-function distanceFrom(name: string): (other: string) => number {
-  // Names are cut at 64 pairs, because a name that comes from outside may have any length.
-  const pairsOf = (text: string): string[] =>
-    Array.from({ length: Math.min(Math.max(text.length - 1, 1), 64) }, (_, at) =>
-      text.slice(at, at + 2).toLowerCase(),
-    );
-  const pairs = pairsOf(name);
-  return (other) => {
-    const others = pairsOf(other);
-    const known = new Set(others);
-    return 1 - (2 * pairs.filter((pair) => known.has(pair)).length) / (pairs.length + others.length);
-  };
 }
 
 function checkType(type: MessageType, kind: MessageKind | undefined): void {
   checkClass(type);
   if (kind !== undefined) checkKind(type, kind, "register its handler");
-}
-
-const BUSES = { command: "a CommandBus", query: "a QueryBus", event: "an EventBus" } as const;
-const SEND = { command: "dispatch it", query: "ask it", event: "publish it" } as const;
-
-/**
- * @param action - completes the text: what to do on the right bus
- * @throws InvalidMessageError for a type that is marked as one of another kind
- */
-export function checkKind(type: MessageType, kind: MessageKind, action?: string): void {
-  const marked = kindOf(type);
-  if (marked === undefined || marked === kind) return;
-  const messageType = nameOf(type);
-  throw new InvalidMessageError(
-    `${messageType} is ${marked === "event" ? "an" : "a"} ${marked}; ${action ?? SEND[marked]} on ${BUSES[marked]}.`,
-    { messageType },
-  );
 }

@@ -39,8 +39,31 @@ interface ReadableStatics {
  */
 function fromJSON<M extends object>(json: unknown, type: MessageType<M>): EnvelopeClass<M> {
   checkClass(type);
+  return named(type, () =>
+    typeof json === "string" ? read(parseJson(json, "envelope"), type, json) : read(json, type),
+  );
+}
+
+/**
+ * @internal Returns the payload of an envelope that the application has stored as text, for a reader that needs no
+ * metadata. The caller has checked the class.
+ *
+ * @throws InvalidMessageError
+ */
+export function readPayload<M extends object>(text: string, type: MessageType<M>): M {
+  return named(type, () => {
+    const json: unknown = JSON.parse(text);
+    checkData(json, "envelope");
+    const { meta = {}, payload } = json as { meta?: unknown; payload?: unknown };
+    checkData(meta, "meta");
+    return instantiate(lift(payload, versionFor(type, meta), type, text), type);
+  });
+}
+
+/** Runs a reader, and names the class in its errors. */
+function named<T>(type: MessageType, read: () => T): T {
   try {
-    return typeof json === "string" ? read(parseJson(json, "envelope"), type, json) : read(json, type);
+    return read();
   } catch (error) {
     if (error instanceof PayloadTooLargeError)
       throw new PayloadTooLargeError(nameOf(type), error.bytes, error.maxBytes, {
@@ -50,12 +73,19 @@ function fromJSON<M extends object>(json: unknown, type: MessageType<M>): Envelo
   }
 }
 
+/** Returns the version of the data. @throws InvalidMessageError if it is not data of this class */
+function versionFor(type: MessageType, { name = nameOf(type), version = 1 }: Partial<MessageMeta>): number {
+  if (name !== nameOf(type)) refuse("meta.name", `is not ${nameOf(type)}`);
+  checkVersion(version);
+  return version;
+}
+
 function read<M extends object>(json: unknown, type: MessageType<M>, text?: string): EnvelopeClass<M> {
   checkData(json, "envelope");
   const { meta: given = {}, payload } = json as { meta?: unknown; payload?: unknown };
   checkData(given, "meta");
   const meta = given as Partial<MessageMeta>;
-  const { name = nameOf(type), version = 1, id = uniqueId(), time = systemClock.now() } = meta;
+  const { name = nameOf(type), id = uniqueId(), time = systemClock.now() } = meta;
   const { correlationId = id, headers = NO_HEADERS } = meta;
   const checked = checkedMeta({
     id,
@@ -66,8 +96,7 @@ function read<M extends object>(json: unknown, type: MessageType<M>, text?: stri
     causationId: meta.causationId ?? undefined,
     headers,
   });
-  if (name !== nameOf(type)) refuse("meta.name", `is not ${nameOf(type)}`);
-  checkVersion(version);
+  const version = versionFor(type, meta);
   return new EnvelopeClass(instantiate(lift(payload, version, type, text), type), undefined, checked);
 }
 
@@ -117,7 +146,8 @@ function instantiate<M extends object>(data: unknown, type: MessageType<M> & Rea
   else if (type[READ] !== undefined)
     value = attempt(
       "payload",
-      "was refused by the constructor; if it takes something else than the schema, give the class a static fromJSON(payload)",
+      "was refused by the constructor; " +
+        "if it takes something else than the schema, give the class a static fromJSON(payload)",
       () => type[READ]!(value),
     );
   else if ("toJSON" in type.prototype && schema === undefined) {

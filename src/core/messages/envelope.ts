@@ -178,7 +178,12 @@ export function envelopeOf(cause: unknown, path: string): Envelope {
   const envelope: unknown = isEnvelope(cause)
     ? cause
     : (cause as { readonly envelope?: unknown } | null | undefined)?.envelope;
-  return isEnvelope(envelope) ? envelope : refuse(path, "is neither a handler's context nor an envelope");
+  return isEnvelope(envelope)
+    ? envelope
+    : refuse(
+        path,
+        "is neither a handler's context nor an envelope; a copy such as { ...context } has lost both",
+      );
 }
 
 /** @internal Returns a frozen copy, so that the caller's object can change without changing the message. */

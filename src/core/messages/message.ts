@@ -90,7 +90,8 @@ export function typeOf(message: unknown): MessageType | undefined {
 export function checkClass(type: unknown): void {
   if (typeof type !== "function" || type.prototype === undefined)
     throw new InvalidMessageError(
-      `A message type is a class; received ${type === null ? "null" : typeof type}. If the class is imported, look for an import cycle.`,
+      `A message type is a class; received ${type === null ? "null" : typeof type}. ` +
+        "If the class is imported, look for an import cycle.",
     );
 }
 

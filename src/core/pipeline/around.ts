@@ -61,7 +61,9 @@ function aroundStep(name: string, call: AroundFunction, rest: Step): Step {
       if (message === null) throw nextOfNull(name);
       // A second call may have forgotten the result of the first, whose late failure must be reported.
       if (below !== undefined) watchForgotten(below, delivery);
-      below = rest(message === undefined || message === delivery.message ? delivery : delivery.with(message));
+      below = rest(
+        message === undefined || message === delivery.message ? delivery : delivery.changedTo(message),
+      );
       if (returned) watchForgotten(below, delivery);
       return below;
     };

@@ -14,7 +14,8 @@ export function checkMiddleware(middleware: unknown, place: string): asserts mid
   };
   if (typeof middleware !== "function")
     return refuse(
-      `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; pass an RxJS operator, around(), shared() or when()`,
+      `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; ` +
+        "pass an RxJS operator, around(), shared() or when()",
     );
   const operator = middleware as Middleware;
   checkCopy(`${place} (${operator.name})`, operator);

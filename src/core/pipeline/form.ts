@@ -157,7 +157,7 @@ export function replying(push: (delivery: LiveDelivery) => void, outermost: bool
     };
   }
   return (delivery) => {
-    const fork = delivery.fork();
+    const fork = delivery.forked();
     push(fork);
     return fork.asResult();
   };

@@ -49,7 +49,7 @@ export function withMiddleware(
     ...registration,
     middleware: [...middleware.map(middlewareName), ...(registration.middleware ?? [])],
     call(_message, context) {
-      const fork = (context as unknown as LiveDelivery).fork();
+      const fork = (context as unknown as LiveDelivery).forked();
       fork.run(stepFor(fork.host));
       return fork.asResult();
     },

@@ -1,3 +1,4 @@
+import { wasCancelledWith } from "../delivery/cancellation.js";
 import { FULFILLED, type LiveDelivery } from "../delivery/live-delivery.js";
 import { isStream } from "../delivery/consume-stream.js";
 import { isThenable } from "../util/thenable.js";
@@ -59,5 +60,5 @@ function settlementOf(delivery: LiveDelivery): Settled {
 }
 
 function rejection(delivery: LiveDelivery, reason: unknown): Settled {
-  return { status: "rejected", reason, cancelled: delivery.wasCancelledWith(reason) };
+  return { status: "rejected", reason, cancelled: wasCancelledWith(delivery, reason) };
 }

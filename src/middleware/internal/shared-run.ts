@@ -1,4 +1,5 @@
 import { abortError } from "../../core/delivery/abort.js";
+import { wasCancelledWith } from "../../core/delivery/cancellation.js";
 import { ABORTED, FULFILLED, LATER, type LiveDelivery } from "../../core/delivery/live-delivery.js";
 import { afterWork, rememberWork } from "../../core/delivery/unfinished-work.js";
 import { keepUntilSettled } from "../../core/pipeline/detached-work.js";
@@ -123,9 +124,9 @@ export class SharedRun {
     for (const delivery of this.#waiting) {
       // Remove it before it settles: a delivery that the run settles does not leave the run.
       this.#waiting.delete(delivery);
-      if (status === FULFILLED) delivery.resolve(result);
+      if (status === FULFILLED) delivery.succeed(result);
       else {
-        if (this.delivery.wasCancelledWith(result)) delivery.origin.links.cancellation = result;
+        if (wasCancelledWith(this.delivery, result)) delivery.origin.links.cancellation = result;
         delivery.fail(result);
       }
     }

@@ -17,15 +17,14 @@ export class BooksController {
   }
 
   @Post()
-  add(@Body() body: Partial<AddBook> = {}): Promise<void> {
-    // The schema of the command checks the fields, whichever way the command comes in.
-    return this.commandBus.dispatch(new AddBook(body.title ?? "", body.author ?? ""));
+  add(@Body() body: unknown): Promise<void> {
+    return this.commandBus.dispatch(AddBook.parse(body));
   }
 
   @Delete(":id")
   @HttpCode(204)
   remove(@Param("id") id: string): Promise<void> {
-    return this.commandBus.dispatch(new RemoveBook(id));
+    return this.commandBus.dispatch(new RemoveBook({ id }));
   }
 
   /** The list now and after each change, until the client leaves. */

@@ -1,26 +1,17 @@
-import { Command, DomainEvent, Query } from "cqrx";
+import { defineCommand, DomainEvent, Query } from "cqrx";
 import { z } from "zod";
 import type { Book } from "./books.store.js";
 
 const text = (name: string) =>
-  z.string().trim().min(1, `${name} is missing.`).max(200, `${name} is too long.`);
+  z.string(`${name} is missing.`).trim().min(1, `${name} is missing.`).max(200, `${name} is too long.`);
 
-export class AddBook extends Command {
-  static readonly schema = z.object({ title: text("The title"), author: text("The author") });
+/** Messages from outside are made of schemas: every instance is valid, whichever way it came in. */
+export class AddBook extends defineCommand(
+  "books.add",
+  z.object({ title: text("The title"), author: text("The author") }),
+) {}
 
-  constructor(
-    readonly title: string,
-    readonly author: string,
-  ) {
-    super();
-  }
-}
-
-export class RemoveBook extends Command {
-  constructor(readonly id: string) {
-    super();
-  }
-}
+export class RemoveBook extends defineCommand("books.remove", z.object({ id: z.string() })) {}
 
 export class ListBooks extends Query<readonly Book[]> {}
 

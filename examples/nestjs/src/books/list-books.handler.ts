@@ -1,8 +1,9 @@
 import { Injectable } from "@nestjs/common";
 import { CommandBus, fulfilled, ofType, QueryBus } from "cqrx";
-import { AddBook, ListBooks, RemoveBook } from "../books.messages.js";
-import { BooksStore, type Book } from "../books.store.js";
+import { AddBook, ListBooks, RemoveBook } from "./books.messages.js";
+import { BooksStore, type Book } from "./books.store.js";
 
+/** The read side, as a handler object: `register` takes each object that has `handle`, and options beside it. */
 @Injectable()
 export class ListBooksHandler {
   constructor(
@@ -10,7 +11,7 @@ export class ListBooksHandler {
     commandBus: CommandBus,
     private readonly books: BooksStore,
   ) {
-    // Says once when the answer may be another; every watch() of the query follows.
+    // Emits when the answer may be another; every watch() of the query follows.
     const refreshOn = commandBus.outcomes$.pipe(ofType(AddBook, RemoveBook), fulfilled());
     queryBus.register(ListBooks, this, { refreshOn });
   }
