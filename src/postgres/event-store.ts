@@ -227,7 +227,7 @@ order by given.n on conflict (message_id) do nothing`,
         const round = async (): Promise<number> => {
           const head = await this.#log.place();
           if (position >= head) return pollMs;
-          const rows = await this.#log.page(this.#db, this.#types, position, head, PAGE);
+          const rows = await this.#log.page(this.#types, position, head, PAGE);
           for (const row of rows) {
             if (subscriber.closed) return 0;
             try {

@@ -284,7 +284,11 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
     this.#unreachable = false;
     this.#moveTo(position);
     if (position >= head) return unplaced ? 0 : pollMs;
-    return await this.#batch(head);
+    // Without another look while it is known that there is more.
+    for (;;) {
+      const waitMs = await this.#batch(head);
+      if (waitMs > 0 || this.#position! >= head || this.#poller.closing) return waitMs;
+    }
   }
 
   async #prepare(): Promise<void> {
@@ -318,11 +322,12 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
     const limit = this.#limit;
     try {
       const end = await this.#db.begin(async (sql) => {
-        const position = await this.#lock(sql);
-        if (position === undefined) return "standby";
+        const page = await this.#log.lockedPage(sql, this.#name, this.#types, head, limit);
+        if (page === undefined) return "standby";
+        const { checkpoint: position } = page;
         // Another process has gone further than this one saw; its checkpoint is not taken back.
         if (position >= head) return { committed: position };
-        rows = await this.#log.page(sql, this.#types, position, head, limit);
+        ({ rows } = page);
         let committed = rows.length < limit ? head : rows.at(-1)!.position!;
         for (const [index, row] of rows.entries()) {
           if (this.#poller.closing) {

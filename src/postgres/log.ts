@@ -58,13 +58,47 @@ where stream = $1 and version > $2 order by version limit ${FOLDED_PAGE}`,
   }
 
   /** Reads placed events of some types, from behind `after` up to `head`. */
-  async page(sql: Sql, types: NamedTypes, after: number, head: number, limit: number): Promise<EventRow[]> {
-    const { rows } = await sql.query(
-      `select ${COLUMNS} from ${this.#db.schema}.events where position > $1 and position <= $2
-and name = any($3::text::text[]) order by position limit $4`,
-      [after, head, types.array, limit],
-    );
+  async page(types: NamedTypes, after: number, head: number, limit: number): Promise<EventRow[]> {
+    const { rows } = await this.#db.query(`select ${COLUMNS} from ${this.#page("$4::bigint")} e`, [
+      head,
+      types.array,
+      limit,
+      after,
+    ]);
     return rows as EventRow[];
+  }
+
+  /**
+   * Reads a checkpoint and the page behind it, and holds the checkpoint until the end of the transaction. Returns
+   * undefined if another process holds it.
+   */
+  async lockedPage(
+    sql: Sql,
+    checkpoint: string,
+    types: NamedTypes,
+    head: number,
+    limit: number,
+  ): Promise<{ readonly checkpoint: number; readonly rows: EventRow[] } | undefined> {
+    const { rows } = await sql.query(
+      `with mine as (select position from ${this.#db.schema}.checkpoints where name = $4 for update skip locked)
+select mine.position::float8 as checkpoint, e.* from mine left join lateral (
+  select ${COLUMNS} from ${this.#page("mine.position")} e
+) e on true order by e.position`,
+      [head, types.array, limit, checkpoint],
+    );
+    const found = rows as (EventRow & { checkpoint: number })[];
+    if (found[0] === undefined) return undefined;
+    // A checkpoint without an event behind it is a row of its own.
+    return { checkpoint: found[0].checkpoint, rows: found.filter(({ position }) => position !== null) };
+  }
+
+  /** Ordered by the column, not by its alias in {@link COLUMNS}, which has another type and no index. */
+  #page(after: string): string {
+    return `(
+  select * from ${this.#db.schema}.events e
+  where e.position > ${after} and e.position <= $1 and e.name = any($2::text::text[])
+  order by e.position limit $3
+)`;
   }
 
   /**
