@@ -322,17 +322,15 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
     const limit = this.#limit;
     try {
       const end = await this.#db.begin(async (sql) => {
-        const page = await this.#log.lockedPage(sql, this.#name, this.#types, head, limit);
+        // Another process may have gone further than this one saw; its checkpoint is not taken back.
+        const page = await this.#log.takePage(sql, this.#name, this.#types, head, limit);
         if (page === undefined) return "standby";
-        const { checkpoint: position } = page;
-        // Another process has gone further than this one saw; its checkpoint is not taken back.
-        if (position >= head) return { committed: position };
         ({ rows } = page);
-        let committed = rows.length < limit ? head : rows.at(-1)!.position!;
         for (const [index, row] of rows.entries()) {
           if (this.#poller.closing) {
-            committed = index === 0 ? position : rows[index - 1]!.position!;
-            break;
+            const committed = index === 0 ? page.before : rows[index - 1]!.position!;
+            await this.#setCheckpoint(sql, committed);
+            return { committed } satisfies BatchEnd;
           }
           failure = await this.#handle(row, index);
           if (failure === undefined) continue;
@@ -343,8 +341,7 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
           }
           throw error;
         }
-        await this.#setCheckpoint(sql, committed);
-        return { committed } satisfies BatchEnd;
+        return { committed: page.after } satisfies BatchEnd;
       });
       if (end === "standby") return this.#options.pollMs;
       this.#limit = this.#options.batchSize;

@@ -22,6 +22,14 @@ export interface EventRow {
   readonly envelope: string;
 }
 
+/** A page of the log that a feed handles now. */
+export interface TakenPage {
+  /** The checkpoint as it was. Without failure it is never taken back. */
+  readonly before: number;
+  readonly after: number;
+  readonly rows: readonly EventRow[];
+}
+
 /** How many rows are read at a time. */
 export const PAGE = 1_000;
 
@@ -69,27 +77,34 @@ where stream = $1 and version > $2 order by version limit ${FOLDED_PAGE}`,
   }
 
   /**
-   * Reads a checkpoint and the page behind it, and holds the checkpoint until the end of the transaction. Returns
-   * undefined if another process holds it.
+   * Takes a checkpoint to the end of the page behind it, and reads both: the caller rolls back if it cannot handle the
+   * page. Returns undefined if another process holds the checkpoint. One statement, because the way to the server
+   * takes longer than the work.
    */
-  async lockedPage(
+  async takePage(
     sql: Sql,
     checkpoint: string,
     types: NamedTypes,
     head: number,
     limit: number,
-  ): Promise<{ readonly checkpoint: number; readonly rows: EventRow[] } | undefined> {
+  ): Promise<TakenPage | undefined> {
+    const { schema } = this.#db;
     const { rows } = await sql.query(
-      `with mine as (select position from ${this.#db.schema}.checkpoints where name = $4 for update skip locked)
-select mine.position::float8 as checkpoint, e.* from mine left join lateral (
-  select ${COLUMNS} from ${this.#page("mine.position")} e
-) e on true order by e.position`,
+      `with mine as (select position from ${schema}.checkpoints where name = $4 for update skip locked),
+page as (select e.* from mine cross join lateral ${this.#page("mine.position")} e),
+taken as (
+  update ${schema}.checkpoints c set position = case when n < $3 then greatest(mine.position, $1) else last end
+  from mine, (select count(*) as n, max(position) as last from page) p where c.name = $4 returning c.position
+)
+select mine.position::float8 as before, taken.position::float8 as after, e.*
+from mine cross join taken left join (select ${COLUMNS} from page) e on true order by e.position`,
       [head, types.array, limit, checkpoint],
     );
-    const found = rows as (EventRow & { checkpoint: number })[];
+    const found = rows as (EventRow & { before: number; after: number })[];
     if (found[0] === undefined) return undefined;
+    const { before, after } = found[0];
     // A checkpoint without an event behind it is a row of its own.
-    return { checkpoint: found[0].checkpoint, rows: found.filter(({ position }) => position !== null) };
+    return { before, after, rows: found.filter(({ position }) => position !== null) };
   }
 
   /** Ordered by the column, not by its alias in {@link COLUMNS}, which has another type and no index. */
