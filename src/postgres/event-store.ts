@@ -125,7 +125,7 @@ export class EventStore {
     const insertFirst = `insert into ${table} ${columns}
 select $1, ${expected ?? current} + 1, given.id, given.name, given.envelope from ${given([first!], parameter)}
 ${expected === undefined ? "" : `where ${current} = ${expected}`}
-on conflict (stream, version) do nothing returning version`;
+on conflict (stream, version) where stream is not null do nothing returning version`;
     const { rows } = await this.#db.query(
       others.length === 0
         ? insertFirst
