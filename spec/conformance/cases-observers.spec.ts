@@ -268,6 +268,22 @@ describe("observers", () => {
       await canaries(bus);
     }));
 
+  it("38 faults with an observer write nothing to the console", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      jest.advanceTimersByTime(240_000);
+      const lines = jest.spyOn(console, "error").mockImplementation(() => undefined);
+      const bus = new CommandBus();
+      const faults: unknown[] = [];
+      bus.faults$.subscribe((fault) => faults.push(fault));
+      bus.register(Ping, () => undefined);
+      bus.outcomes$.subscribe(raise);
+      await bus.dispatch(new Ping());
+      expect(faults).toHaveLength(1);
+      expect(lines).not.toHaveBeenCalled();
+      await canaries(bus);
+    }));
+
   it("35 the record of random commands that fail is complete: one end each, which agrees with the promise, and causes that form a forest", () =>
     withTraps(async () => {
       class Step extends Ping {

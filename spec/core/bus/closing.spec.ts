@@ -1,9 +1,11 @@
-import { describe, expect, it } from "@jest/globals";
+import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { around, CommandBus } from "cqrx";
 import { tap } from "rxjs";
-import { microtasks, reasonOf } from "../../conformance/support.js";
+import { microtasks, reasonOf, watch } from "../../conformance/support.js";
 
 class Work {}
+
+afterEach(() => void jest.useRealTimers());
 
 describe("the report of close()", () => {
   it("waits a macrotask for aborted handlers before it calls their work abandoned", async () => {
@@ -43,6 +45,18 @@ describe("the report of close()", () => {
     const { abandoned } = await bus.close({ timeoutMs: 1 });
     await sent;
     expect(abandoned).toEqual(ids);
+  });
+
+  it("takes the longest time that a timer can wait", async () => {
+    jest.useFakeTimers();
+    const bus = new CommandBus();
+    bus.register(Work, () => new Promise(() => undefined));
+    const sent = watch(bus.dispatch(new Work()));
+    const closed = watch(bus.close({ timeoutMs: 2 ** 31 - 1 }));
+    await jest.advanceTimersByTimeAsync(2 ** 31 - 1);
+    expect(sent.reason).toMatchObject({ code: "BUS_CLOSED" });
+    await jest.advanceTimersByTimeAsync(1);
+    expect(closed.value).toMatchObject({ aborted: [expect.any(String)] });
   });
 
   it("names the work that goes on, not that which stopped, whether it fulfils or rejects", async () => {
