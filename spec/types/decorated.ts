@@ -62,6 +62,12 @@ class Users {
   }
 }
 
+class Store {
+  find(_: GetUserEmail): null {
+    return null;
+  }
+}
+
 export function registered(): void {
   const users = new Users(commandBus, queryBus);
   registerHandlers(users, { commandBus, queryBus, eventBus });
@@ -77,6 +83,10 @@ export function registered(): void {
   // Other buses than that of the message do not matter.
   registerHandlers(users, { commandBus, eventBus });
   registerHandlers(users as object, { commandBus: untyped });
+  const either = users as Users | Store;
+  registerHandlers(either, { commandBus, eventBus });
+  // @ts-expect-error one of them wants a session
+  registerHandlers(either, { commandBus: untyped, eventBus });
 }
 
 /** A message without a marker may come over each bus that is given. */
@@ -107,7 +117,15 @@ export function generic<T extends object>(): void {
       return item;
     }
   }
-  void Store;
+  class Kept<Item> extends Store {
+    constructor(readonly item: Item) {
+      super(new Map());
+      registerHandlers(this, { commandBus });
+      // @ts-expect-error the bus has no session
+      registerHandlers(this, { commandBus: untyped });
+    }
+  }
+  void Kept;
 }
 
 export function withBus(): void {

@@ -1,21 +1,26 @@
 import type { MessageKind } from "../core/messages/message.js";
 
 /**
- * An object whose methods read no other local context than their buses have; otherwise a text that says which method
- * does, for the compiler to quote.
+ * An object whose methods read no other local context than their buses have; otherwise texts that say which methods
+ * do, for the compiler to quote.
  *
- * The object is inferred member by member, because the members of a polymorphic `this` are known only then.
+ * The first and the second argument of each method are inferred member by member, because the members of a polymorphic
+ * `this` are known only then, and members of a type that is a type parameter never.
  */
-export type HandlersOf<T, Commands, Queries, Events> = [
+export type HandlersOf<Messages, Contexts, Commands, Queries, Events> = [
   {
-    [Key in keyof T]-?: T[Key] extends (message: infer M, context: infer Context) => unknown
-      ? Misfit<Key, Context, LocalOf<M, Commands, Queries, Events>>
-      : never;
-  }[keyof T],
-] extends [infer Text]
-  ? [Text] extends [never]
-    ? Instance | (Instance & { readonly [Key in keyof T]: T[Key] })
-    : Text
+    [Key in keyof Contexts]-?: Misfit<
+      Key,
+      Contexts[Key],
+      LocalOf<Messages[Key & keyof Messages], Commands, Queries, Events>
+    >;
+  }[keyof Contexts],
+] extends [infer Texts]
+  ? [Texts] extends [never]
+    ? | Instance
+      | (Instance & { readonly [Key in keyof Messages]: (message: Messages[Key], context: never) => unknown })
+      | (Instance & { readonly [Key in keyof Contexts]: (message: never, context: Contexts[Key]) => unknown })
+    : Texts
   : never;
 
 /** The compiler quotes the text where it finds a class. */

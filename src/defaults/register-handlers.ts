@@ -66,12 +66,13 @@ const BUSES: Checks<HandlerBuses> = {
  * const registration = registerHandlers(new Users(), { commandBus, queryBus });
  */
 export function registerHandlers<
-  T extends object,
+  Messages extends object,
+  Contexts extends object,
   Commands extends object = object,
   Queries extends object = object,
   Events extends object = object,
 >(
-  instance: HandlersOf<T, Commands, Queries, Events>,
+  instance: HandlersOf<Messages, Contexts, Commands, Queries, Events>,
   buses?: HandlerBuses<Commands, Queries, Events>,
 ): Subscription;
 export function registerHandlers(instance: object, buses: HandlerBuses = {}): Subscription {

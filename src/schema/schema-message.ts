@@ -14,7 +14,9 @@ export interface SchemaMessageClass<Base extends object, Input, Data extends obj
    *
    * @throws InvalidMessageError with the `issues` of the schema, and the `path` of the first one
    */
-  new (...input: NoFields extends Input ? [input?: Input] : [input: Input]): Base & Readonly<Data>;
+  new (
+    ...input: Record<never, never> extends Input ? [input?: Input] : [input: Input]
+  ): Base & Readonly<Data>;
   readonly messageName: string;
   /**
    * Makes an instance of data whose type is not known, such as the body of a request: `new`, for untyped data.
@@ -23,8 +25,6 @@ export interface SchemaMessageClass<Base extends object, Input, Data extends obj
    */
   parse<M extends object>(this: new (input: Input) => M, data: unknown): M;
 }
-
-type NoFields = Record<never, never>;
 
 /** Options of `defineCommand`, `defineQuery` and `defineEvent`. */
 export interface DefineOptions<Data extends object = object> {
