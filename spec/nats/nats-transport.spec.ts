@@ -44,6 +44,15 @@ if (!installed) {
         NotSentError,
       ));
 
+    it("122 waits for a server that starts later, within the time limit", async () => {
+      const late = await new NatsServer().start();
+      await late.kill();
+      const connecting = natsTransport({ servers: late.url, connectTimeoutMs: 60_000 });
+      await late.start();
+      await (await connecting).close();
+      await late.remove();
+    });
+
     it("refuses wrong options by name", async () => {
       await expect(natsTransport({ prefix: "a.b" })).rejects.toThrow("prefix must be");
       await expect(natsTransport({ replicas: 2 as never })).rejects.toThrow("replicas must be 1, 3 or 5");

@@ -67,7 +67,11 @@ export async function natsTransport(
     return new NatsLinkTransport(connection, jsm, settings);
   } catch (cause) {
     await connection.close();
-    throw new NotSentError("The greeting", "the server has no JetStream that this account may use", cause);
+    throw new NotSentError(
+      "The request to connect",
+      "the server has no JetStream that this account may use",
+      cause,
+    );
   }
 }
 
