@@ -35,8 +35,8 @@ const sizeLimits = [
 const nodeVersions = ["20.19.0", "22", "24"];
 /** The configurations by version of TypeScript, which has no node10 any more in its version 7. */
 const compilers = {
-  5.4: ["nodenext", "bundler", "node10", "pino", "nats", "schemas", "decorators", "legacy-decorators"],
-  6: ["nodenext", "bundler", "node10", "schemas", "decorators", "legacy-decorators"],
+  5.4: ["nodenext", "bundler", "node10", "pino", "schemas", "decorators", "legacy-decorators"],
+  6: ["nodenext", "bundler", "node10", "nats", "schemas", "decorators", "legacy-decorators"],
   7: ["nodenext", "bundler", "pino", "nats", "schemas", "decorators", "legacy-decorators"],
 };
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";

@@ -174,7 +174,9 @@ class NatsLinkTransport implements NatsTransport {
     if (signal.aborted) throw signal.reason;
     const why = this.#connection.closed
       ? "the transport was closed"
-      : `it was not confirmed within ${timeoutMs} ms`;
+      : cause instanceof JetStreamApiError
+        ? `the server refused it for ${timeoutMs} ms (${cause.message})`
+        : `it was not confirmed within ${timeoutMs} ms`;
     if (mayBeStored) throw new OutcomeUnknownError(type, id, why, cause);
     throw new NotSentError(type, why, cause);
   }
