@@ -56,6 +56,7 @@ const slow = [
   "postgres/using",
   "nats/nats-faults",
   "nats/nats-transport",
+  "nats/two-processes",
   "transport/memory-faults",
   "reference/reference",
   "types/mistakes",

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { natsInbox, natsTransport } from "cqrx/nats";
@@ -31,10 +33,25 @@ if (!installed) {
   wireCases("nats", world);
 
   describe("natsTransport", () => {
+    it("149 the guide says what power loss does, and which setting there is", () => {
+      const guide = readFileSync(join(__dirname, "../../src/nats/README.md"), "utf8");
+      expect(guide).toMatch(/## Not guaranteed\n\n- \*\*Loss of power\.\*\*.*`sync_interval` is 2 minutes/);
+      expect(guide).toContain("Loss of the quorum of a cluster");
+    });
+
     it("122 rejects with a typed error when no server answers in time", async () =>
       expect(natsTransport({ servers: "nats://127.0.0.1:9", connectTimeoutMs: 500 })).rejects.toThrow(
         NotSentError,
       ));
+
+    it("122 waits for a server that starts later, within the time limit", async () => {
+      const late = await new NatsServer().start();
+      await late.kill();
+      const connecting = natsTransport({ servers: late.url, connectTimeoutMs: 60_000 });
+      await late.start();
+      await (await connecting).close();
+      await late.remove();
+    });
 
     it("refuses wrong options by name", async () => {
       await expect(natsTransport({ prefix: "a.b" })).rejects.toThrow("prefix must be");

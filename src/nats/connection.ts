@@ -1,4 +1,5 @@
 import {
+  AuthorizationError,
   connect,
   PermissionViolationError,
   type ConnectionOptions,
@@ -9,6 +10,9 @@ import { startTimer } from "../core/util/timers.js";
 import { NotSentError } from "../transport/errors.js";
 import { StateSource } from "../transport/state.js";
 import { ConnectionWaiters } from "../transport/connection-waiters.js";
+
+/** The wait between two attempts of the first connection, in milliseconds. */
+const RETRY_MS = 100;
 
 /** A connection that is made again for ever, and its state. */
 export class Connection {
@@ -24,27 +28,35 @@ export class Connection {
     void this.#follow();
   }
 
-  /** @throws NotSentError if no server answers in time */
+  /** @throws NotSentError if no server answers in time, or if it refuses the credentials */
   static async open(options: ConnectionOptions, timeoutMs: number): Promise<Connection> {
-    try {
-      const nc = await connect({
-        // The defaults of the client give up after ten attempts, and see a dead peer after four minutes.
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: 100,
-        reconnectJitter: 100,
-        pingInterval: 4_000,
-        maxPingOut: 2,
-        ignoreAuthErrorAbort: true,
-        ...options,
-        timeout: timeoutMs,
-      });
-      return new Connection(nc);
-    } catch (cause) {
-      throw new NotSentError(
-        "The greeting",
-        `no NATS server took the connection within ${timeoutMs} ms`,
-        cause,
-      );
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        const nc = await connect({
+          // The defaults of the client give up after ten attempts, and see a dead peer after four minutes.
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 100,
+          reconnectJitter: 100,
+          pingInterval: 4_000,
+          maxPingOut: 2,
+          ignoreAuthErrorAbort: true,
+          ...options,
+          timeout: Math.max(1, end - performance.now()),
+        });
+        return new Connection(nc);
+      } catch (cause) {
+        if (cause instanceof AuthorizationError)
+          throw new NotSentError("The request to connect", "NATS does not take the credentials", cause);
+        // A server that starts together with this process may not listen yet.
+        if (end - performance.now() > RETRY_MS) await wait(RETRY_MS);
+        else
+          throw new NotSentError(
+            "The request to connect",
+            `no NATS server took the connection within ${timeoutMs} ms`,
+            cause,
+          );
+      }
     }
   }
 

@@ -67,7 +67,11 @@ export async function natsTransport(
     return new NatsLinkTransport(connection, jsm, settings);
   } catch (cause) {
     await connection.close();
-    throw new NotSentError("The greeting", "the server has no JetStream that this account may use", cause);
+    throw new NotSentError(
+      "The request to connect",
+      "the server has no JetStream that this account may use",
+      cause,
+    );
   }
 }
 
@@ -170,7 +174,9 @@ class NatsLinkTransport implements NatsTransport {
     if (signal.aborted) throw signal.reason;
     const why = this.#connection.closed
       ? "the transport was closed"
-      : `it was not confirmed within ${timeoutMs} ms`;
+      : cause instanceof JetStreamApiError
+        ? `the server refused it for ${timeoutMs} ms (${cause.message})`
+        : `it was not confirmed within ${timeoutMs} ms`;
     if (mayBeStored) throw new OutcomeUnknownError(type, id, why, cause);
     throw new NotSentError(type, why, cause);
   }

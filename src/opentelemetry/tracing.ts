@@ -13,6 +13,7 @@ import { Observable } from "rxjs";
 import { aBoolean, checkOptions, withMethods } from "../core/checks.js";
 import { namedAround } from "../core/pipeline/around.js";
 import { isStream } from "../core/delivery/consume-stream.js";
+import { crossingOf } from "../core/delivery/crossing.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { reportingErrors } from "../core/delivery/reporting-errors.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
@@ -129,13 +130,16 @@ function runWith<T>(delivery: LiveDelivery, inside: Context, run: () => T): T {
 function start(delivery: LiveDelivery, tracer: Tracer): { span: Span; inside: Context } {
   const { name, destination, attributes } = operationOf(delivery);
   const { parent, remote } = parentOf(delivery);
+  const received = crossingOf(delivery.envelope);
+  const receives = received && { call: SpanKind.SERVER, stored: SpanKind.CONSUMER }[received];
+  const sends = receives === undefined ? sendingKind(delivery) : undefined;
   const recorded = tracer.startSpan(
     `${name} ${destination}`,
     {
-      // A message from another process was produced there.
-      kind: remote ? SpanKind.CONSUMER : SpanKind.INTERNAL,
+      kind: sends ?? receives ?? (remote ? SpanKind.CONSUMER : SpanKind.INTERNAL),
       attributes: {
         ...attributes,
+        ...(sends === undefined ? {} : { "messaging.operation.type": "send" }),
         "messaging.message.id": delivery.id,
         "messaging.message.conversation_id": delivery.correlationId,
       },
@@ -148,6 +152,15 @@ function start(delivery: LiveDelivery, tracer: Tracer): { span: Span; inside: Co
   const own = isSpanContextValid(made) && made.spanId !== above?.spanId;
   const span = own ? recorded : trace.wrapSpanContext(unrecorded(above));
   return { span, inside: trace.setSpan(parent, span) };
+}
+
+/** Returns the kind of the span of a message that a handler of it sends to another process. */
+function sendingKind({ handlers }: LiveDelivery): SpanKind | undefined {
+  for (const { handler } of handlers ?? []) {
+    const sent = crossingOf(handler as object);
+    if (sent !== undefined) return { call: SpanKind.CLIENT, stored: SpanKind.PRODUCER }[sent];
+  }
+  return undefined;
 }
 
 function parentOf(delivery: LiveDelivery): { parent: Context; remote: boolean } {

@@ -1,5 +1,6 @@
 import { defer, type Subscription } from "rxjs";
 import { abortError } from "../core/delivery/abort.js";
+import { markCrossing } from "../core/delivery/crossing.js";
 import type { ReplyForm } from "../core/delivery/delivery.js";
 import { PayloadTooLargeError, refuse } from "../core/errors.js";
 import { Envelope } from "../core/messages/envelope-reader.js";
@@ -51,6 +52,7 @@ export class IncomingCalls {
       return;
     }
     link.incoming.add(envelope);
+    markCrossing(envelope, "call");
     const answer = new Answer(link, this.#options, call, envelope, reply, credit, () => this.#ended(answer));
     this.#waiting.add(answer);
     this.#startNext();

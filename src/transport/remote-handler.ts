@@ -1,5 +1,6 @@
 import { Observable, type Subscriber } from "rxjs";
 import { abortOn } from "../core/delivery/abort.js";
+import { markCrossing } from "../core/delivery/crossing.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import { HandlerNotFoundError } from "../core/errors.js";
 import { Envelope } from "../core/messages/envelope.js";
@@ -41,6 +42,7 @@ export function remoteHandler(link: LinkContext, options: RemoteHandlerOptions):
     // A class of events names those below it, and those are not routed unless they are listed.
     return typeOf(message) === type ? send(message, context) : undefined;
   };
+  markCrossing(handler, stored ? "stored" : "call");
   return Object.defineProperty(handler, "name", { value: `remote(${link.transport.name})` });
 }
 

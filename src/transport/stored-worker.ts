@@ -1,4 +1,5 @@
 import { abortError } from "../core/delivery/abort.js";
+import { markCrossing } from "../core/delivery/crossing.js";
 import { excerpt, InvalidMessageError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { nameOf, versionOf, type MessageType } from "../core/messages/message.js";
@@ -146,6 +147,7 @@ export class StoredWorker {
     if (attempt > GIVEN_UP_AFTER * maxAttempts)
       return this.#dead(delivery, "max-attempts", `No process settled it in ${attempt - 1} deliveries.`);
     this.#link.incoming.add(envelope);
+    markCrossing(envelope, "stored");
     try {
       await run(bus, kind, envelope, { signal, attempt });
     } catch (error) {

@@ -3,6 +3,7 @@ import { CommandBus, Query, QueryBus } from "cqrx";
 import { eventStream, httpStatusOf } from "cqrx/http";
 import { caching, retrying, timeLimit } from "cqrx/middleware";
 import { metering, tracing } from "cqrx/opentelemetry";
+import { Link, memoryTransport, type Transport } from "cqrx/transport";
 import { delivery, faulty, recording, scenario, settleAll, type Played } from "cqrx/testing";
 
 class CreateUser {
@@ -31,6 +32,10 @@ export async function main(): Promise<Played> {
   });
   const status: number = response.ok ? response.status : httpStatusOf(new Error());
   console.log(status);
+  const transport: Transport = await memoryTransport();
+  const link = new Link(transport, { timeoutMs: 1_000 });
+  link.route(commandBus, [CreateUser], { until: "stored", key: ({ userId }) => userId });
+  await link.close();
   await settleAll(commandBus, queryBus);
   return scenario(commandBus, queryBus).when(new CountUsers()).thenReturns(1);
 }
