@@ -52,6 +52,7 @@ const slow = [
   "inspector/page/chromium",
   "inspector/page/pictures",
   "middleware/overlap.model",
+  "postgres/bank",
   "postgres/debian",
   "postgres/using",
   "nats/nats-faults",

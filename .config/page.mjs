@@ -4,6 +4,11 @@ import { fileURLToPath } from "node:url";
 import { minifySync } from "@swc/core";
 import { buildSync } from "esbuild";
 
+/** Long names of properties that the page alone has, and no object of the browser, of the protocol or of a style. */
+const OWN_NAMES =
+  "arrange byOrder calm conversation deselect figures goLive hasMore holding invalidate isCompact isLight lane laneOf lanes lastFailure liveSpan " +
+  "longestMs lookAt onlyThisConversation row setFigures setFilter setSpan setTab settle shown toggleHelp toggleLive toggleState zoomToConversation";
+
 /** Returns the script: a function of its own, because a classic script shares its names with the document. */
 export function pageText() {
   const { outputFiles } = buildSync({
@@ -14,6 +19,7 @@ export function pageText() {
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
+    mangleProps: new RegExp(`^(${OWN_NAMES.replaceAll(" ", "|")})$`),
   });
   // Not minified by esbuild, because the page is limited to 20 kB gzipped, and the names that swc chooses compress better by 3 %.
   const { code } = minifySync(outputFiles[0].text, {
@@ -22,6 +28,8 @@ export function pageText() {
       passes: 3,
       ecma: 2022,
       toplevel: true,
+      sequences: 0,
+      unsafe: true,
       inline: 0,
       reduce_funcs: false,
       unsafe_arrows: true,
@@ -30,8 +38,8 @@ export function pageText() {
     mangle: { toplevel: true },
     ecma: 2022,
   });
-  // The text stands in a script element, which "</script" would end.
-  return `(()=>{${code.replaceAll("</script", "<\\/script")}})()`;
+  // Only style has line breaks here. The text stands in a script element, which "</script" would end.
+  return `(()=>{${code.replaceAll(/([{}])\n/g, "$1").replaceAll("</script", "<\\/script")}})()`;
 }
 
 /** Returns the text of the module that takes the place of src/inspector/page-script.ts in the package. */

@@ -1,4 +1,4 @@
-// shared() runs one operator instance across all messages, for what needs to see the stream: here, throttle.
+// shared() runs one operator instance across all messages, for operators that need the whole stream: here, throttle.
 // Run: npm run example 08
 // Look at: the first of a burst gets through at once, the rest of it is refused; after the pause the next one gets through.
 import { throttleTime } from "rxjs";
@@ -16,7 +16,7 @@ class Refresh {
 export async function main(print: Print): Promise<void> {
   const pauseMs = 40;
 
-  // throttleTime drops what comes in the pause without a word, so it counts as held, and is refused after holdTimeoutMs.
+  // throttleTime drops messages in the pause silently, so they count as held, and are rejected after holdTimeoutMs.
   const commandBus = new CommandBus({
     middleware: [shared(throttleTime(pauseMs), { holdTimeoutMs: 5 })],
   });

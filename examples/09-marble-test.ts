@@ -1,6 +1,6 @@
 // A middleware is an operator, so it is tested as operators are: with marbles, in virtual time, and without a bus.
 // Run: npm run example 09
-// Look at: seconds of time that pass in none, and how a test that is not met shows both diagrams.
+// Look at: virtual seconds that take no time, and a failed expectation that shows both diagrams.
 import { concat, concatMap, ignoreElements, of, timer } from "rxjs";
 import type { Middleware } from "cqrx";
 import { delivery, marbles } from "cqrx/testing";

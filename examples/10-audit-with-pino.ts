@@ -1,4 +1,4 @@
-// logTo() writes what happens on a bus to a pino logger: one line per message, outcome and fault.
+// logTo() writes the events of a bus to a pino logger: one line per message, outcome and fault.
 // Run: npm run example 10
 // Look at: the password is redacted, the failed command says why, and the lines of one command share its id.
 import { CommandBus, defineCommand } from "cqrx";

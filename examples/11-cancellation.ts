@@ -22,7 +22,7 @@ export async function main(print: Print): Promise<void> {
     print(
       `downloading ${url}, ${meta.causationId === undefined ? "for its caller" : "caused by another message"}`,
     );
-    // A real one passes the signal on: fetch(url, { signal }). This one never ends by itself.
+    // A real download passes the signal on: fetch(url, { signal }). This one never ends without it.
     signal.addEventListener("abort", () => print(`download stopped: ${(signal.reason as Error).message}`));
     return new Promise<string>(() => undefined);
   });

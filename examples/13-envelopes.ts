@@ -1,6 +1,6 @@
 // An envelope is a message with its metadata, immutable; JSON keeps it and brings it back.
 // Run: npm run example 13
-// Look at: the copy is an instance of its class again, an older version is lifted, and what does not fit is refused.
+// Look at: the copy is an instance of its class again, an older version is lifted, and wrong data is refused.
 import { CommandBus, Envelope, type InvalidMessageError } from "cqrx";
 import { manualClock, sequentialIds } from "cqrx/testing";
 import { runWhenStarted, type Print } from "./support/run.js";
@@ -30,7 +30,7 @@ export async function main(print: Print): Promise<void> {
   const sending = new CommandBus({ clock: manualClock(Date.UTC(2030, 0, 1)), ids: sequentialIds("m") });
   sending.register(CreateUser, () => undefined);
 
-  // messages$ shows every message as it was accepted; here it is what goes over the wire.
+  // messages$ emits the envelope of every accepted message; here the envelopes go over the wire.
   const wire: string[] = [];
   sending.messages$.subscribe((envelope) => wire.push(JSON.stringify(envelope)));
   await sending.dispatch(new CreateUser("u1", "ada@example.com"), { headers: { tenant: "acme" } });

@@ -1,6 +1,6 @@
-// overlap() decides what happens to messages that overlap: here they queue up, one at a time for each order.
+// overlap() orders messages that overlap: here they queue up, one at a time for each order.
 // Run: npm run example 14
-// Look at: order A's commands run in turn, order B's beside them; what is cancelled while it waits never runs.
+// Look at: order A's commands run in turn, order B's beside them; a command that is cancelled while it waits never runs.
 import { CommandBus } from "cqrx";
 import { overlap } from "cqrx/middleware";
 import { runWhenStarted, type Print } from "./support/run.js";

@@ -1,4 +1,4 @@
-// A query is answered from a cache until a command changes what it shows; equal queries at the same time share one run.
+// A query is answered from a cache until a command changes its result; equal queries at the same time share one run.
 // Run: npm run example 18
 // Look at: five asks read the database once; after the command, the next ask reads again.
 import { CommandBus, defineCommand, defineQuery, fulfilled, ofType, QueryBus, when } from "cqrx";

@@ -1,6 +1,6 @@
 // Commands are checked by a schema before anything is done for them. Any Standard Schema library will do; this one is zod.
 // Run: npm run example 20
-// Look at: the handler gets what the schema made of the message, as an instance of its class; the error names every field.
+// Look at: the handler gets the output of the schema, as an instance of the class; the error names every field.
 import { CommandBus, InvalidMessageError } from "cqrx";
 import { validation } from "cqrx/middleware";
 import { z } from "zod";

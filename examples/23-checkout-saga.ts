@@ -1,4 +1,4 @@
-// A saga turns events into commands: a checkout that reserves, pays and ships, and undoes what it did when the payment fails.
+// A saga turns events into commands: a checkout that reserves, pays and ships, and undoes its steps when the payment fails.
 // Run: npm run example 23
 // Look at: the second order is not paid for, so its stock is released. Then the saga fails on a broken order, is restarted, and goes on.
 import { map, merge } from "rxjs";

@@ -1,6 +1,6 @@
 // tracing() makes an OpenTelemetry span of every message: nested dispatches are its children, and errors are on record.
 // Run: npm run example 25
-// Look at: the trace begins in the browser; the mail is a child of the event, which is a child of the command; what failed has an error.type.
+// Look at: the trace begins in the browser; the mail is a child of the event, which is a child of the command; a failed span has an error.type.
 import { trace } from "@opentelemetry/api";
 import { SimpleSpanProcessor, TracerProvider, type SpanExporter } from "@opentelemetry/sdk-trace";
 import { CommandBus, EventBus } from "cqrx";

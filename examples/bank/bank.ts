@@ -1,5 +1,7 @@
 import { CommandBus, EventBus, Query, QueryBus } from "cqrx";
+import { natsTransport } from "cqrx/nats";
 import { CommandQueue, Database, EventStore, transactional, type Feed } from "cqrx/postgres";
+import { Link } from "cqrx/transport";
 import pg from "pg";
 import {
   Book,
@@ -34,7 +36,16 @@ const TABLES = `
 create table if not exists balances (account text primary key, amount int not null);
 create table if not exists transfers (transfer text primary key, "from" text, "to" text, amount int, state text, timeout text)`;
 
-export async function openBank(url: string, print: (line: string) => void): Promise<Bank> {
+/** What a receiver of the relay does with an event: the happy ones are left out. */
+export function tell(print: (line: string) => void): (event: TransferEnded) => void {
+  return ({ transfer, result }) => void (result === "completed" || print(`  ${transfer} ${result}`));
+}
+
+/**
+ * @param url - the database
+ * @param natsUrl - the NATS server that ended transfers are sent to; without it they are printed here
+ */
+export async function openBank(url: string, print: (line: string) => void, natsUrl?: string): Promise<Bank> {
   const pool = new pg.Pool({ connectionString: url, max: 10 });
   const db = new Database(pool, { schema: "bank" });
   await db.migrate();
@@ -42,7 +53,7 @@ export async function openBank(url: string, print: (line: string) => void): Prom
   const queue = new CommandQueue(db);
   const events = new EventStore(db, { types: EVENTS });
 
-  // What a command writes is one commit: events, state and further commands.
+  // A command writes one commit: events, state and further commands.
   const commandBus = new CommandBus({ middleware: [transactional(db)] });
   commandBus.register(OpenAccount, async ({ account, balance }, context) => {
     await events.append(account, new Opened(account, balance), { expectedVersion: 0, causedBy: context });
@@ -117,12 +128,12 @@ export async function openBank(url: string, print: (line: string) => void): Prom
   projection.register(Opened, add);
   projection.register(Booked, add);
 
-  // The relay of the outbox: here to the terminal; with a bus that sends, to other processes.
+  // The relay of the outbox is a feed whose bus sends: over NATS to other processes, else to the terminal.
   const relay = new EventBus({ name: "relay" });
-  relay.register(
-    TransferEnded,
-    ({ transfer, result }) => void (result === "completed" || print(`  ${transfer} ${result}`)),
-  );
+  const link =
+    natsUrl === undefined ? undefined : new Link(await natsTransport({ servers: natsUrl, prefix: "bank" }));
+  if (link === undefined) relay.register(TransferEnded, tell(print));
+  else link.route(relay, [TransferEnded]);
 
   const balances = events.feed("balances", projection);
   const closeables = [
@@ -148,6 +159,7 @@ export async function openBank(url: string, print: (line: string) => void): Prom
     balances,
     async close() {
       for (const each of closeables) await each.close();
+      await link?.close();
       await pool.end();
     },
   };

@@ -1,5 +1,6 @@
 // A bank whose ledger adds up, whatever is killed. Run: npm run example bank
-// Starts PostgreSQL from npm, or uses an empty database at DATABASE_URL; ends by itself.
+// Starts PostgreSQL from npm, or uses a database at DATABASE_URL; ends by itself. Sends what the outbox holds over NATS, if
+// NATS_URL names a server (nats://localhost:4222).
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -8,10 +9,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createRequire } from "node:module";
 import { setTimeout as pause } from "node:timers/promises";
+import { EventBus } from "cqrx";
 import { sendEvents } from "cqrx/http";
+import { natsTransport } from "cqrx/nats";
+import { Link } from "cqrx/transport";
 import { PostgresServer } from "../support/postgres-server.js";
-import { GetBalance, openBank, type Bank } from "./bank.js";
-import { OpenAccount, RequestTransfer } from "./messages.js";
+import { GetBalance, openBank, tell, type Bank } from "./bank.js";
+import { OpenAccount, RequestTransfer, TransferEnded } from "./messages.js";
 
 const ACCOUNTS = ["ada", "bob", "cyd", "dan"];
 
@@ -19,7 +23,9 @@ const server =
   process.env["DATABASE_URL"] === undefined ? await PostgresServer.start({ fsync: true }) : undefined;
 const url = process.env["DATABASE_URL"] ?? `${server!.url}`;
 const schema = "bank";
-const bank = await openBank(withSchema(url), console.log);
+const natsUrl = process.env["NATS_URL"];
+const bank = await openBank(withSchema(url), console.log, natsUrl);
+const branch = natsUrl === undefined ? undefined : await openBranch(natsUrl);
 const run = Date.now().toString(36);
 try {
   console.log("Act 1: four accounts with 100 each, 40 transfers, and a balance that is live over HTTP");
@@ -47,6 +53,7 @@ try {
   await ledger(named);
 } finally {
   await bank.close();
+  await branch?.close();
   await server?.stop();
 }
 
@@ -96,6 +103,18 @@ from balances b join ${schema}.events e on e.stream = b.account where b.account 
   }
 }
 
+/** Another application, which hears of ended transfers over NATS. */
+async function openBranch(servers: string): Promise<Link> {
+  const link = new Link(await natsTransport({ servers, prefix: "bank" }));
+  const eventBus = new EventBus({ name: "branch" });
+  eventBus.register(
+    TransferEnded,
+    tell((line) => console.log(`${line}, the branch was told over NATS`)),
+  );
+  await link.serve(eventBus, [TransferEnded], { group: "branch" });
+  return link;
+}
+
 /** Serves the live balance, and reads it as a browser would. */
 async function watch({ queryBus }: Bank, account: string): Promise<{ stop(): number }> {
   const http = createServer((request, response) => {
@@ -125,8 +144,9 @@ async function watch({ queryBus }: Bank, account: string): Promise<{ stop(): num
 
 function startWorker(): ChildProcess {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-  return spawn(process.execPath, ["--import", tsx, join(import.meta.dirname, "worker.ts"), withSchema(url)], {
-    stdio: "inherit",
+  const program = ["--import", tsx, join(import.meta.dirname, "worker.ts")];
+  return spawn(process.execPath, [...program, withSchema(url), ...(natsUrl === undefined ? [] : [natsUrl])], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
 }
 

@@ -1,5 +1,8 @@
 // A second process of the bank, which main.ts kills.
 import { openBank } from "./bank.js";
 
-await openBank(process.argv[2]!, console.log);
+const [, , url = "", natsUrl] = process.argv;
+await openBank(url, console.log, natsUrl);
 console.log("  a worker process has started");
+// So that it does not go on without main.ts.
+process.once("disconnect", () => process.exit());

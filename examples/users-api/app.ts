@@ -9,11 +9,11 @@ import type { UserStore } from "./store.js";
 export interface UsersApi {
   readonly app: FastifyInstance;
   readonly buses: Buses;
-  /** Refuses new requests, ends streams, and waits this long for what is in flight. */
+  /** Refuses new requests, ends streams, and waits this long for messages in flight. */
   readonly close: (timeoutMs: number) => Promise<void>;
 }
 
-/** What clients may use of the service at once. */
+/** Limits on the simultaneous use by clients. */
 export interface Limits {
   /** How long a request may take to arrive, in milliseconds. */
   readonly requestTimeoutMs: number;

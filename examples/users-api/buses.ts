@@ -1,4 +1,4 @@
-// Puts the parts together: three buses with their middleware and handlers. HTTP, the command line and jobs share what this returns.
+// Puts the parts together: three buses with their middleware and handlers. HTTP, the command line and jobs share them.
 import { closeAll, CommandBus, EventBus, QueryBus, when } from "cqrx";
 import { authorization, validation } from "cqrx/middleware";
 import { logTo } from "cqrx/pino";

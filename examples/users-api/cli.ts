@@ -44,7 +44,7 @@ function show({ userId, email }: User): string {
   return `${userId}  ${email}`;
 }
 
-/** Does what the arguments say; returns the exit code. */
+/** Runs the command that the arguments name; returns the exit code. */
 export async function runCli(buses: Buses, args: readonly string[], print: Print): Promise<number> {
   const [name = "", userId = "", email = ""] = args;
   const action = actions.get(name);

@@ -1,4 +1,4 @@
-// What can go wrong in the business, and, in one place, which HTTP status each error is.
+// The errors of the business, and in one place the HTTP status of each.
 import { InvalidMessageError } from "cqrx";
 import { httpStatusOf } from "cqrx/http";
 

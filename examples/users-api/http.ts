@@ -1,4 +1,4 @@
-// The endpoints: each turns a request into a message, and its result into a reply. What fails goes to the
+// The endpoints: each turns a request into a message, and its result into a reply. Errors go to the
 // error handler.
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
@@ -49,7 +49,7 @@ export function userRoutes(app: FastifyInstance, { commandBus, queryBus }: Buses
   });
 }
 
-/** Also for what Fastify finds wrong before there is a route, such as an address that cannot be decoded. */
+/** Also replies to errors that Fastify finds before routing, such as an address that cannot be decoded. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { status, body } = toHttp(error);
   if (status === 500) request.log.error(error);

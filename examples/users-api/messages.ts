@@ -1,4 +1,4 @@
-// What the service can be told, can be asked, and tells. Commands and events are made of schemas, so that every
+// The messages of the service. Commands and events are made of schemas, so that every
 // instance is valid; GetUser is a plain class, whose schema validation() checks.
 import { defineCommand, defineEvent, Query } from "cqrx";
 import { userSchema, type User } from "./store.js";

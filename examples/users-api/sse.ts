@@ -36,7 +36,7 @@ export function liveRoute(
     { exposeHeadRoute: false },
     async (request, reply) => {
       const query = new GetUser(request.params.id);
-      // While there can still be a reply that says what is wrong.
+      // Checked before the stream begins, because a reply can still say what is wrong.
       if ((await queryBus.ask(query, fromRequest(request))) === undefined)
         throw new UserNotFoundError(query.userId);
       // All who watch one user share each run of the query.

@@ -1,4 +1,4 @@
-// Where users are kept: in memory, or in a JSON file, so that the command line finds again what it stored.
+// The store of users: in memory, or in a JSON file, so that the command line finds them again.
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -11,12 +13,16 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 export async function bundle(
   source = here("../../src"),
   name = "index",
-  entries = ["./index.ts", "./middleware/index.ts"],
+  entries = ["./index.ts", "./middleware/index.ts", "./inspector/index.ts"],
 ) {
   const outfile = here(`node_modules/.cqrx/${name}.mjs`);
   await build({
     stdin: {
-      contents: entries.map((entry) => `export * from "${entry}";`).join("\n"),
+      // An older checkout has fewer of them.
+      contents: entries
+        .filter((entry) => existsSync(join(source, entry)))
+        .map((entry) => `export * from "${entry}";`)
+        .join("\n"),
       resolveDir: source,
     },
     outfile,

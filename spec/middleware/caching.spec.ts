@@ -272,6 +272,17 @@ describe("caching", () => {
         await canaries(s.bus);
       }));
 
+    it("hangs: the time limit keeps a process alive that has nothing else to do", async () => {
+      const timers = jest.spyOn(globalThis, "setTimeout");
+      const answer = deferred<unknown>();
+      const s = setUp(cached({ store: brokenStore({ get: () => answer.promise }) }));
+      const asked = ask(s);
+      expect(timers.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([true]);
+      timers.mockRestore();
+      answer.resolve(undefined);
+      expect(await asked).toBe("u1 1");
+    });
+
     it("an ask that is aborted while the store hangs does not run, and leaves no timer", () =>
       withTraps(async () => {
         jest.useFakeTimers();
@@ -314,6 +325,15 @@ describe("caching", () => {
       s.clock.advance(99);
       expect(await ask(s)).toBe("u1 2");
       await canaries(s.bus);
+    }));
+
+  it("gives a store a ttl only if results expire", () =>
+    withTraps(async () => {
+      const stores = [new AsyncStore(), new AsyncStore()];
+      for (const [index, store] of stores.entries())
+        await ask(setUp(cached({ store, ...(index === 1 && { ttlMs: 99.5 }) })));
+      await microtasks();
+      expect(stores.map(({ options }) => options)).toEqual([[undefined], [{ ttl: 100 }]]);
     }));
 
   it("gives lru-cache its ttl, and misses the entries that it evicts", () =>
@@ -498,6 +518,10 @@ describe("caching", () => {
   describe("in a store that may outlive the process", () => {
     const elsewhere = (): AsyncStore & { readonly scope?: never } => new AsyncStore();
     class Unnamed extends GetUser {}
+    class Namesake extends GetUser {
+      static override readonly messageName: string = "GetUser";
+    }
+    messageKey(new GetUser("first of its name"));
     class Holder extends GetUser {
       static override readonly messageName: string = "Holder";
       readonly value: unknown = () => undefined;
@@ -511,6 +535,7 @@ describe("caching", () => {
         "give the class a static messageName of its own, or pass scope",
       ],
       ["a class without a name, and a key function", Unnamed, { key: () => "key" }, "static messageName"],
+      ["a class with the messageName of another", Namesake, {}, "another type has its messageName"],
       ["an object that is known by identity", Holder, {}, "give the class of that object a toJSON()"],
     ])("does not use the store for %s, with one report", (_, Type, options, cure) =>
       withTraps(async () => {
@@ -556,6 +581,21 @@ describe("caching", () => {
         old.resolve("old");
         expect(await asked[0]).toBe("old");
         expect(await ask(s)).toBe("young");
+      }));
+
+    it("keeps the result of the run that began last, also if another bus with the same store ran it", () =>
+      withTraps(async () => {
+        const store = new Map();
+        const [a, b] = [setUp(cached({ store })), setUp(cached({ store }))];
+        const [old, young] = [deferred<string>(), deferred<string>()];
+        a.results = [old.promise];
+        b.results = [young.promise];
+        const asked = [ask(a), ask(b)];
+        young.resolve("young");
+        await asked[1];
+        old.resolve("old");
+        await asked[0];
+        expect([await ask(a), await ask(b)]).toEqual(["young", "young"]);
       }));
 
     it("keeps the result of a query that was asked after a background refresh began", () =>

@@ -187,6 +187,7 @@ describe.each([
       const second = send(2);
       await microtasks();
       expect(second.reason).toBeInstanceOf(BusyError);
+      expect(String(second.reason)).toContain("Work was refused while another message was running;");
       await end(1);
       send(3);
       expect([first.status, started]).toEqual(["fulfilled", [1, 3]]);

@@ -1,9 +1,10 @@
 // Mutation testing: draws mutants of src/core, src/middleware, src/reactive and src/saga, and runs the fast specs that execute each of them.
 // All drawn mutants are compiled into one copy of the sources, each behind a switch, so that no mutant costs a build.
 //
-//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus] [--seconds 20] [--results file]
+//   node spec/mutation/run.mjs [--count 600] [--seed 1] [--workers 2] [--only src/core/bus] [--seconds 20] [--first closing] [--results file]
 //
-// Each mutant meets the specs that execute it, the likeliest to fail first; `--seconds` limits how many.
+// Each mutant meets the specs that execute it, the likeliest to fail first; `--seconds` limits how many, and `--first`, a
+// pattern of paths, says which go first.
 // Each kill is added to the file of results. A run that finds the file leaves out the mutants that are in it, so that a run
 // goes on where another one ended, and meets the survivors with the specs that were written since.
 import { fork, execFileSync } from "node:child_process";
@@ -81,6 +82,7 @@ async function main() {
       seconds: { type: "string", default: "Infinity" },
       workers: { type: "string", default: "2" },
       only: { type: "string" },
+      first: { type: "string", default: "$^" },
       results: { type: "string" },
     },
   });
@@ -101,7 +103,7 @@ async function main() {
     const { specs, hits } = await firstRun(folder, workers);
     const jobs = open.map((mutant) => ({
       mutant,
-      specs: fitting(specsFor(mutant, open, specs, hits), Number(values.seconds)),
+      specs: fitting(specsFor(mutant, open, specs, hits, new RegExp(values.first)), Number(values.seconds)),
     }));
     console.log("\nsurvivors:");
     await runAll(jobs, folder, workers, onResult);
@@ -229,13 +231,13 @@ async function firstRun(folder, maxWorkers) {
 }
 
 /**
- * Returns the specs that execute a mutant, the likeliest to fail first: its own, then those that execute the most mutants
- * of its file, and of these the quick ones.
+ * Returns the specs that execute a mutant, the likeliest to fail first: those that the caller named, its own, then those that
+ * execute the most mutants of its file, and of these the quick ones.
  */
-function specsFor({ id, file }, mutants, specs, hits) {
+function specsFor({ id, file }, mutants, specs, hits, first) {
   const name = basename(file, ".ts");
   const ids = mutants.filter((mutant) => mutant.file === file).map((mutant) => mutant.id);
-  const isOwn = (spec) => (basename(spec).startsWith(`${name}.`) ? 1 : 0);
+  const isOwn = (spec) => (first.test(spec) ? 2 : basename(spec).startsWith(`${name}.`) ? 1 : 0);
   const share = (spec) => ids.filter((one) => hits.get(spec).has(one)).length;
   return specs
     .filter(({ spec }) => hits.get(spec).has(id))
@@ -325,8 +327,16 @@ function makeCompiler() {
   };
 }
 
-function isEquivalent({ file, before, text }) {
-  return EQUIVALENT.some((one) => one.file === file && one.before === before && one.after === text);
+/** An entry names a mutant by its texts, and by a part of its line where the texts alone are ambiguous. */
+function isEquivalent({ file, code, line, before, text }) {
+  const source = code.split("\n")[line - 1];
+  return EQUIVALENT.some(
+    (one) =>
+      one.file === file &&
+      one.before === before &&
+      one.after === text &&
+      (one.in === undefined || source.includes(one.in)),
+  );
 }
 
 function report(mutants) {

@@ -119,6 +119,25 @@ describe("enqueue", () => {
       await canaries(bus);
     }));
 
+  it("is dropped if a middleware rejects its cause after the handler has succeeded", () =>
+    withTraps(async () => {
+      const strict = around(async (message, next) => {
+        await next();
+        if (message instanceof PlaceOrder) throw new Error("audit");
+      });
+      start({ middleware: [strict, retrying({ count: 1 })] });
+      bus.register(PlaceOrder, (_, context) => void bus.enqueue(new SendMail(), { causedBy: context }));
+      bus.register(SendMail, () => log.push("sent"));
+      await expect(bus.dispatch(new PlaceOrder())).rejects.toThrow("audit");
+      await bus.drain();
+      expect(log).toEqual([]);
+      expect(outcomes).toMatchObject([
+        { status: "rejected" },
+        { status: "rejected", reason: { code: MessageDroppedError.code } },
+      ]);
+      await canaries(bus);
+    }));
+
   it("waits for the whole dispatch, and drops the commands of an attempt that middleware retried", () =>
     withTraps(async () => {
       start({ middleware: [retrying({ count: 1 })] });
@@ -222,6 +241,16 @@ describe("enqueue", () => {
       expect(log).toEqual(["sent"]);
       await canaries(bus, eventBus);
     }));
+
+  it.each([null, "soon", 5])("refuses %p for options", async (options) => {
+    bus.register(SendMail, () => log.push("sent"));
+    expect(() => bus.enqueue(new SendMail(), options as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS", option: "options" }),
+    );
+    await bus.drain();
+    expect(log).toEqual([]);
+    await canaries(bus);
+  });
 
   it("throws the error that a dispatch would be rejected with, and then has no outcome", () =>
     withTraps(async () => {
@@ -352,6 +381,22 @@ describe("background options", () => {
       expect(log).toEqual(["a", "e"]);
       await canaries(bus);
     }));
+
+  it("a bus that closes does not wait for a retry that cannot start before its deadline", async () => {
+    jest.useFakeTimers();
+    start({ background: { retry: { count: 1, delayMs: 60_000 } } });
+    const gate = deferred();
+    bus.register(SendMail, () => gate.promise);
+    bus.enqueue(new SendMail());
+    await microtasks();
+    const closed = watch(bus.close({ timeoutMs: 10_000 }));
+    await microtasks();
+    gate.reject(new Error("no mail server"));
+    await microtasks();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(closed.value).toMatchObject({ aborted: [expect.any(String)] });
+    expect(jest.getTimerCount()).toBe(0);
+  });
 
   it("maxQueued is 10,000 by default", () =>
     withTraps(async () => {

@@ -122,6 +122,13 @@ describe("ofType", () => {
       expectObservable(cold("-e|", { e }).pipe(ofType(Created, Deleted))).toBe("-e|", { e });
     }));
 
+  it("passes the messages of each of its types", () =>
+    marbles(({ cold, expectObservable }) => {
+      class Other {}
+      const values = { c: created, d: deleted, o: Envelope.of(new Other()) };
+      expectObservable(cold("-cod|", values).pipe(ofType(Created, Deleted) as never)).toBe("-c-d|", values);
+    }));
+
   it("passes no message without a class", () =>
     marbles(({ cold, expectObservable }) => {
       const e = delivery(Object.create(null) as object);
@@ -132,6 +139,7 @@ describe("ofType", () => {
   it.each<[string, unknown[], string]>([
     ["no types", [], "at least one type"],
     ["undefined, as an import cycle gives it", [undefined], "received undefined"],
+    ["null", [null], "received null"],
     ["undefined among others", [Created, undefined], "received undefined"],
     ["an array of types", [[Created, Deleted]], "received object"],
     ["a name", ["Created"], "received string"],

@@ -194,6 +194,19 @@ describe("watch", () => {
       await canaries(bus);
     }));
 
+  it("shares the runs of a query also after the last watcher of another query has left", () =>
+    withTraps(async () => {
+      const counted = counting();
+      const users = shownBy(bus.watch(new Count("users")));
+      shownBy(bus.watch(new Count("orders"))).unsubscribe();
+      const again = shownBy(bus.watch(new Count("users")));
+      await microtasks();
+      expect([users.log, again.log, counted.runs]).toEqual([[1], [1], 2]);
+      users.unsubscribe();
+      again.unsubscribe();
+      await canaries(bus);
+    }));
+
   it("95 changes that never cease starve no watcher: each run that ends is shown", async () => {
     const { runs } = gated();
     const { log } = shownBy(watch());
@@ -296,6 +309,33 @@ describe("watch", () => {
       expect(again).toEqual([[1]]);
       expect(last.log).toEqual([1, 1]);
       expect(faults.map(({ error }) => (error as Error).message)).toEqual(["clumsy", "clumsy"]);
+      await canaries(bus);
+    }));
+
+  it("an onError that watches again and ends another watcher shows the result after the error", () =>
+    withTraps(async () => {
+      const log: unknown[] = [];
+      let fail = true;
+      bus.register(Count, () => {
+        if (fail) throw new Error("down");
+        return 1;
+      });
+      fail = false;
+      const onError = (name: string) => (): void => void log.push(`${name} failed`);
+      watch({
+        onError: () => {
+          onError("first")();
+          fail = false;
+          second.unsubscribe();
+          watch().subscribe((value) => log.push(`another has ${value}`));
+        },
+      }).subscribe();
+      const second = watch({ onError: onError("second") }).subscribe();
+      watch({ onError: onError("third") }).subscribe();
+      fail = true;
+      refresh$.next(0);
+      await microtasks();
+      expect(log).toEqual(["first failed", "third failed", "another has 1"]);
       await canaries(bus);
     }));
 

@@ -133,6 +133,57 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
+  // ngrx/effects#126 and redux-observable/redux-observable#765: a later effect got the reaction before its cause.
+  it.each([
+    ["before", true],
+    ["after", true],
+    ["before", false],
+    ["after", false],
+  ])(
+    "sees an event before what another saga makes of it, created %s that, with asyncCauses: %s",
+    (when, asyncCauses) =>
+      withTraps(async () => {
+        const storage = new AsyncLocalStorage<string>();
+        const effects: string[] = [];
+        commandBus.register(Compensate, (_, context) =>
+          storage.run("of the reaction", () => eventBus.publish(new Also(), { causedBy: context })),
+        );
+        commandBus.messages$
+          .pipe(ofType(Do))
+          .subscribe(({ payload: { n }, meta }) => effects.push(`do ${n} < ${meta.causationId}`));
+        const watching = (): void =>
+          void saga(
+            eventBus,
+            commandBus,
+            (events$) =>
+              events$.pipe(
+                tap(({ meta }) => log.push(`${meta.name} ${storage.getStore()}`)),
+                map(({ meta }) => Envelope.of(new Do(meta.name === "Happened" ? 1 : 2))),
+              ),
+            { name: "watching", asyncCauses },
+          );
+        if (when === "before") watching();
+        saga(
+          eventBus,
+          commandBus,
+          (events$) =>
+            events$.pipe(
+              ofType(Happened),
+              map(() => new Compensate()),
+            ),
+          { name: "reacting", asyncCauses },
+        );
+        if (when === "after") watching();
+        const ids: string[] = [];
+        eventBus.messages$.subscribe(({ meta }) => ids.push(meta.id));
+        await storage.run("of the event", () => eventBus.publish(new Happened()));
+        expect(log).toEqual(["Happened of the event", "do 1", "Also of the reaction", "do 2"]);
+        expect(effects).toEqual([`do 1 < ${ids[0]}`, `do 2 < ${ids[1]}`]);
+        expect(faults).toEqual([]);
+        await canaries(eventBus, commandBus);
+      }),
+  );
+
   it("sees events in turn with sequential handlers: after all of them have ended", () =>
     withTraps(async () => {
       const bus = new EventBus({ strategy: "sequential" });
@@ -597,6 +648,31 @@ describe("causation", () => {
       }),
     ));
 
+  it("is the own event of a saga without asyncCauses that runs in the reaction of one with them", () =>
+    withTraps(async () => {
+      const names = new Map<string, string>();
+      for (const bus of [eventBus, commandBus]) {
+        bus.messages$.subscribe(({ meta }) => {
+          names.set(meta.id, meta.name);
+          log.push(`${meta.name} by ${names.get(meta.causationId!)}`);
+        });
+      }
+      const react = new CommandBus();
+      react.register(Do, () => void eventBus.publish(new Also()));
+      react.messages$.subscribe(({ meta }) => log.push(`${meta.name} by ${names.get(meta.causationId!)}`));
+      commandBus.register(Compensate, () => undefined);
+      saga(eventBus, react, doing());
+      saga(eventBus, commandBus, (events$) => events$.pipe(ofType(Also), map(() => new Compensate())), { asyncCauses: false }); // prettier-ignore
+      await eventBus.publish(new Happened(1));
+      expect(log).toEqual([
+        "Happened by undefined",
+        "Do by Happened",
+        "Also by undefined",
+        "Compensate by Also",
+      ]);
+      await canaries(eventBus, commandBus);
+    }));
+
   it("does not exist for commands that no event caused", () =>
     withTraps(async () => {
       const caused = causes();
@@ -777,7 +853,11 @@ describe("two sagas that answer each other", () => {
         (process as { getBuiltinModule: unknown }).getBuiltinModule = () => undefined;
         await jest.isolateModulesAsync(async () => {
           const cqrx = await import("cqrx");
-          for (const slow of [false, true]) {
+          for (const [slow, indirect] of [
+            [false, false],
+            [true, false],
+            [true, true],
+          ]) {
             const [events, commands] = [new cqrx.EventBus(), new cqrx.CommandBus()];
             const reported: Fault[] = [];
             const ended = new Promise((resolve) =>
@@ -789,9 +869,15 @@ describe("two sagas that answer each other", () => {
             let hops = 0;
             class Again extends cqrx.DomainEvent {}
             class GoOn extends cqrx.Command {}
+            class Step extends cqrx.Command {}
             commands.register(GoOn, async (_, context) => {
               hops++;
               if (slow) await Promise.resolve();
+              if (indirect) await commands.dispatch(new Step(), { causedBy: context });
+              else await events.publish(new Again(), { causedBy: context });
+            });
+            commands.register(Step, async (_, context) => {
+              await Promise.resolve();
               await events.publish(new Again(), { causedBy: context });
             });
             cqrx.saga(events, commands, (events$) =>

@@ -145,6 +145,22 @@ describe.each(libraries)("a message from a schema of %s", (_, schema) => {
   });
 });
 
+describe("a message from a schema that requires no field", () => {
+  class ListUsers extends defineQuery<string[]>()("users.list", z.object({ page: z.number().default(1) })) {}
+
+  it("is made without an argument, also of the body or query that a request lacks", () => {
+    expect(new ListUsers()).toEqual({ page: 1 });
+    expect(ListUsers.parse(undefined)).toEqual({ page: 1 });
+    expect(new ListUsers({ page: 2 })).toEqual({ page: 2 });
+  });
+
+  it("refuses null, and names the fields that are missing where some are required", () => {
+    expect(() => ListUsers.parse(null)).toThrow(InvalidMessageError);
+    class GetUser extends defineQuery()("users.get", z.object({ userId: z.string() })) {}
+    expect(() => GetUser.parse(undefined)).toThrow(/userId/);
+  });
+});
+
 describe("queries and events from schemas", () => {
   const schema = z.object({ userId: z.string() });
   class GetUser extends defineQuery<string | null>()("users.get", schema) {}

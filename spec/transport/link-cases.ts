@@ -700,6 +700,40 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
           expect(near.close()).toBe(near.close());
         }));
 
+      it("close reports what it aborted, and of that what did not stop", async () => {
+        const { near, far } = await pair();
+        const [asking, here, there, stored] = [
+          new QueryBus(),
+          new CommandBus(),
+          new QueryBus(),
+          new CommandBus(),
+        ];
+        const never = new Promise<never>(() => undefined);
+        there.register(GetOrder, ({ orderId }, { signal }) =>
+          orderId === "deaf"
+            ? never
+            : new Promise((_, reject) =>
+                signal.addEventListener("abort", () => reject(signal.reason as Error)),
+              ),
+        );
+        stored.register(PlaceOrder, () => never);
+        await far.serve(there, [GetOrder]);
+        await far.serve(stored, [PlaceOrder]);
+        near.route(asking, [GetOrder]);
+        near.route(here, [PlaceOrder], { until: "stored" });
+        const envelopes = ["deaf", "hears"].map((orderId) => Envelope.of(new GetOrder(orderId)));
+        const asked = envelopes.map((envelope) => asking.ask(envelope).catch((error: unknown) => error));
+        const command = Envelope.of(new PlaceOrder("o1"));
+        await here.dispatch(command);
+        await until(() => there.inFlight === 2 && stored.inFlight === 1);
+        const { finished, aborted, abandoned } = await far.close({ timeoutMs: 20 });
+        const [deaf, hears] = envelopes.map(({ meta }) => meta.id);
+        expect(finished).toBe(0);
+        expect([...aborted].sort()).toEqual([deaf, hears, command.meta.id].sort());
+        expect([...abandoned].sort()).toEqual([deaf, command.meta.id].sort());
+        for (const error of await Promise.all(asked)) expect(error).toBeInstanceOf(Error);
+      });
+
       it("a handler that does not end is aborted at the deadline, and its stored message is given back", async () => {
         const { near, far } = await pair();
         const [here, stuck] = [new CommandBus(), new CommandBus()];

@@ -79,6 +79,25 @@ export function fields(): void {
   }
 }
 
+/** Where no field is required, neither is the argument. */
+export function withoutRequired(): void {
+  class ListUsers extends defineQuery<User[]>()(
+    "users.list",
+    z.object({ page: z.number().default(1), text: z.string().optional() }),
+  ) {}
+  class Reload extends defineCommand("reload", z.object({})) {}
+  void new Reload();
+  const { page, text } = new ListUsers();
+  holds<Equal<typeof page, number>>();
+  holds<Equal<typeof text, string | undefined>>();
+  void new ListUsers({ page: 2 });
+  // @ts-expect-error the schema wants a number
+  void new ListUsers({ page: "2" });
+  const read = ListUsers.parse(body);
+  holds<Equal<typeof read, ListUsers>>();
+  queryBus.register(ListUsers, (query) => [{ name: String(query.page) }]);
+}
+
 export function classes(): void {
   const made = OfZod.parse(body);
   holds<Equal<typeof made, OfZod>>();

@@ -3,10 +3,11 @@ let offsetMs = 0;
 /**
  * Returns the time in milliseconds since the epoch, with fractions that order what happens within a millisecond.
  * It follows a wall clock that was set.
+ *
+ * @param wallMs - the wall clock, for a caller that has just read it
  */
-export function wallNow(): number {
+export function wallNow(wallMs = Date.now()): number {
   const monotonicMs = performance.now();
-  const wallMs = Date.now();
   if (Math.abs(offsetMs + monotonicMs - wallMs) > 2) offsetMs = wallMs - monotonicMs;
   return Math.round((offsetMs + monotonicMs) * 1_000) / 1_000;
 }

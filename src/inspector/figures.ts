@@ -1,7 +1,7 @@
-import type { InspectedKind, SeriesPoint, TypeFigures } from "./protocol.js";
+import type { InspectedKind, InspectedState, SeriesPoint, TypeFigures } from "./protocol.js";
 
-/** Length of a window of durations. The figures cover the present window and the one before. */
-const WINDOW_MS = 5_000;
+/** Seconds of a window of durations. The figures cover the present window and the one before. */
+const WINDOW = 5;
 const SECONDS = 60;
 /** Sub-buckets of each power of two: a percentile is off by at most 3 %. */
 const PER_OCTAVE = 16;
@@ -28,14 +28,13 @@ export class Figures {
   earlier = 0;
   /** The version of the recorder at the last change. */
   changed = 0;
-  /** Time of the last change, in milliseconds since the epoch. */
-  activeMs = 0;
+  /** For each second: its number, and the messages of it by what became of them. */
   readonly #series = new Float64Array(SECONDS * FIELDS);
-  #window = 0;
+  /** The second of the last change, and its place in the series. */
+  #second = 0;
+  #place = 0;
   #now = new Uint32Array(BUCKETS);
   #before = new Uint32Array(BUCKETS);
-  #acceptedNow = 0;
-  #acceptedBefore = 0;
 
   constructor(kind: InspectedKind, name: string, bus: string) {
     this.kind = kind;
@@ -47,44 +46,55 @@ export class Figures {
     return this.accepted + this.earlier - this.fulfilled - this.rejected - this.cancelled;
   }
 
-  accept(nowMs: number): void {
-    this.accepted++;
-    this.#rotate(nowMs);
-    this.#acceptedNow++;
-    this.#series[this.#second(nowMs) + ACCEPTED]!++;
+  /** Start of the second of the last change, in milliseconds since the epoch. */
+  get activeMs(): number {
+    return this.#second * 1_000;
   }
 
-  settle(nowMs: number, state: "fulfilled" | "rejected" | "cancelled", durationMs: number): void {
-    const field = state === "fulfilled" ? FULFILLED : state === "rejected" ? REJECTED : CANCELLED;
-    this[state]++;
-    this.#series[this.#second(nowMs) + field]!++;
-    this.#rotate(nowMs);
+  accept(nowMs: number, version: number): void {
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#second) this.#turn(second);
+    this.changed = version;
+    this.accepted++;
+    this.#series[this.#place + ACCEPTED]!++;
+  }
+
+  settle(nowMs: number, version: number, state: Exclude<InspectedState, "open">, durationMs: number): void {
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#second) this.#turn(second);
+    this.changed = version;
     if (durationMs >= 0) this.#now[bucketOf(durationMs)]!++;
+    const place = this.#place;
+    if (state === "fulfilled") {
+      this.fulfilled++;
+      this.#series[place + FULFILLED]!++;
+    } else if (state === "rejected") {
+      this.rejected++;
+      this.#series[place + REJECTED]!++;
+    } else {
+      this.cancelled++;
+      this.#series[place + CANCELLED]!++;
+    }
     // A message that ran synchronously while the recorder was attached is in no list of messages in flight.
     if (this.inFlight < 0) this.earlier++;
   }
 
-  /** Returns the index of the present second in the ring, empty if another second used it before. */
-  #second(nowMs: number): number {
-    const second = Math.floor(nowMs / 1_000);
-    const index = (second % SECONDS) * FIELDS;
-    if (this.#series[index] !== second) {
-      this.#series.fill(0, index, index + FIELDS);
-      this.#series[index] = second;
+  /** Goes on to another second. */
+  #turn(second: number): void {
+    const windows = windowOf(second) - windowOf(this.#second);
+    if (windows !== 0) {
+      [this.#before, this.#now] = [this.#now, this.#before];
+      if (windows !== 1) this.#before.fill(0);
+      this.#now.fill(0);
     }
-    return index;
-  }
-
-  #rotate(nowMs: number): void {
-    const window = Math.floor(nowMs / WINDOW_MS);
-    if (window === this.#window) return;
-    const next = window === this.#window + 1;
-    [this.#before, this.#now] = [this.#now, this.#before];
-    this.#acceptedBefore = next ? this.#acceptedNow : 0;
-    if (!next) this.#before.fill(0);
-    this.#now.fill(0);
-    this.#acceptedNow = 0;
-    this.#window = window;
+    const place = (second % SECONDS) * FIELDS;
+    // A clock that was set back comes to a second again.
+    if (this.#series[place] !== second) {
+      this.#series.fill(0, place, place + FIELDS);
+      this.#series[place] = second;
+    }
+    this.#second = second;
+    this.#place = place;
   }
 
   /**
@@ -94,10 +104,6 @@ export class Figures {
    * @param attachedMs - the time from which on messages were counted
    */
   at(nowMs: number, sinceMs: number, attachedMs = 0): TypeFigures {
-    this.#rotate(nowMs);
-    // At least a second, because the first messages would look like a flood.
-    const elapsedMs = Math.max(1_000, Math.min(WINDOW_MS + (nowMs % WINDOW_MS), nowMs - attachedMs));
-    const rate = ((this.#acceptedNow + this.#acceptedBefore) / elapsedMs) * 1_000;
     const { kind, name, bus, accepted, fulfilled, rejected, cancelled, inFlight, kept } = this;
     return {
       kind,
@@ -109,23 +115,32 @@ export class Figures {
       cancelled,
       inFlight,
       kept,
-      rate: Math.round(rate * 10) / 10,
-      ...this.#percentiles(),
+      rate: this.#rate(nowMs, attachedMs),
+      ...this.#percentiles(nowMs),
       series: this.#points(nowMs, sinceMs),
     };
   }
 
-  #percentiles(): { p50?: number; p99?: number } {
+  #rate(nowMs: number, attachedMs: number): number {
+    const startMs = (windowOf(nowMs / 1_000) - 1) * WINDOW * 1_000;
+    const accepted = this.#points(nowMs, startMs).reduce((sum, [, count]) => sum + count, 0);
+    // At least a second, because the first messages would look like a flood.
+    const elapsedMs = Math.max(1_000, nowMs - Math.max(startMs, attachedMs));
+    return Math.round((accepted / elapsedMs) * 10_000) / 10;
+  }
+
+  #percentiles(nowMs: number): { p50?: number; p99?: number } {
+    const windows = windowOf(nowMs / 1_000) - windowOf(this.#second);
+    const counts = windows === 0 ? [this.#now, this.#before] : windows === 1 ? [this.#now] : [];
+    const sumAt = (index: number): number => counts.reduce((sum, window) => sum + window[index]!, 0);
     let total = 0;
-    for (let index = 0; index < BUCKETS; index++) total += this.#now[index]! + this.#before[index]!;
+    for (let index = 0; index < BUCKETS; index++) total += sumAt(index);
     if (total === 0) return {};
     const at = (share: number): number => {
       let left = Math.ceil(total * share);
-      for (let index = 0; index < BUCKETS; index++) {
-        left -= this.#now[index]! + this.#before[index]!;
-        if (left <= 0) return middleOf(index);
-      }
-      return middleOf(BUCKETS - 1);
+      let index = -1;
+      while (left > 0) left -= sumAt(++index);
+      return middleOf(index);
     };
     return { p50: at(0.5), p99: at(0.99) };
   }
@@ -142,6 +157,11 @@ export class Figures {
     }
     return points;
   }
+}
+
+/** Returns the window of a second. */
+function windowOf(second: number): number {
+  return Math.floor(second / WINDOW);
 }
 
 /** Returns the bucket of a duration: microseconds up to 16, then 16 for each power of two, up to half an hour. */

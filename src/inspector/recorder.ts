@@ -17,7 +17,7 @@ import type {
 } from "./protocol.js";
 import { redaction, type Redact } from "./redaction.js";
 import { KeptMessage, Ring } from "./ring.js";
-import { Budget, Sampling } from "./sampling.js";
+import { Budget, Sampling, type Family } from "./sampling.js";
 import { boundedText, valueText } from "./value-text.js";
 
 /** How many faults and how many refusals are kept. */
@@ -41,6 +41,8 @@ export class Recorder {
   readonly noticeBudget = new Budget(FAILURES_A_SECOND);
   /** Ascends with every message, outcome, fault and refusal. */
   version = 0;
+  /** The time of the last acceptance. */
+  acceptedMs = Date.now();
   /** The version at the last change of the descriptions. */
   partsChanged = 0;
   kept = 0;
@@ -55,7 +57,7 @@ export class Recorder {
     this.redact = redaction(settings.redact);
     this.sampling = new Sampling(settings.maxPerSecond);
     this.ring = new Ring(settings.capacity, settings.maxBytes, (record) => {
-      if (record.ofFamily) this.sampling.left(record.accepted.correlationId);
+      if (record.family !== undefined) this.sampling.left(record.family);
     });
     this.#parts = parts;
   }
@@ -139,9 +141,13 @@ class Watch {
   readonly #kind: InspectedKind;
   /** Weak, because a class made at run time belongs to the application. */
   readonly #figures = new WeakMap<object, Figures>();
-  /** Records of messages in flight. Weak, so that no message is held. */
-  readonly #open = new WeakMap<Envelope, KeptMessage>();
-  #openCount = 0;
+  /** The last message while it is in flight, with its record: most messages end before another one comes. */
+  #last: Envelope | undefined = undefined;
+  #lastFigures: Figures | undefined = undefined;
+  #lastRecord: KeptMessage | undefined = undefined;
+  /** Records of earlier messages in flight. Weak, so that no message is held. */
+  readonly #earlier = new WeakMap<Envelope, KeptMessage>();
+  #earlierCount = 0;
 
   constructor(recorder: Recorder, name: string, bus: Bus) {
     this.#recorder = recorder;
@@ -165,36 +171,72 @@ class Watch {
     return subscription;
   }
 
+  // The next two run for every message: what only kept ones need has functions of its own, so that these stay small.
+
   #accepted(envelope: Envelope): void {
     const recorder = this.#recorder;
-    const nowMs = Date.now();
+    const nowMs = (recorder.acceptedMs = Date.now());
     const figures = this.#figuresOf(envelope.payload);
-    figures.accept(nowMs);
-    figures.activeMs = nowMs;
-    figures.changed = ++recorder.version;
-    if (!recorder.sampling.keeps(nowMs, envelope.inheritedCorrelationId)) return;
-    this.#open.set(envelope, this.#keep(envelope, figures, wallNow(), true));
-    recorder.sampling.joined(envelope.meta.correlationId);
-    this.#openCount++;
+    if (this.#lastRecord !== undefined) this.#setAside();
+    this.#last = envelope;
+    // Not written again in vain, because the garbage collector takes note of each writing.
+    if (figures !== this.#lastFigures) this.#lastFigures = figures;
+    figures.accept(nowMs, ++recorder.version);
+    if (recorder.sampling.keeps(nowMs, envelope.inheritedCorrelationId)) this.#open(envelope, figures, nowMs);
   }
 
   #settled(outcome: Outcome): void {
     const recorder = this.#recorder;
-    const nowMs = Date.now();
     const { envelope, durationMs } = outcome;
-    const figures = this.#figuresOf(envelope.payload);
+    const isLast = envelope === this.#last;
+    // What took less than a millisecond ended within one of the last acceptance, so that no clock is read.
+    const nowMs = durationMs < 1 ? recorder.acceptedMs : Date.now();
+    const figures = isLast ? this.#lastFigures! : this.#figuresOf(envelope.payload);
     const state = outcome.status === "fulfilled" ? "fulfilled" : outcome.cancelled ? "cancelled" : "rejected";
-    figures.settle(nowMs, state, durationMs);
-    figures.activeMs = nowMs;
-    figures.changed = ++recorder.version;
-    let record = this.#openCount === 0 ? undefined : this.#open.get(envelope);
-    if (record !== undefined) {
-      this.#open.delete(envelope);
-      this.#openCount--;
-    } else if (state === "rejected" && recorder.failureBudget.take(nowMs)) {
+    figures.settle(nowMs, ++recorder.version, state, durationMs);
+    if ((isLast ? this.#lastRecord !== undefined : this.#earlierCount > 0) || state === "rejected")
+      this.#close(outcome, figures, state, nowMs);
+    if (isLast) this.#last = undefined;
+  }
+
+  #open(envelope: Envelope, figures: Figures, nowMs: number): void {
+    const family = this.#recorder.sampling.joined(envelope.meta.correlationId);
+    this.#lastRecord = this.#keep(envelope, figures, wallNow(nowMs), family);
+  }
+
+  /** Keeps the record of the last message in another place, because a newer message has come. */
+  #setAside(): void {
+    this.#earlier.set(this.#last!, this.#lastRecord!);
+    this.#earlierCount++;
+    this.#lastRecord = undefined;
+  }
+
+  /** Returns the open record of a message, and forgets it. */
+  #take(envelope: Envelope): KeptMessage | undefined {
+    let record: KeptMessage | undefined;
+    if (envelope === this.#last) {
+      record = this.#lastRecord;
+      this.#lastRecord = undefined;
+    } else {
+      record = this.#earlier.get(envelope);
+      if (this.#earlier.delete(envelope)) this.#earlierCount--;
+    }
+    return record;
+  }
+
+  #close(
+    outcome: Outcome,
+    figures: Figures,
+    state: "fulfilled" | "rejected" | "cancelled",
+    nowMs: number,
+  ): void {
+    const { envelope, durationMs } = outcome;
+    let record = this.#take(envelope);
+    if (record === undefined) {
+      if (state !== "rejected" || !this.#recorder.failureBudget.take(nowMs)) return;
       const now = wallNow();
-      record = this.#keep(envelope, figures, durationMs >= 0 ? now - durationMs : now, false);
-    } else return;
+      record = this.#keep(envelope, figures, durationMs >= 0 ? now - durationMs : now, undefined);
+    }
     this.#end(record, outcome, state);
   }
 
@@ -214,12 +256,11 @@ class Watch {
     ring.grew(record, record.bytes - bytes);
   }
 
-  #keep(envelope: Envelope, figures: Figures, nowMs: number, ofFamily: boolean): KeptMessage {
+  #keep(envelope: Envelope, figures: Figures, nowMs: number, family: Family | undefined): KeptMessage {
     const recorder = this.#recorder;
     const { settings, ring, redact, version } = recorder;
     const { meta, payload } = envelope;
     const { causationId, headers } = meta;
-    const text = this.#text(payload, settings.payload, payload);
     const record = new KeptMessage(
       {
         order: ++recorder.kept,
@@ -228,15 +269,16 @@ class Watch {
         bus: this.#name,
         id: meta.id,
         correlationId: meta.correlationId,
-        ...(causationId !== undefined && { causationId }),
+        causationId,
         time: preciseTime(meta.time, nowMs),
-        ...(text !== undefined && { payload: text }),
-        ...(Object.keys(headers).length > 0 && {
-          headers: valueText(headers, settings.maxMessageBytes, redact, ["headers"]),
-        }),
+        payload: this.#text(payload, settings.payload, payload),
+        headers:
+          Object.keys(headers).length > 0
+            ? valueText(headers, settings.maxMessageBytes, redact, ["headers"])
+            : undefined,
       },
       version,
-      ofFamily,
+      family,
     );
     figures.kept++;
     ring.add(record);

@@ -39,15 +39,24 @@ function meansSecret(key: string): boolean {
   return SECRET_NAMES.has(name) || SECRET_PARTS.some((part) => name.includes(part));
 }
 
+/** How many keys are remembered with what they mean, and how long these may be. */
+const [REMEMBERED, LONGEST] = [1_000, 40];
+
 /** Returns a function that knows the secrets: the given paths, and names that mean secrets at any depth. */
 export function redaction(paths: readonly string[]): Redact {
   const names = new Set(paths.filter((path) => !path.includes(".") && path !== "*"));
   const long = paths.filter((path) => path.includes(".") || path === "*").map((path) => path.split("."));
+  // Remembered, because the keys of an application are few, and comparing costs more than writing the value.
+  const known = new Map<string, boolean>();
+  const isSecret = (key: string): boolean => {
+    const secret = names.has(key) || meansSecret(key);
+    if (known.size < REMEMBERED && key.length <= LONGEST) known.set(key, secret);
+    return secret;
+  };
   return (path) => {
-    const key = path.at(-1)!;
+    const key = path[path.length - 1]!;
     return (
-      names.has(key) ||
-      meansSecret(key) ||
+      (known.get(key) ?? isSecret(key)) ||
       long.some(
         (steps) =>
           steps.length === path.length && steps.every((step, index) => step === "*" || step === path[index]),

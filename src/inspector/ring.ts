@@ -1,16 +1,37 @@
-import type { InspectedError, InspectedMessage, InspectedState } from "./protocol.js";
+import type { InspectedError, InspectedKind, InspectedMessage, InspectedState } from "./protocol.js";
+import type { Family } from "./sampling.js";
 
 /** The part of a record that is known at acceptance. */
-export type Accepted = Omit<InspectedMessage, keyof Ended>;
+export interface Accepted {
+  readonly order: number;
+  readonly kind: InspectedKind;
+  readonly name: string;
+  readonly bus: string;
+  readonly id: string;
+  readonly correlationId: string;
+  readonly causationId: string | undefined;
+  readonly time: number;
+  readonly payload: string | undefined;
+  readonly headers: string | undefined;
+}
 type Ended = Pick<InspectedMessage, "state" | "durationMs" | "attempts" | "result" | "error">;
 
 /** A record in the ring. Holds texts and numbers only, never an object of the application. */
-export class KeptMessage {
-  readonly accepted: Accepted;
+export class KeptMessage implements Accepted {
+  readonly order: number;
+  readonly kind: InspectedKind;
+  readonly name: string;
+  readonly bus: string;
+  readonly id: string;
+  readonly correlationId: string;
+  readonly causationId: string | undefined;
+  readonly time: number;
+  readonly payload: string | undefined;
+  readonly headers: string | undefined;
   /** The version of the recorder when the record was made. */
   readonly acceptedAt: number;
-  /** Whether it counts for its family; not for a failure that was kept although its family was not. */
-  readonly ofFamily: boolean;
+  /** The family that it counts for; a failure that was kept although its family was not has none. */
+  readonly family: Family | undefined;
   state: InspectedState = "open";
   durationMs: number | undefined = undefined;
   attempts = 1;
@@ -20,16 +41,23 @@ export class KeptMessage {
   /** The version of the recorder when the record was settled. */
   settledAt = 0;
 
-  constructor(accepted: Accepted, acceptedAt: number, ofFamily: boolean) {
-    this.accepted = accepted;
+  // One object for all, because the garbage collector copies each one that stays.
+  constructor(accepted: Accepted, acceptedAt: number, family: Family | undefined) {
+    this.order = accepted.order;
+    this.kind = accepted.kind;
+    this.name = accepted.name;
+    this.bus = accepted.bus;
+    this.id = accepted.id;
+    this.correlationId = accepted.correlationId;
+    this.causationId = accepted.causationId;
+    this.time = accepted.time;
+    this.payload = accepted.payload;
+    this.headers = accepted.headers;
     this.acceptedAt = acceptedAt;
-    this.ofFamily = ofFamily;
-    const { id, correlationId, causationId, payload, headers } = accepted;
-    this.bytes = RECORD_BYTES + bytesOf(id, correlationId, causationId, payload, headers);
-  }
-
-  get order(): number {
-    return this.accepted.order;
+    this.family = family;
+    // Two bytes for each character of an id, because looking at them costs more than they take.
+    const ids = this.id.length + this.correlationId.length + (this.causationId?.length ?? 0);
+    this.bytes = RECORD_BYTES + 2 * ids + bytesOf(this.payload) + bytesOf(this.headers);
   }
 
   settle(
@@ -46,11 +74,20 @@ export class KeptMessage {
     this.attempts = attempts;
     this.result = result;
     this.error = error;
-    this.bytes += bytesOf(result, error?.name, error?.message, error?.stack);
+    this.bytes += bytesOf(result);
+    if (error !== undefined)
+      this.bytes += bytesOf(error.name) + bytesOf(error.message) + bytesOf(error.stack);
   }
 
   toPlain(): InspectedMessage {
-    return { ...this.accepted, ...this.end() };
+    const { order, kind, name, bus, id, correlationId, causationId, time, payload, headers } = this;
+    return {
+      ...{ order, kind, name, bus, id, correlationId, time },
+      ...(causationId !== undefined && { causationId }),
+      ...(payload !== undefined && { payload }),
+      ...(headers !== undefined && { headers }),
+      ...this.end(),
+    };
   }
 
   /** Returns how the message ended, as far as it has. */
@@ -69,16 +106,14 @@ export class KeptMessage {
 /** The bytes of a record beside its texts. */
 const RECORD_BYTES = 200;
 
-function bytesOf(...texts: readonly (string | undefined)[]): number {
-  let bytes = 0;
-  // A string with a character above U+00FF takes two bytes for each.
-  for (const text of texts) if (text !== undefined) bytes += isLatin1(text) ? text.length : 2 * text.length;
-  return bytes;
-}
-
-function isLatin1(text: string): boolean {
+/**
+ * A string with a character above U+00FF takes two bytes for each. Searching it also makes the engine join the pieces that it was made
+ * of, which would be kept alive otherwise.
+ */
+function bytesOf(text: string | undefined): number {
+  if (text === undefined) return 0;
   // eslint-disable-next-line no-control-regex -- the range of one byte
-  return !/[^\x00-\xff]/.test(text);
+  return /[^\x00-\xff]/.test(text) ? 2 * text.length : text.length;
 }
 
 /** The kept messages, oldest first, bounded in count and in bytes. */

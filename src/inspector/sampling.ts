@@ -10,6 +10,9 @@ export class Budget {
   readonly #perSecond: number;
   #filledMs = 0;
   #tokens: number;
+  /** The time of the last refusal, and the time until which it holds. */
+  #refusedMs = 0;
+  #untilMs = 0;
 
   constructor(perSecond: number) {
     this.#perSecond = this.#tokens = perSecond;
@@ -17,14 +20,29 @@ export class Budget {
 
   /** @param overdraft - how far below zero it may go */
   take(nowMs: number, overdraft = 0): boolean {
-    // A clock that was set back fills nothing.
+    // Most messages of a flood come here, and cost two comparisons. A clock that was set back proves nothing.
+    if (nowMs < this.#untilMs && nowMs >= this.#refusedMs && overdraft === 0) return false;
+    return this.#fill(nowMs, overdraft);
+  }
+
+  #fill(nowMs: number, overdraft: number): boolean {
     const added = Math.max(0, ((nowMs - this.#filledMs) / 1_000) * this.#perSecond);
     this.#filledMs = nowMs;
     this.#tokens = Math.min(this.#perSecond, this.#tokens + added);
-    if (this.#tokens + overdraft < 1) return false;
-    this.#tokens--;
-    return true;
+    if (this.#tokens + overdraft >= 1) {
+      this.#tokens--;
+      return true;
+    }
+    this.#refusedMs = nowMs;
+    this.#untilMs = nowMs + ((1 - this.#tokens) / this.#perSecond) * 1_000;
+    return false;
   }
+}
+
+/** The records of a family in the ring. */
+export interface Family {
+  readonly correlationId: string;
+  kept: number;
 }
 
 /**
@@ -37,8 +55,7 @@ export class Budget {
 export class Sampling {
   readonly #overdraft: number;
   readonly #budget: Budget;
-  /** Number of kept records of each family. */
-  readonly #kept = new Map<string, number>();
+  readonly #kept = new Map<string, Family>();
   /** Dropped families that another process began. */
   #dropped = new Set<string>();
   #droppedBefore = new Set<string>();
@@ -69,16 +86,17 @@ export class Sampling {
     return false;
   }
 
-  /** Counts a record of a family in. */
-  joined(correlationId: string): void {
-    this.#kept.set(correlationId, (this.#kept.get(correlationId) ?? 0) + 1);
+  /** Counts a record in, and returns its family. */
+  joined(correlationId: string): Family {
+    let family = this.#kept.get(correlationId);
+    if (family === undefined) this.#kept.set(correlationId, (family = { correlationId, kept: 0 }));
+    family.kept++;
+    return family;
   }
 
-  /** Counts a record of a family out. */
-  left(correlationId: string): void {
-    const count = this.#kept.get(correlationId) ?? 0;
-    if (count > 1) this.#kept.set(correlationId, count - 1);
-    else this.#kept.delete(correlationId);
+  /** Counts a record out. */
+  left(family: Family): void {
+    if (--family.kept === 0) this.#kept.delete(family.correlationId);
   }
 
   #drop(family: string): void {

@@ -19,10 +19,9 @@ export function valueText(
   redact: Redact,
   root: readonly string[] = [],
 ): string {
-  const writer = new ValueWriter(limit, redact, [...root]);
+  const writer = new ValueWriter(limit, redact, root.slice());
   writer.write(value);
-  // Joined, because a rope of strings would keep each of its pieces alive.
-  return writer.parts.join("");
+  return writer.text;
 }
 
 /** Returns at most `limit` characters of a text, in a copy, because a slice keeps the whole text alive. */
@@ -36,7 +35,7 @@ function copyOf(text: string): string {
 }
 
 class ValueWriter {
-  readonly parts: string[] = [];
+  text = "";
   readonly #redact: Redact;
   readonly #path: string[];
   readonly #ancestors: object[] = [];
@@ -71,7 +70,7 @@ class ValueWriter {
   }
 
   #put(text: string): void {
-    this.parts.push(text);
+    this.text += text;
     this.#left -= text.length;
   }
 
@@ -82,7 +81,7 @@ class ValueWriter {
   #text(text: string): void {
     const room = Math.max(this.#left - RESERVE, 8);
     let length = Math.min(text.length, room);
-    let json = JSON.stringify(text.length > length ? `${text.slice(0, length)}…` : text);
+    let json = text.length > length ? JSON.stringify(`${text.slice(0, length)}…`) : quoted(text);
     // Escapes take up to six characters for one.
     while (json.length > room + 3 && length > 0) {
       length >>= 1;
@@ -93,15 +92,15 @@ class ValueWriter {
 
   #object(value: object): void {
     if (this.#ancestors.includes(value)) return this.#mark("[Circular]");
-    const { length } = this.parts;
+    const { text } = this;
     const left = this.#left;
     const depth = this.#path.length;
     this.#ancestors.push(value);
     try {
       this.#container(value);
     } catch {
-      // A proxy threw. The parts of the unfinished container are taken back, so that the text stays valid.
-      this.parts.length = length;
+      // A proxy threw. The text of the unfinished container is taken back, so that the whole stays valid.
+      this.text = text;
       this.#left = left;
       this.#mark("[unreadable]");
     } finally {
@@ -136,8 +135,7 @@ class ValueWriter {
   }
 
   #list(length: number, member: (index: number) => unknown): void {
-    this.#put("[");
-    this.#left -= RESERVE;
+    this.#open("[");
     for (let index = 0; index < length; index++) {
       if (index > 0) this.#put(",");
       if (this.#left < RESERVE) {
@@ -146,42 +144,56 @@ class ValueWriter {
       }
       this.#member(String(index), member(index));
     }
-    this.#left += RESERVE;
-    this.#put("]");
+    this.#close("]");
   }
 
   #fields(value: object): void {
-    const keys = Object.keys(value);
-    const error = value instanceof Error ? ["name", "message"].filter((key) => !keys.includes(key)) : [];
-    const all = [...error, ...keys];
-    this.#entries(all.length, (index) => [all[index]!, memberOf(value, all[index]!)]);
+    let keys = Object.keys(value);
+    if (value instanceof Error) keys = [...["name", "message"].filter((key) => !keys.includes(key)), ...keys];
+    this.#open("{");
+    let comma = false;
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index]!;
+      const item = memberOf(value, key);
+      if (item === undefined) continue;
+      if (!this.#entry(key, item, comma, keys.length - index)) break;
+      comma = true;
+    }
+    this.#close("}");
   }
 
   #map(map: ReadonlyMap<unknown, unknown>): void {
     const iterator = Map.prototype.entries.call(map) as Iterator<[unknown, unknown]>;
-    this.#entries(sizeOfMap(map), () => {
+    const size = sizeOfMap(map);
+    this.#open("{");
+    for (let index = 0; index < size; index++) {
       const [key, item] = iterator.next().value as [unknown, unknown];
-      return [keyText(key), item];
-    });
+      if (!this.#entry(keyText(key), item, index > 0, size - index)) break;
+    }
+    this.#close("}");
   }
 
-  #entries(length: number, entry: (index: number) => readonly [string, unknown]): void {
-    this.#put("{");
+  #open(bracket: string): void {
+    this.#put(bracket);
     this.#left -= RESERVE;
-    let first = true;
-    for (let index = 0; index < length; index++) {
-      const [key, item] = entry(index);
-      if (item === undefined) continue;
-      if (this.#left < RESERVE + key.length) {
-        this.#put(`${first ? "" : ","}"…":"${length - index} more"`);
-        break;
-      }
-      this.#put(`${first ? "" : ","}${JSON.stringify(key)}:`);
-      first = false;
-      this.#member(key, item);
-    }
+  }
+
+  #close(bracket: string): void {
     this.#left += RESERVE;
-    this.#put("}");
+    this.#put(bracket);
+  }
+
+  /** Writes an entry, or how many are left. Returns whether there is room for more. */
+  #entry(key: string, item: unknown, comma: boolean, left: number): boolean {
+    if (comma) this.#put(",");
+    if (this.#left < RESERVE + key.length) {
+      this.#put(`"…":"${left} more"`);
+      return false;
+    }
+    this.#put(quoted(key));
+    this.#put(":");
+    this.#member(key, item);
+    return true;
   }
 
   #member(key: string, value: unknown): void {
@@ -191,6 +203,16 @@ class ValueWriter {
     else this.write(value);
     this.#path.pop();
   }
+}
+
+/** Quotes a text. A short one in which nothing is escaped costs less without a call of `JSON.stringify`. */
+function quoted(text: string): string {
+  if (text.length > 32) return JSON.stringify(text);
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 || code === 0x22 || code === 0x5c || code >= 0xd800) return JSON.stringify(text);
+  }
+  return `"${text}"`;
 }
 
 const GETTER = "[Getter]";

@@ -48,7 +48,7 @@ export interface IdempotencyRecord {
  * - Duplicates at the same time share one run. An aborted caller does not affect the others; the last one to
  *   leave aborts the run.
  * - A key is held until the handler's own work has ended, even if an abort or a `timeLimit` gave it up, so
- *   that a retry never runs beside it.
+ *   that a retry never runs beside it. The end of such work is not remembered: a retry runs it again.
  * - A message with another payload or of another type under a key in use is rejected with
  *   `IdempotencyConflictError`.
  * - A failure rejects every caller that waits for it and is not remembered, so that a retry can succeed.

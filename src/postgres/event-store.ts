@@ -125,7 +125,7 @@ export class EventStore {
     const insertFirst = `insert into ${table} ${columns}
 select $1, ${expected ?? current} + 1, given.id, given.name, given.envelope from ${given([first!], parameter)}
 ${expected === undefined ? "" : `where ${current} = ${expected}`}
-on conflict (stream, version) do nothing returning version`;
+on conflict (stream, version) where stream is not null do nothing returning version`;
     const { rows } = await this.#db.query(
       others.length === 0
         ? insertFirst
@@ -227,7 +227,7 @@ order by given.n on conflict (message_id) do nothing`,
         const round = async (): Promise<number> => {
           const head = await this.#log.place();
           if (position >= head) return pollMs;
-          const rows = await this.#log.page(this.#db, this.#types, position, head, PAGE);
+          const rows = await this.#log.page(this.#types, position, head, PAGE);
           for (const row of rows) {
             if (subscriber.closed) return 0;
             try {

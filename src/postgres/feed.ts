@@ -224,7 +224,7 @@ class LogFeed implements Feed {
     const { rows } = await this.#db.query(
       `select s.position::float8 as position, e.envelope::text as envelope, s.error,
 (extract(epoch from s.skipped_at) * 1000)::float8 as skipped_ms
-from ${schema}.skipped s join ${schema}.events e using (position) where s.feed = $1 order by s.position limit $2`,
+from ${schema}.skipped s join ${schema}.events e using (position) where s.feed = $1 and e.position is not null order by s.position limit $2`,
       [this.#name, Math.min(options.limit ?? 100, 1_000_000)],
     );
     return (rows as { position: number; envelope: string; error: string; skipped_ms: number }[]).map(
@@ -242,7 +242,7 @@ from ${schema}.skipped s join ${schema}.events e using (position) where s.feed =
       const { schema } = this.#db;
       const { rows } = await sql.query(
         `with found as (delete from ${schema}.skipped where feed = $1 and position = $2 returning position)
-select e.name, e.envelope::text as envelope from ${schema}.events e join found using (position)`,
+select e.name, e.envelope::text as envelope from ${schema}.events e join found using (position) where e.position is not null`,
         [this.#name, position],
       );
       const [row] = rows as EventRow[];
@@ -284,7 +284,11 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
     this.#unreachable = false;
     this.#moveTo(position);
     if (position >= head) return unplaced ? 0 : pollMs;
-    return await this.#batch(head);
+    // Without another look while it is known that there is more.
+    for (;;) {
+      const waitMs = await this.#batch(head);
+      if (waitMs > 0 || this.#position! >= head || this.#poller.closing) return waitMs;
+    }
   }
 
   async #prepare(): Promise<void> {
@@ -318,16 +322,15 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
     const limit = this.#limit;
     try {
       const end = await this.#db.begin(async (sql) => {
-        const position = await this.#lock(sql);
-        if (position === undefined) return "standby";
-        // Another process has gone further than this one saw; its checkpoint is not taken back.
-        if (position >= head) return { committed: position };
-        rows = await this.#log.page(sql, this.#types, position, head, limit);
-        let committed = rows.length < limit ? head : rows.at(-1)!.position!;
+        // Another process may have gone further than this one saw; its checkpoint is not taken back.
+        const page = await this.#log.takePage(sql, this.#name, this.#types, head, limit);
+        if (page === undefined) return "standby";
+        ({ rows } = page);
         for (const [index, row] of rows.entries()) {
           if (this.#poller.closing) {
-            committed = index === 0 ? position : rows[index - 1]!.position!;
-            break;
+            const committed = index === 0 ? page.before : rows[index - 1]!.position!;
+            await this.#setCheckpoint(sql, committed);
+            return { committed } satisfies BatchEnd;
           }
           failure = await this.#handle(row, index);
           if (failure === undefined) continue;
@@ -338,8 +341,7 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
           }
           throw error;
         }
-        await this.#setCheckpoint(sql, committed);
-        return { committed } satisfies BatchEnd;
+        return { committed: page.after } satisfies BatchEnd;
       });
       if (end === "standby") return this.#options.pollMs;
       this.#limit = this.#options.batchSize;

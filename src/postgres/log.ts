@@ -22,6 +22,14 @@ export interface EventRow {
   readonly envelope: string;
 }
 
+/** A page of the log that a feed handles now. */
+export interface TakenPage {
+  /** The checkpoint as it was. Without failure it is never taken back. */
+  readonly before: number;
+  readonly after: number;
+  readonly rows: readonly EventRow[];
+}
+
 /** How many rows are read at a time. */
 export const PAGE = 1_000;
 
@@ -58,13 +66,54 @@ where stream = $1 and version > $2 order by version limit ${FOLDED_PAGE}`,
   }
 
   /** Reads placed events of some types, from behind `after` up to `head`. */
-  async page(sql: Sql, types: NamedTypes, after: number, head: number, limit: number): Promise<EventRow[]> {
-    const { rows } = await sql.query(
-      `select ${COLUMNS} from ${this.#db.schema}.events where position > $1 and position <= $2
-and name = any($3::text::text[]) order by position limit $4`,
-      [after, head, types.array, limit],
-    );
+  async page(types: NamedTypes, after: number, head: number, limit: number): Promise<EventRow[]> {
+    const { rows } = await this.#db.query(`select ${COLUMNS} from ${this.#page("$4::bigint")} e`, [
+      head,
+      types.array,
+      limit,
+      after,
+    ]);
     return rows as EventRow[];
+  }
+
+  /**
+   * Takes a checkpoint to the end of the page behind it, and reads both: the caller rolls back if it cannot handle the
+   * page. Returns undefined if another process holds the checkpoint. One statement, because the way to the server
+   * takes longer than the work.
+   */
+  async takePage(
+    sql: Sql,
+    checkpoint: string,
+    types: NamedTypes,
+    head: number,
+    limit: number,
+  ): Promise<TakenPage | undefined> {
+    const { schema } = this.#db;
+    const { rows } = await sql.query(
+      `with mine as (select position from ${schema}.checkpoints where name = $4 for update skip locked),
+page as (select e.* from mine cross join lateral ${this.#page("mine.position")} e),
+taken as (
+  update ${schema}.checkpoints c set position = case when n < $3 then greatest(mine.position, $1) else last end
+  from mine, (select count(*) as n, max(position) as last from page) p where c.name = $4 returning c.position
+)
+select mine.position::float8 as before, taken.position::float8 as after, e.*
+from mine cross join taken left join (select ${COLUMNS} from page) e on true order by e.position`,
+      [head, types.array, limit, checkpoint],
+    );
+    const found = rows as (EventRow & { before: number; after: number })[];
+    if (found[0] === undefined) return undefined;
+    const { before, after } = found[0];
+    // A checkpoint without an event behind it is a row of its own.
+    return { before, after, rows: found.filter(({ position }) => position !== null) };
+  }
+
+  /** Ordered by the column, not by its alias in {@link COLUMNS}, which has another type and no index. */
+  #page(after: string): string {
+    return `(
+  select * from ${this.#db.schema}.events e
+  where e.position > ${after} and e.position <= $1 and e.name = any($2::text::text[])
+  order by e.position limit $3
+)`;
   }
 
   /**

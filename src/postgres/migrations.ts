@@ -11,14 +11,15 @@ export function migrations(schema = "cqrx"): readonly string[] {
   return [
     `create table ${schema}.events (
   id bigint generated always as identity primary key,
-  position bigint unique,
+  position bigint,
   stream text,
   version integer,
   message_id text not null unique,
   name text not null,
-  envelope json not null,
-  unique (stream, version)
+  envelope json not null
 );
+create unique index events_position on ${schema}.events (position) where position is not null;
+create unique index events_version on ${schema}.events (stream, version) where stream is not null;
 create index events_unplaced on ${schema}.events (id) where position is null;
 create table ${schema}.checkpoints (
   name text primary key,

@@ -1,4 +1,5 @@
 import { Subject, type Observable } from "rxjs";
+import type { Follower } from "../core/bus/after-handlers.js";
 import { dispatchDepth } from "../core/delivery/dispatch-depth.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { CqrsError } from "../core/errors.js";
@@ -19,6 +20,7 @@ const MOST_WAITING = 10_000;
 interface QueuedEvent {
   readonly link: EventLink;
   readonly depth: number;
+  /** Only copied and never run in, because sagas share it, and Node 20 changes the stores of the one that runs. */
   readonly scope: AsyncScope;
 }
 
@@ -26,7 +28,7 @@ interface QueuedEvent {
  * The events on their way to a saga: one at a time, so that the effects of an event come after it for every part
  * of the saga.
  */
-export class SagaInbox {
+export class SagaInbox implements Follower {
   /** How many events the saga has received. */
   delivered = 0;
   readonly #saga: string;
@@ -83,25 +85,25 @@ export class SagaInbox {
     return link.number === this.delivered;
   }
 
-  push(event: LiveDelivery): void {
+  receive(event: LiveDelivery): void {
+    if (this.#completing || this.#draining || this.#waiting.length > 0 || this.#events === undefined)
+      return this.keep(event, captureContext());
+    // Not kept, because most events concern no saga, and each would cost more.
     const link = linkTo(event, this);
-    const { current: depth } = dispatchDepth;
-    if (this.#completing) {
-      this.#miss(event, "its bus is closing, and it has received its last event");
-    } else if (!this.#draining && this.#waiting.length === 0 && this.#events !== undefined) {
-      // Not queued, because most events concern no saga, and each would cost more.
-      this.#draining = true;
-      try {
-        this.#deliver(link, this.#events);
-      } finally {
-        this.#draining = false;
-      }
-      if (this.#waiting.length > 0 || this.#completing) this.drain();
-    } else if (this.#waiting.length < MOST_WAITING) {
-      this.#waiting.push({ link, depth, scope: captureContext() });
-    } else {
-      this.#miss(event, `${MOST_WAITING} events wait for it`);
+    this.#draining = true;
+    try {
+      this.#deliver(link, this.#events);
+    } finally {
+      this.#draining = false;
     }
+    if (this.#waiting.length > 0 || this.#completing) this.drain();
+  }
+
+  keep(event: LiveDelivery, scope: AsyncScope): void {
+    if (this.#completing) return this.#miss(event, "its bus is closing, and it has received its last event");
+    if (this.#waiting.length >= MOST_WAITING) return this.#miss(event, `${MOST_WAITING} events wait for it`);
+    const { current: depth } = dispatchDepth;
+    this.#waiting.push({ link: linkTo(event, this), depth, scope });
   }
 
   #miss({ typeName: messageType, envelope }: LiveDelivery, why: string): void {
@@ -111,7 +113,7 @@ export class SagaInbox {
     );
   }
 
-  drain(): void {
+  drain(here?: AsyncScope): void {
     if (this.#draining) return;
     this.#draining = true;
     const { current: depth } = dispatchDepth;
@@ -121,7 +123,8 @@ export class SagaInbox {
         const events: Subject<Envelope> = this.#events;
         // At the depth of its own dispatch, so that a saga that causes its own events gets deeper.
         dispatchDepth.current = depth;
-        scope.runInAsyncScope(() => this.#deliver(link, events));
+        if (scope === here) this.#deliver(link, events);
+        else copyOf(scope).runInAsyncScope(() => this.#deliver(link, events));
       }
     } finally {
       dispatchDepth.current = depth;
@@ -136,6 +139,10 @@ export class SagaInbox {
     this.#releaseContext ??= useAsyncContext();
     runInAsyncLink(link, emit, events);
   }
+}
+
+function copyOf(scope: AsyncScope): AsyncScope {
+  return scope.runInAsyncScope(captureContext) as AsyncScope;
 }
 
 /** A function of the module, because a closure for each event would cost more. */

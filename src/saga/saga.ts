@@ -114,7 +114,7 @@ export function saga(
   const { subscription } = supervisor;
   if (engine.closed) supervisor.stop();
   else {
-    subscription.add(onHandled(engine, (event) => inbox.push(event)));
+    subscription.add(onHandled(engine, inbox));
     subscription.add(
       engine.attach({
         name,

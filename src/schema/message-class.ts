@@ -41,7 +41,7 @@ export function messageClass<Base extends object, Input, Data extends object>(
   class SchemaMessage extends (base as new () => object) {
     static readonly messageName = name;
 
-    constructor(input: unknown) {
+    constructor(input: unknown = {}) {
       super();
       const checked = reading?.type === new.target ? reading.data : undefined;
       reading = undefined;

@@ -10,11 +10,11 @@ import type { StandardSchema } from "../core/util/standard-schema.js";
  */
 export interface SchemaMessageClass<Base extends object, Input, Data extends object> {
   /**
-   * Checks and transforms `input`, so that every instance is valid.
+   * Checks and transforms `input`, so that every instance is valid. Without an argument the input is `{}`.
    *
    * @throws InvalidMessageError with the `issues` of the schema, and the `path` of the first one
    */
-  new (input: Input): Base & Readonly<Data>;
+  new (...input: NoFields extends Input ? [input?: Input] : [input: Input]): Base & Readonly<Data>;
   readonly messageName: string;
   /**
    * Makes an instance of data whose type is not known, such as the body of a request: `new`, for untyped data.
@@ -23,6 +23,8 @@ export interface SchemaMessageClass<Base extends object, Input, Data extends obj
    */
   parse<M extends object>(this: new (input: Input) => M, data: unknown): M;
 }
+
+type NoFields = Record<never, never>;
 
 /** Options of `defineCommand`, `defineQuery` and `defineEvent`. */
 export interface DefineOptions<Data extends object = object> {

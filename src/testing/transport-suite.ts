@@ -54,8 +54,10 @@ export function transportSuite(
     refuseDeadLetters: features.refuseDeadLetters ?? true,
   };
 
-  const leaveOut = (title: string): void =>
-    void (runner.it.todo?.(title) ?? runner.it(title, () => Promise.resolve()));
+  const leaveOut = (title: string): void => {
+    if (runner.it.todo === undefined) runner.it(title, () => Promise.resolve());
+    else runner.it.todo(title);
+  };
 
   const test: Declare = (title, run, needs = []) => {
     const missing = needs.find((fault) => !faults[fault]);

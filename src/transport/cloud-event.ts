@@ -1,4 +1,5 @@
 import type { Headers, MessageMeta } from "../core/messages/envelope.js";
+import { parseJson } from "../core/messages/payload-json.js";
 
 /**
  * A message as a CloudEvent 1.0 in structured JSON, for consumers that do not use this library.
@@ -17,7 +18,7 @@ export interface CloudEventJson {
   readonly id: string;
   readonly source: string;
   readonly type: string;
-  readonly time: string;
+  readonly time?: string;
   readonly datacontenttype: "application/json";
   readonly data: unknown;
   readonly [extension: string]: unknown;
@@ -30,19 +31,22 @@ export function toCloudEvent(
   key: string | undefined,
 ): CloudEventJson {
   const { traceparent, tracestate } = meta.headers;
+  const time = new Date(meta.time).toISOString();
   return {
     specversion: "1.0",
     id: meta.id,
     source,
     type: meta.name,
-    time: new Date(meta.time).toISOString(),
+    // RFC 3339 has years of four digits only.
+    ...(time.length === 24 ? { time } : {}),
     datacontenttype: "application/json",
     dataversion: String(meta.version),
     correlationid: meta.correlationId,
     ...(meta.causationId === undefined ? {} : { causationid: meta.causationId }),
-    ...(key === undefined ? {} : { partitionkey: key }),
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(tracestate === undefined ? {} : { tracestate }),
+    // An attribute of CloudEvents is never empty.
+    ...(key ? { partitionkey: key } : {}),
+    ...(traceparent ? { traceparent } : {}),
+    ...(tracestate ? { tracestate } : {}),
     ...(Object.keys(meta.headers).length === 0 ? {} : { cqrxheaders: JSON.stringify(meta.headers) }),
     data: payload,
   };
@@ -55,7 +59,9 @@ export function fromCloudEvent(event: { readonly [name: string]: unknown }): {
 } {
   const { id, type, time, dataversion = "1", correlationid, causationid, traceparent, tracestate } = event;
   const headers: Headers = {
-    ...(typeof event.cqrxheaders === "string" ? (JSON.parse(event.cqrxheaders) as Headers) : {}),
+    ...(typeof event.cqrxheaders === "string"
+      ? (parseJson(event.cqrxheaders, "cqrxheaders") as Headers)
+      : {}),
     ...(traceparent === undefined ? {} : { traceparent: traceparent as string }),
     ...(tracestate === undefined ? {} : { tracestate: tracestate as string }),
   };

@@ -2,7 +2,6 @@ import {
   aBoolean,
   aFunction,
   anArray,
-  aText,
   check,
   oneOf,
   positiveMilliseconds,
@@ -28,7 +27,7 @@ export interface LinkOptions {
   readonly errors?: readonly ErrorType[];
   /** Sends the texts of all other errors, too. Texts of an application may hold data. @defaultValue false */
   readonly exposeErrors?: boolean;
-  /** The `source` of CloudEvents. @defaultValue "cqrx" */
+  /** The `source` of CloudEvents, a URI reference. @defaultValue "cqrx" */
   readonly source?: string;
   /** How long a call or a stored send may take, in milliseconds. @defaultValue 30_000 */
   readonly timeoutMs?: number;
@@ -121,7 +120,7 @@ const someTexts = (...texts: string[]): Check =>
 export const LINK_OPTIONS: Checks<LinkOptions> = {
   errors: anArray,
   exposeErrors: aBoolean,
-  source: aText,
+  source: check("a URI reference", (value) => /^[\w\-.~:/?#[\]@!$&'()*+,;=%]+$/.test(String(value))),
   timeoutMs: positiveMilliseconds,
   heartbeatMs: positiveMilliseconds,
   streamCredit: wholeNumber(1),

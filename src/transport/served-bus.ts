@@ -6,6 +6,7 @@ import type { Bus } from "../buses/bus.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageKind } from "../core/messages/message.js";
+import { isThenable } from "../core/util/thenable.js";
 
 /** A bus that a link routes from or serves on. */
 export type LinkedBus = CommandBus | QueryBus | EventBus;
@@ -35,6 +36,21 @@ export function stream(bus: LinkedBus, envelope: Envelope, live: boolean): Obser
   return live
     ? (bus as QueryBus).watch(envelope.payload as never, { headers })
     : (bus as QueryBus).ask$(envelope as Envelope<never>);
+}
+
+/**
+ * Watches the work of the messages in flight on a bus. Returns a function that tells the ids of those whose work has
+ * not ended, which is called after they were aborted.
+ */
+export function watchWork(bus: LinkedBus): () => ReadonlySet<string> {
+  const working = new Set<string>();
+  for (const { id, result } of (bus as Bus).engine.pending()) {
+    if (!isThenable(result)) continue;
+    working.add(id);
+    const ended = (): void => void working.delete(id);
+    result.then(ended, ended);
+  }
+  return () => working;
 }
 
 /** Reports an error that no promise carries on the `faults$` of a bus. */

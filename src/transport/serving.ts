@@ -8,7 +8,7 @@ import { IncomingCalls } from "./incoming-calls.js";
 import type { LinkContext } from "./link-context.js";
 import type { ServeOptions } from "./options.js";
 import { RareFaults } from "./rare-faults.js";
-import type { LinkedBus } from "./served-bus.js";
+import { watchWork, type LinkedBus } from "./served-bus.js";
 import { StoredWorker } from "./stored-worker.js";
 import type { Listener } from "./transport.js";
 
@@ -127,14 +127,20 @@ export class Serving implements AsyncDisposable {
     const idle = Promise.all([this.#calls.idle(), this.#worker?.idle()]);
     await Promise.race([idle, deadline]);
     stopTimer?.();
+    const stillWorking = watchWork(this.#spec.bus);
     const aborted = [
       ...this.#calls.abort(abortError("The link that served this call was closed.")),
       ...(this.#worker?.abort() ?? []),
     ];
     // Handlers that heed their signal end now, so that their messages can be given back.
-    if (aborted.length > 0) await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, 500))]);
+    if (aborted.length > 0) {
+      await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, 500))]);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
     this.#left();
-    return { finished: Math.max(0, running - aborted.length), aborted, abandoned: [] };
+    const working = stillWorking();
+    const abandoned = aborted.filter((id) => working.has(id));
+    return { finished: Math.max(0, running - aborted.length), aborted, abandoned };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,7 @@ import { Subject } from "rxjs";
 import * as api from "./api";
 import { AddBook, GetShelf, RemoveBook, SearchBooks, type Book, type ShelfBook } from "./messages";
 
-/** What the application can do, without components. */
+/** The handlers of the application, without components. */
 @Injectable()
 export class ReadingHandlers {
   /** The list as the server has it; undefined until it is asked, and when another tab has changed it. */

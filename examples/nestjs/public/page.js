@@ -3,7 +3,7 @@ const list = document.querySelector(".books");
 const state = document.querySelector("#state");
 const problem = document.querySelector(".problem");
 
-// The browser connects again by itself, and gets the latest state at once.
+// The browser reconnects without our help, and gets the latest state at once.
 const books = new EventSource("books/live");
 books.onopen = () => (state.textContent = "live");
 books.onerror = () => (state.textContent = "connecting …");

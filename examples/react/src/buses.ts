@@ -1,4 +1,4 @@
-// The buses and their handlers: what the application can do, without React.
+// The buses and their handlers: the application without React.
 import { CommandBus, QueryBus } from "cqrx";
 import { Subject } from "rxjs";
 import * as api from "./api";

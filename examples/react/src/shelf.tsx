@@ -1,30 +1,30 @@
 import { queryBus } from "./buses";
 import { BookItem } from "./book-item";
-import { GetShelf, RemoveBook } from "./messages";
+import { GetShelf, RemoveBook, type ShelfBook } from "./messages";
 import { useLive } from "./use-live";
+
+type Send = (command: object) => void;
 
 const shelf = queryBus.watch(new GetShelf());
 
-/** The live list. */
-export function Shelf({ send }: { send: (command: object) => void }) {
-  const { status, value: books = [], error } = useLive(shelf);
+/** The live list, with its loading and error states. */
+export function Shelf({ send }: { send: Send }) {
+  const { status, value: books, error } = useLive(shelf);
   if (status === "pending") return <p className="empty">Loading …</p>;
   if (status === "error") return <p className="problem">{String(error)}</p>;
   if (books.length === 0) return <p className="empty">Nothing yet. Find a book and add it.</p>;
+  const items = books.map((book) => <ShelfItem key={book.id} book={book} send={send} />);
+  return <ul className="books">{items}</ul>;
+}
+
+function ShelfItem({ book, send }: { book: ShelfBook; send: Send }) {
+  const { id, title, saving } = book;
+  const remove = () => send(new RemoveBook(id));
   return (
-    <ul className="books">
-      {books.map((book) => (
-        <BookItem key={book.id} book={book} saving={book.saving}>
-          <button
-            className="plain"
-            disabled={book.saving}
-            aria-label={`Remove ${book.title}`}
-            onClick={() => send(new RemoveBook(book.id))}
-          >
-            Remove
-          </button>
-        </BookItem>
-      ))}
-    </ul>
+    <BookItem book={book} saving={saving}>
+      <button className="plain" disabled={saving} aria-label={`Remove ${title}`} onClick={remove}>
+        Remove
+      </button>
+    </BookItem>
   );
 }

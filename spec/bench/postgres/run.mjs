@@ -13,7 +13,7 @@ import { work } from "./work.mjs";
 import { writes } from "./writes.mjs";
 
 const { values: options } = parseArgs({
-  options: { rounds: { type: "string", default: "5" }, only: { type: "string", default: "" } },
+  options: { rounds: { type: "string", default: "15" }, only: { type: "string", default: "" } },
 });
 const rounds = Number(options.rounds);
 const source = fileURLToPath(new URL("../../../src", import.meta.url));
@@ -51,7 +51,7 @@ const wanted = (name) => name.includes(options.only);
 let appends;
 if (wanted("writes") || wanted("feed")) {
   const suite = await writes(url, cqrx);
-  const samples = await interleaved(suite, () => 1_000);
+  const samples = await interleaved(suite, () => 300);
   appends = samples.append;
   compare("cost of append x bare INSERT", samples, "append", "bare INSERT", 2);
   compare("cost of publish x bare INSERT", samples, "publish", "bare INSERT", 1.2);
@@ -62,7 +62,7 @@ if (wanted("writes") || wanted("feed")) {
 if (wanted("work")) {
   const suite = await work(url, cqrx);
   // pg-boss polls twice a second.
-  const samples = await interleaved(suite, (name) => (name === "pg-boss" ? 100 : 1_000));
+  const samples = await interleaved(suite, (name) => (name === "pg-boss" ? 20 : 400));
   compare("commands a second, of graphile-worker", samples, "cqrx", "graphile-worker", 0.8, true);
   compare("commands a second, of pg-boss", samples, "cqrx", "pg-boss", 1.5, true);
   compare(
@@ -86,7 +86,7 @@ if (wanted("work")) {
 if (wanted("reads") || wanted("feed")) {
   const suite = await reads(url, cqrx);
   if (wanted("reads")) {
-    const samples = await interleaved(suite, () => 20);
+    const samples = await interleaved(suite, () => 5);
     compare(
       "cost of load x bare select and JSON.parse, 5,000 events",
       samples,

@@ -26,6 +26,10 @@ export class OfArktype extends defineCommand(
   type({ userId: "string", age: "string.numeric.parse", address: { city: "string" } }),
 ) {}
 export class GetUser extends defineQuery<string | null>()("users.get", z.object({ userId: z.string() })) {}
+export class ListUsers extends defineQuery<string[]>()(
+  "users.list",
+  z.object({ page: z.number().default(1) }),
+) {}
 export class UserCreated extends defineEvent("users.created", z.object({ userId: z.string() })) {}
 
 export async function main(body: unknown): Promise<string | null> {
@@ -42,6 +46,8 @@ export async function main(body: unknown): Promise<string | null> {
     // @ts-expect-error fields do not change
     made.userId = "u2";
   }
+  const page: number = new ListUsers().page + new ListUsers({ page: 2 }).page + ListUsers.parse(body).page;
+  void page;
   commandBus.register(OfZod, (command) => void command.city);
   await commandBus.dispatch(OfZod.parse(body));
   // @ts-expect-error an event is not a command

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { CommandBus } from "cqrx";
+import { around, CommandBus } from "cqrx";
+import { tap } from "rxjs";
 import { microtasks, reasonOf } from "../../conformance/support.js";
 
 class Work {}
@@ -17,6 +18,31 @@ describe("the report of close()", () => {
     await sent;
     expect(aborted).toHaveLength(1);
     expect(abandoned).toEqual([]);
+  });
+
+  it("counts messages that were in flight while others ended synchronously", async () => {
+    const bus = new CommandBus();
+    class Quick {}
+    bus.register(Work, () => new Promise(() => undefined));
+    bus.register(Quick, () => undefined);
+    const sent = [reasonOf(bus.dispatch(new Work())), reasonOf(bus.dispatch(new Work()))];
+    await bus.dispatch(new Quick());
+    const { aborted } = await bus.close({ timeoutMs: 1 });
+    await Promise.all(sent);
+    expect(aborted).toHaveLength(2);
+  });
+
+  it("names the work of a handler that goes on below an operator", async () => {
+    const bus = new CommandBus({ middleware: [around((_, next) => next()), tap()] });
+    const ids: string[] = [];
+    bus.register(Work, (_, { envelope }) => {
+      ids.push(envelope.meta.id);
+      return new Promise(() => undefined);
+    });
+    const sent = reasonOf(bus.dispatch(new Work()));
+    const { abandoned } = await bus.close({ timeoutMs: 1 });
+    await sent;
+    expect(abandoned).toEqual(ids);
   });
 
   it("names the work that goes on, not that which stopped, whether it fulfils or rejects", async () => {

@@ -86,6 +86,19 @@ describe("deliveries(Type, { holdTimeoutMs })", () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  it("lets a process exit that has nothing else to do", async () => {
+    jest.useRealTimers();
+    const timers = jest.spyOn(globalThis, "setTimeout");
+    const bus = new CommandBus();
+    const held: Delivery<Work, void>[] = [];
+    bus.deliveries(Work).subscribe((delivery) => held.push(delivery));
+    const dispatched = bus.dispatch(new Work());
+    expect(timers.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false]);
+    timers.mockRestore();
+    held[0]!.resolve();
+    await dispatched;
+  });
+
   it.each([0, -1, NaN, "5", null])("refuses %p", (holdTimeoutMs) => {
     const bus = new CommandBus();
     expect(() => bus.deliveries(Work, { holdTimeoutMs: holdTimeoutMs as number })).toThrow(

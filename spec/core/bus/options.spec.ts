@@ -31,7 +31,7 @@ class SomeCommand extends Command {}
 class SomeQuery extends Query<void> {}
 class SomeEvent extends DomainEvent {}
 
-/** By the word of the bus; as if there were no types. */
+/** Sends a message by the method of its kind of bus, without types. */
 function send(bus: CommandBus | QueryBus | EventBus, message: unknown): Promise<unknown> {
   if (bus instanceof CommandBus) return bus.dispatch(message as object);
   return bus instanceof QueryBus ? bus.ask(message as object) : bus.publish(message as object);
@@ -185,6 +185,10 @@ it.each([
   [
     () => when(CreateUser, around as never),
     /^the middleware of when\(\) \(around\) is what makes a middleware/,
+  ],
+  [
+    () => when(CreateUser, (() => around((_, next) => next())) as never),
+    /^the middleware of when\(\) is what makes a middleware; call it/,
   ],
   [
     () => shared(identity, { holdTimeoutMs: "long" as never }),

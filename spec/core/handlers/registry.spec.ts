@@ -34,6 +34,15 @@ describe("a message without a handler", () => {
     expect(many.error.message).toMatch(/Nearest registered: CreateUser,/);
   });
 
+  it("finds a similar name among many, also if it was registered last", async () => {
+    const bus = new CommandBus();
+    for (let n = 0; n < 200; n++) bus.register({ [`Book${n}`]: class {} }[`Book${n}`]!, () => undefined);
+    class DeleteUser {}
+    class DeleteUzer {}
+    bus.register(DeleteUser, () => undefined);
+    await expect(bus.dispatch(new DeleteUzer())).rejects.toThrow("Nearest registered: DeleteUser,");
+  });
+
   it("names only types that are still registered", async () => {
     class Gone {}
     class Gones {}

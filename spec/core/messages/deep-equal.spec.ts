@@ -162,6 +162,13 @@ describe("deepEqual", () => {
     expect(deepEqual(new Set([first, second]), new Set([copy(2), copy(2)]))).toBe(false);
   });
 
+  it("tells an array with a hole or a field from one without, on either side", () => {
+    // eslint-disable-next-line no-sparse-arrays -- a hole is under test
+    for (const other of [Object.assign([1, 2], { more: 1 }), [1, ,], { 0: 1, 1: 2, length: 2 }]) {
+      expect([deepEqual([1, 2], other), deepEqual(other, [1, 2])]).toEqual([false, false]);
+    }
+  });
+
   it("does not take a pair for equal that differed before", () => {
     const inner = { n: 1 };
     const a = [

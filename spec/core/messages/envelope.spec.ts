@@ -51,6 +51,37 @@ describe("two envelopes", () => {
 });
 
 describe("an envelope", () => {
+  it("refuses a causation id that is not a text, and headers that are too long together", () => {
+    expect(() => make("blue", { causationId: "" })).toThrow("meta.causationId");
+    const headers = (count: number): object => ({
+      headers: Object.fromEntries(Array.from({ length: count }, (_, n) => [`h${n}`, "x".repeat(1_000)])),
+    });
+    expect(make("blue", headers(2)).meta.headers).toHaveProperty("h1");
+    expect(() => make("blue", headers(60))).toThrow("meta.headers is larger than");
+  });
+
+  it("takes every time that a Date can hold", () => {
+    const text = (time: number): string => JSON.stringify({ meta: { time }, payload: { room: "blue" } });
+    for (const time of [8.64e15, -8.64e15]) {
+      expect(make("blue", { time }).meta.time).toBe(time);
+      expect(Envelope.fromJSON(text(time), Book).meta.time).toBe(time);
+    }
+    expect(() => Envelope.fromJSON(text(8.64e15 + 1), Book)).toThrow("meta.time");
+  });
+
+  it("does not make an instance of the fields that a toJSON wrote, because only the class can read them", () => {
+    class Price {
+      constructor(readonly cents: number) {}
+      toJSON(): object {
+        return { euros: this.cents / 100 };
+      }
+    }
+    const text = JSON.stringify(Envelope.of(new Price(150)));
+    expect(() => Envelope.fromJSON(text, Price)).toThrow(
+      "payload was written by toJSON(); give the class a static fromJSON(payload)",
+    );
+  });
+
   it("creates no metadata before it is read", () => {
     let reads = 0;
     const ids = (): string => String(++reads);

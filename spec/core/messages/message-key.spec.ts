@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import { afterEach, describe, expect, it } from "@jest/globals";
+import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { Query, QueryBus, type HandlerContext } from "cqrx";
 import { caching, coalescing, messageKey } from "cqrx/middleware";
 import fc from "fast-check";
@@ -186,6 +186,19 @@ describe("messageKey", () => {
     expect(key(new globalThis.Date(5))).toBe('Find{"value":Date(5){}}');
     expect(key(new Date())).toMatch(/^Find\{"value":Date#\d+#\d+\{\}\}$/);
   });
+
+  it("90 keeps the plain names for plain classes, even if an application has one of that name and sends it first", () =>
+    jest.isolateModulesAsync(async () => {
+      const middleware = await import("cqrx/middleware");
+      const fresh = (value: unknown): string => middleware.messageKey(new Find(value));
+      const { Map } = {
+        Map: class Map {
+          readonly id = 1;
+        },
+      };
+      expect(fresh(new Map())).toMatch(/Map#2\{/);
+      expect(fresh(new globalThis.Map([[1, 2]]))).toMatch(/Map\(/);
+    }));
 
   it("90 reads a key called __proto__ as any other, and changes no prototype", () => {
     const hostile = (text: string): string => key(JSON.parse(text));

@@ -61,6 +61,24 @@ describe("plain data of any origin", () => {
   ])("does not include %s", (_, value) => expect(() => Envelope.of(new Box(value)).toJSON()).toThrow(Error));
 });
 
+describe("state that JSON would lose", () => {
+  const hidden = Object.defineProperty({ shown: 1 }, "hidden", { value: 2 });
+  const more = <T extends object>(value: T): T => Object.assign(value, { more: 1 });
+  // eslint-disable-next-line no-sparse-arrays -- a hole is under test
+  const holes = [1, , 3];
+  it.each<[string, unknown, string]>([
+    ["a field that is not enumerable", hidden, "payload.value.hidden is not enumerable"],
+    ["a hole in an array", holes, "has holes or fields besides its members"],
+    ["a field of an array", more([1]), "has holes or fields besides its members"],
+    ["a field of a Date", more(new Date(5)), "has holes or fields besides its members"],
+    ["a field of a Map", more(new Map()), "has holes or fields besides its members"],
+    ["a field of a Set", more(new Set()), "has holes or fields besides its members"],
+    ["a field of bytes", more(Uint8Array.of(1)), "has holes or fields besides its members"],
+  ])("is refused: %s", (_, value, text) =>
+    expect(refusal(() => Envelope.of(new Box(value)).toJSON()).message).toContain(text),
+  );
+});
+
 describe("the text of an error", () => {
   const long = "k".repeat(100_000);
   it.each<[string, () => unknown]>([
@@ -81,6 +99,15 @@ describe("the text of an error", () => {
     expect(message).not.toContain(character[0]);
     expect(message).toMatch(/^payload\.value\.a\\u[0-9a-f]{4}/);
     expect(path).not.toContain(character[0]);
+  });
+
+  it("holds a path of 200 characters, and the start of a longer one", () => {
+    const pathOf = (length: number): string | undefined => {
+      const key = "k".repeat(length - "payload.value.".length);
+      return refusal(() => Envelope.of(new Box({ [key]: () => 1 })).toJSON()).path;
+    };
+    expect(pathOf(200)).toBe(`payload.value.${"k".repeat(186)}`);
+    expect(pathOf(201)).toBe(`payload.value.${"k".repeat(185)}…`);
   });
 
   it("does not quote the text of a parser, not even in the cause", () => {

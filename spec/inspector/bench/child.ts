@@ -1,5 +1,4 @@
 // One measurement of the inspector in a process of its own: `node child.mjs <name>` prints a line of JSON. Bundled and started by run.ts.
-import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { CommandBus, EventBus, QueryBus } from "cqrx";
@@ -23,29 +22,6 @@ function aBus(): CommandBus {
   const bus = new CommandBus();
   bus.register(Work, () => undefined);
   return bus;
-}
-
-/** Counts the instructions of `count` dispatches, after a warm-up, under callgrind. */
-async function cost(variant: string): Promise<object> {
-  const bus = aBus();
-  const ignore = (): void => undefined;
-  if (variant === "observed") {
-    bus.messages$.subscribe(ignore);
-    bus.outcomes$.subscribe(ignore);
-  }
-  if (variant === "attached") inspect(bus);
-  if (variant === "closed") await inspect(bus).close();
-  const run = async (count: number): Promise<void> => {
-    for (let n = 0; n < count; n++) await bus.dispatch(new Work(n));
-  };
-  const instructions = (state: "on" | "off"): void =>
-    void execFileSync("callgrind_control", ["-i", state, String(process.pid)], { stdio: "ignore" });
-  await run(60_000);
-  const messages = 20_000;
-  instructions("on");
-  await run(messages);
-  instructions("off");
-  return { messages };
 }
 
 async function heapMiB(): Promise<number> {
@@ -162,8 +138,8 @@ async function load(): Promise<object> {
   };
 }
 
-const [name = "", variant = ""] = process.argv.slice(2);
-const measured = { cost: () => cost(variant), large, small, stalled, flood, load }[name];
+const [name = ""] = process.argv.slice(2);
+const measured = { large, small, stalled, flood, load }[name];
 if (measured === undefined) throw new Error(`There is no measurement ${name}.`);
 console.log(JSON.stringify(await measured()));
 // An inspector may still serve.

@@ -1,8 +1,9 @@
-// Measures the inspector: instructions per message (with valgrind), memory, a flood, and a load behind a page (with Chromium).
+// Measures the inspector: memory, a flood, and a load behind a page (with Chromium). What a message costs is counted by
+// npm run bench:instructions -- --only inspector
 //   npm run bench:inspector                  all of it: several minutes
-//   npm run bench:inspector -- memory flood  some parts: cost, memory, flood, load
+//   npm run bench:inspector -- memory flood  some parts: memory, flood, load
 // Reports, and asserts nothing.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,31 +41,6 @@ async function measure(args: readonly string[], link?: (url: string) => Promise<
   }
   await closed;
   return JSON.parse(text.trim().split("\n").at(-1)!) as Measured;
-}
-
-function instructions(variant: string): number {
-  const { stdout, stderr } = spawnSync(
-    "valgrind",
-    [
-      ...["--tool=callgrind", "--instr-atstart=no", `--callgrind-out-file=${join(folder, variant)}`],
-      ...[process.execPath, "--single-threaded", "--min-semi-space-size=16", "--max-semi-space-size=16"],
-      ...["--no-memory-reducer", "--random-seed=1", child, "cost", variant],
-    ],
-    { encoding: "utf8" },
-  );
-  const { messages } = JSON.parse(stdout) as { messages: number };
-  return Number(/Collected : (\d+)/.exec(stderr)![1]) / messages;
-}
-
-function cost(): void {
-  if (spawnSync("valgrind", ["--version"]).status !== 0)
-    return console.log("cost: not counted, because valgrind is not installed (apt-get install valgrind)");
-  const [bare, observed, attached, closed] = ["bare", "observed", "attached", "closed"].map(instructions);
-  console.log(
-    `cost, in instructions per message: bare ${bare!.toFixed()}, two observers ${observed!.toFixed()}, ` +
-      `attached ${attached!.toFixed()} (x ${(attached! / observed!).toFixed(2)}), ` +
-      `closed ${closed!.toFixed()} (x ${(closed! / bare!).toFixed(3)})`,
-  );
 }
 
 async function memory(): Promise<void> {
@@ -132,6 +108,6 @@ async function load(): Promise<void> {
   }
 }
 
-const parts: { readonly [name: string]: () => void | Promise<void> } = { cost, memory, flood, load };
+const parts: { readonly [name: string]: () => void | Promise<void> } = { memory, flood, load };
 const wanted = process.argv.slice(2).filter((name) => name in parts);
 for (const name of wanted.length > 0 ? wanted : Object.keys(parts)) await parts[name]!();

@@ -233,6 +233,16 @@ describe("the page of a running process", () => {
     await rows(tab.page).filter({ hasText: "secret-order" }).waitFor();
   });
 
+  it("keeps the theme that was chosen", async () => {
+    const { queries } = shop();
+    const { page } = await browser.open((await served({ queries })).url);
+    await page.getByRole("button", { name: "Light theme" }).click();
+    await page.getByRole("button", { name: "Dark theme" }).waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "Dark theme" }).waitFor();
+    expect(await page.locator(".app").getAttribute("data-theme")).toBe("light");
+  });
+
   it("exports JSON lines", async () => {
     const { queries } = shop();
     const { page } = await browser.open((await served({ queries })).url);
@@ -386,6 +396,33 @@ describe("a recording", () => {
     }
     await page.getByTestId("details").waitFor();
     expect(before).toBeGreaterThan(0);
+  });
+
+  it("shows less time by the wheel, around the pointer, where the lanes need no scrolling", async () => {
+    const { page } = await browser.openRecording(recording, { viewport: { width: 1280, height: 1_200 } });
+    const canvas = page.locator("canvas.marbles");
+    const span = (): Promise<string> =>
+      page.getByLabel("Time shown").evaluate((select: HTMLSelectElement) => select.selectedOptions[0]!.text);
+    const whole = await span();
+    await canvas.hover({ position: { x: 200, y: 200 } });
+    await page.mouse.wheel(0, -400);
+    await until(async () => (await span()) !== whole);
+    await page.mouse.wheel(0, 400);
+    await until(async () => (await span()) === whole);
+
+    await page.setViewportSize({ width: 1280, height: 420 });
+    const top = (): Promise<number> => page.getByTestId("lanes").evaluate((lanes) => lanes.scrollTop);
+    await canvas.hover({ position: { x: 200, y: 60 } });
+    await page.mouse.wheel(0, 200);
+    await until(async () => (await top()) > 0);
+    expect(await span()).toBe(whole);
+  });
+
+  it("explains keys and marbles", async () => {
+    const { page } = await browser.openRecording(recording);
+    await page.getByRole("button", { name: "Help" }).click();
+    for (const word of ["fulfilled", "rejected", "cancelled", "in flight", "This help"])
+      await page.getByTestId("help").getByText(word).waitFor();
   });
 
   it("needs no sideways scrolling at 390 pixels, in any tab", async () => {

@@ -202,6 +202,7 @@ export function eventsConformance(server: TestServer): void {
   describe("the log", () => {
     it("emits what was committed, in order without holes, and goes on", async () => {
       const events = store();
+      await events.publish(new Deposited(0));
       const from = (await logAfter(0, 1), await head());
       const seen: StoredEvent[] = [];
       const subscription = events.log$({ after: from }).subscribe((event) => seen.push(event));

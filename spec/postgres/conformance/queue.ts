@@ -396,6 +396,96 @@ export function queueConformance(server: TestServer): void {
     });
   });
 
+  describe("a command whose handler writes nothing through db", () => {
+    /** A worker whose handler runs no statement. */
+    function workOnly(
+      handle: (text: string) => unknown,
+      { db = suite.another(), ...options }: Partial<WorkOptions> & { db?: Database } = {},
+    ): Omit<Working, "bus"> {
+      const bus = new CommandBus();
+      const ran: string[] = [];
+      const faults: Fault[] = [];
+      bus.register(Write, async ({ text }) => {
+        ran.push(text);
+        await handle(text);
+      });
+      const worker = new CommandQueue(db).work(bus, { types: [Write], pollMs: 20, ...options });
+      worker.faults$.subscribe((fault) => faults.push(fault));
+      workers.push(worker);
+      return { worker, ran, faults };
+    }
+
+    it("ends with others, in the statement that looks for more", async () => {
+      await suite.db.transaction(async () => {
+        for (let index = 0; index < 100; index++) await enqueue(`quiet ${index}`);
+      });
+      const counting = new CountingPool(suite.pool);
+      const { ran } = workOnly(() => undefined, {
+        db: new Database(counting, { schema: suite.schema }),
+        pollMs: 1_000_000,
+      });
+      await until(async () => (await stored()) === 0);
+      expect(new Set(ran).size).toBe(100);
+      expect(ran).toHaveLength(100);
+      expect(counting.statements.length).toBeLessThan(50);
+    });
+
+    it("is fenced, too: a holder that wakes after its lease says so, and the one that took over ends it", async () => {
+      const { passed, open } = gate();
+      const frozen = workOnly(() => passed, { leaseMs: 3_600_000 });
+      await enqueue("fenced quietly");
+      await until(() => frozen.ran.length === 1);
+      await expire();
+      const other = workOnly(() => undefined);
+      await until(async () => (await stored()) === 0);
+      expect(other.ran).toEqual(["fenced quietly"]);
+      open();
+      await until(() => frozen.faults.length === 1);
+      expect(frozen.faults).toMatchObject([{ error: { code: "LEASE_LOST", messageType: "Write" } }]);
+      expect(other.faults).toEqual([]);
+    });
+
+    it("ends although its worker is closed before another round", async () => {
+      const { passed, open } = gate();
+      const { worker, ran } = workOnly(() => passed, { concurrency: 3 });
+      for (const text of ["1", "2", "3", "4"]) await enqueue(text);
+      await until(() => ran.length === 3);
+      const closed = worker.close();
+      open();
+      await closed;
+      expect(await stored()).toBe(1);
+    });
+
+    it("ends once the database can be reached again, and runs once", async () => {
+      let down = false;
+      let refused = 0;
+      const db = new Database(
+        {
+          connect: () =>
+            down
+              ? (refused++, Promise.reject(Object.assign(new Error("down"), { code: "ECONNREFUSED" })))
+              : suite.pool.connect(),
+        },
+        { schema: suite.schema },
+      );
+      const { ran, faults } = workOnly(() => void (down = true), { db, pollMs: 1 });
+      await enqueue("through");
+      await until(() => refused > 5);
+      down = false;
+      await until(async () => (await stored()) === 0);
+      expect(ran).toEqual(["through"]);
+      expect(faults).toMatchObject([{ error: { message: "down" } }]);
+    });
+
+    it("lets the next of its key run, in order", async () => {
+      const { ran } = workOnly(() => undefined);
+      const texts = Array.from({ length: 10 }, (_, index) => `keyed ${index}`);
+      for (const text of texts) await enqueue(text, { key: "quiet" });
+      await until(async () => (await stored()) === 0);
+      expect(ran).toEqual(texts);
+    });
+  });
+
   describe("a worker", () => {
     it("finishes what runs when it is closed, and takes nothing more", async () => {
       const { passed, open } = gate();

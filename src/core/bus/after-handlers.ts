@@ -1,8 +1,16 @@
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import type { DeliveryHost } from "../delivery/delivery-host.js";
+import { captureContext, type AsyncScope } from "../util/async-context.js";
 
-/** Receives an event once its handlers have been called. */
-export type Follower = (event: LiveDelivery) => void;
+/** Receives events once their handlers have been called. */
+export interface Follower {
+  /** Handles an event at once, or after those that wait. */
+  receive(event: LiveDelivery): void;
+  /** Lets an event wait. Followers share the `scope` that it was published in. */
+  keep(event: LiveDelivery, scope: AsyncScope): void;
+  /** Handles the events that wait. `here` is the scope that this is called in. */
+  drain(here: AsyncScope): void;
+}
 
 interface Followers {
   readonly all: Set<Follower>;
@@ -11,7 +19,7 @@ interface Followers {
 }
 
 const byBus = new WeakMap<DeliveryHost, Followers>();
-/** Counts the followers of all buses, so that publishing costs no more where there are none. */
+/** Counts the followers of all buses, so that publishing without followers costs nothing more. */
 let following = 0;
 
 /**
@@ -37,5 +45,11 @@ export function notifyHandled(event: LiveDelivery): void {
     if (followers.told.has(event.origin)) return;
     followers.told.add(event.origin);
   }
-  for (const follower of [...followers.all]) follower(event);
+  const all = [...followers.all];
+  if (all.length === 1) return all[0]!.receive(event);
+  // All have the event before the first reacts to it. Otherwise the others would receive first what it makes of the
+  // event, and then the event.
+  const scope = captureContext();
+  for (const follower of all) follower.keep(event, scope);
+  for (const follower of all) follower.drain(scope);
 }

@@ -53,7 +53,7 @@ interface DiagnosticsChannel {
 
 const WORDS = { command: "dispatch", query: "ask", event: "publish" } as const;
 
-// Not an import: the core also runs where there is no Node.
+// Not an import, because the core also runs outside Node.
 const diagnostics = (
   globalThis as {
     process?: { getBuiltinModule?(id: "node:diagnostics_channel"): DiagnosticsChannel | undefined };

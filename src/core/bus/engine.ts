@@ -222,9 +222,14 @@ export class Engine implements DeliveryHost {
     return this.#inFlight.count;
   }
 
-  /** Returns the messages in flight that did not settle synchronously, oldest first. */
+  /** Returns the deliveries in flight that did not settle synchronously, oldest first. */
+  pending(): readonly LiveDelivery[] {
+    return this.#inFlight.toArray();
+  }
+
+  /** Returns the messages of {@link pending}. */
   pendingMessages(): readonly object[] {
-    return this.#inFlight.toArray().map(({ message }) => message);
+    return this.pending().map(({ message }) => message);
   }
 
   get closed(): boolean {

@@ -126,7 +126,7 @@ export interface BusDescription {
   readonly gauges?: readonly GaugesDescription[];
   /** The sagas that listen to an event bus; absent if none does. */
   readonly sagas?: readonly SagaDescription[];
-  /** The live queries of a query bus by message type; absent if there are none. */
+  /** The live queries of a query bus by message type; absent without any. */
   readonly watchers?: readonly WatchersDescription[];
   /** The enqueued commands of a command bus. */
   readonly background?: BackgroundDescription;

@@ -55,7 +55,7 @@ export interface Closeable {
 /** The bus that a delivery runs on, as far as the delivery needs it. */
 export interface DeliveryHost {
   readonly name: string;
-  /** Absent where there is no bus, as in tests of operators. */
+  /** Absent outside a bus, as in tests of operators. */
   readonly kind?: MessageKind;
   readonly clock: Clock;
   readonly ids: () => string;

@@ -1,11 +1,13 @@
 import { type Colours, DARK, LIGHT } from "./colours.js";
 
-/** The theme of the system, or the other one while the user wants it. */
+const KEY = "cqrx-inspector-theme";
+
+/** The theme that the user chose, also on an earlier visit, or else that of the system. */
 export class Theme {
   readonly #light = matchMedia("(prefers-color-scheme: light)");
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #changed: () => void;
-  #isOther = false;
+  #chosen = remembered();
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -13,7 +15,7 @@ export class Theme {
   }
 
   get isLight(): boolean {
-    return this.#light.matches !== this.#isOther;
+    return this.#chosen ? this.#chosen === "light" : this.#light.matches;
   }
 
   get colours(): Colours {
@@ -26,11 +28,21 @@ export class Theme {
   }
 
   toggle(): void {
-    this.#isOther = !this.#isOther;
+    this.#chosen = remembered(this.isLight ? "dark" : "light");
     this.#changed();
   }
 
   destroy(): void {
     this.#light.removeEventListener("change", this.#changed);
+  }
+}
+
+/** Returns the theme that is remembered, after remembering the given one. A page without storage forgets it. */
+function remembered(theme?: string): string | undefined {
+  try {
+    if (theme) localStorage[KEY] = theme;
+    return localStorage[KEY] as string | undefined;
+  } catch {
+    return theme;
   }
 }

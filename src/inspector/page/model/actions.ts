@@ -25,8 +25,11 @@ export interface Actions {
   setSpan(span: number): void;
   /** Moves the shown time by a share of its length. Time that has not come yet is not shown. */
   pan(share: number): void;
-  /** Shows `factor` times as much time, around the selection, or else the middle, or up to the present while live. */
-  zoom(factor: number): void;
+  /**
+   * Shows `factor` times as much time, up to the present while live. Otherwise the time under the pointer stays, which
+   * is `at` as a share of the width; without a pointer that of the selection, or else the middle.
+   */
+  zoom(factor: number, at?: number): void;
   lookAt(extent: Extent): void;
   select(entry: Entry): void;
   deselect(this: void): void;
@@ -126,11 +129,11 @@ export function actionsOf(store: Store, ui: Ui, filter: Filter, clock: Clock, ch
       const isFuture = share > 0 && until >= now() && !isRecording();
       show({ until: isFuture ? undefined : until, span });
     },
-    zoom: (factor) => {
+    zoom: (factor, at = 0.5) => {
       const [to, old] = [end(), ui.shown.span];
       const span = Math.min(Math.max(old * factor, MIN_SPAN_MS), MAX_SPAN_MS);
       const time = selected()?.message.time ?? NaN;
-      const centre = time > to - old && time < to ? time : to - old / 2;
+      const centre = at === 0.5 && time > to - old && time < to ? time : to - old * (1 - at);
       show({ until: isLive() ? undefined : centre + ((to - centre) * span) / old, span });
     },
     lookAt: (extent) => {

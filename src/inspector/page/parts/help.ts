@@ -1,11 +1,13 @@
+import { type InspectedState } from "../../protocol.js";
 import { h, terms } from "../dom.js";
 import { icon } from "./icon.js";
+import { outcome } from "./outcome.js";
 import { type Context, type Part } from "./part.js";
 
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["Space", "Pause, or go on live"],
   ["← →", "Earlier, later"],
-  ["+ −", "Less time, more time"],
+  ["+ −", "Less time, more time; or the wheel"],
   ["↑ ↓", "Newer, older message"],
   ["e", "Last failure, then those before it"],
   ["z", "Zoom to the conversation"],
@@ -14,7 +16,15 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["?", "This help"],
 ];
 
-/** Makes the box that explains the keys. */
+/** The marbles, as signs and colours beside what they mean. */
+const MARBLES: readonly (readonly [state: InspectedState, sign: string])[] = [
+  ["fulfilled", "●━┃"],
+  ["rejected", "✕━"],
+  ["cancelled", "⊘╌"],
+  ["open", "○╌"],
+];
+
+/** Makes the box that explains the keys and the marbles. */
 export function help({ actions, ui }: Context): Part {
   const keys = KEYS.map(([names, what]) => [names.split(" ").map((name) => h("kbd", name)), what] as const);
   const close = icon("✕", "Close help", actions.toggleHelp);
@@ -25,6 +35,14 @@ export function help({ actions, ui }: Context): Part {
     close,
     h("h2", "Keys"),
     h("dl", terms(keys)),
+    h("h2", "Marbles"),
+    h(
+      "dl",
+      terms([
+        ...MARBLES.map(([state, sign]) => [sign, outcome(state)] as const),
+        ["▁▃▂", "All, also those not drawn"],
+      ]),
+    ),
   );
   return { element, update: () => void (element.hidden = !ui.help) };
 }

@@ -4,6 +4,8 @@ import { type Context } from "./part.js";
 
 const CLICK_PX = 4;
 const NEAR_PX = 10;
+/** How much more time is shown for each step of the wheel, of which a notch has about 100. */
+const WHEEL = 1.002;
 const NEAR_TOUCH_PX = 18;
 
 /** Finds the marble that is nearest to a point and within `reach` pixels. Later ones lie on top, so they win. */
@@ -17,7 +19,7 @@ export function nearest(hits: readonly Hit[], x: number, y: number, reach: numbe
   return found;
 }
 
-/** Returns the listeners of the diagram: hover, click, drag to move in time, wheel sideways to move, too. */
+/** Returns the listeners of the diagram: hover, click, drag to move in time, wheel sideways to move, and upright to zoom. */
 export function pointerListeners(
   { actions }: Context,
   hits: () => readonly Hit[],
@@ -56,10 +58,14 @@ export function pointerListeners(
     pointercancel: () => (from = undefined),
     pointerleave: (event: PointerEvent) => onHover(undefined, event),
     wheel: (event: WheelEvent) => {
-      // An upright wheel scrolls the lanes, as it does elsewhere.
-      if (Math.abs(event.deltaX) < Math.abs(event.deltaY)) return;
+      const { ctrlKey, deltaX, deltaY, offsetX } = event;
+      const { clientWidth, parentElement } = event.target as Element;
+      if (Math.abs(deltaX) > Math.abs(deltaY)) actions.pan(deltaX / clientWidth);
+      // An upright wheel scrolls the lanes where they are higher than the window, as it does elsewhere.
+      else if (ctrlKey || parentElement!.clientHeight <= parentElement!.parentElement!.clientHeight)
+        actions.zoom(WHEEL ** deltaY, offsetX / clientWidth);
+      else return;
       event.preventDefault();
-      actions.pan(event.deltaX / (event.target as Element).clientWidth);
     },
   };
 }
