@@ -44,6 +44,7 @@ const slow = [
   "conformance/model",
   "defaults/decorators",
   "examples/apps",
+  "examples/orders",
   "examples/start",
   "examples/users-api",
   "examples/users-api-live",

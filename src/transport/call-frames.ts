@@ -12,9 +12,9 @@ import type { Frame } from "./transport.js";
  * | ------ | ------------------------------ | ---- |
  * | `v`    | the result; nothing for none   | yes  |
  * | `n`    | a value of a stream            | no   |
- * | `d`    | the end of a stream            | yes  |
+ * | `d`    | the end, and how many values   | yes  |
  * | `e`    | an error                       | yes  |
- * | `b`    | a sign of life                 | no   |
+ * | `b`    | a sign of life, and as `d`     | no   |
  */
 export type ReplyKind = "v" | "n" | "d" | "e" | "b";
 

@@ -112,6 +112,8 @@ class Answer implements Beating {
   readonly #buffer: unknown[] = [];
   #subscription: Subscription | undefined;
   #credit: number;
+  /** How many values were sent; the caller compares, because one may be lost with a connection. */
+  #values = 0;
   #over = false;
   /** The end of a stream that still has values in the buffer. */
   #last: Frame | undefined;
@@ -183,6 +185,7 @@ class Answer implements Beating {
   #flush(): void {
     while (this.#credit > 0 && this.#buffer.length > 0 && !this.#over) {
       this.#credit--;
+      this.#values++;
       const value = this.#buffer.shift();
       this.#send(() => valueFrame("n", value), false);
     }
@@ -190,18 +193,18 @@ class Answer implements Beating {
   }
 
   #complete(): void {
-    this.#last = textFrame("d");
+    this.#last = textFrame(`d${this.#values + this.#buffer.length}`);
     this.#flush();
   }
 
   endStream(): void {
-    if (this.#reply !== "one") this.#end(textFrame("d"));
+    if (this.#reply !== "one") this.#end(textFrame(`d${this.#values}`));
   }
 
   beat(): void {
     if (this.#silence++ >= DEAD_AFTER_BEATS)
       return this.#stop(abortError(`The caller of ${this.#typeName} has gone silent.`));
-    this.#call.reply(textFrame("b"), false);
+    this.#call.reply(textFrame(`b${this.#values}`), false);
   }
 
   fail(error: unknown): void {

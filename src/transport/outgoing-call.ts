@@ -37,6 +37,7 @@ export class OutgoingCall implements Beating {
   /** The other side can be told, because it has sent a frame. */
   #reachable = false;
   #taken = 0;
+  #values = 0;
 
   constructor(link: LinkContext, spec: CallSpec, observer: CallObserver) {
     this.#link = link;
@@ -80,15 +81,19 @@ export class OutgoingCall implements Beating {
           this.#observer.next(this.#end(valueOf(text)));
           return this.#observer.complete();
         case "n":
+          this.#values++;
           this.#stopTimer();
           this.#observer.next(valueOf(text));
           return this.#took();
         case "d":
+          if (this.#misses(text)) return;
           this.#end();
           return this.#observer.complete();
         case "e":
           return this.#fail(this.#link.errors.read(text.slice(1), this.#spec.type));
-        default: // A sign of life, or a letter of a later version.
+        case "b":
+          return void this.#misses(text);
+        default: // A letter of a later version.
           return;
       }
     } catch (cause) {
@@ -98,6 +103,13 @@ export class OutgoingCall implements Beating {
         new RemoteError("a reply that cannot be read", undefined, { messageType: type, cause }),
       );
     }
+  }
+
+  /** Ends the call if a value was lost with a connection: the stream would have a gap, or wait for credit for ever. */
+  #misses(text: string): boolean {
+    if (text.length === 1 || Number(text.slice(1)) === this.#values) return false;
+    this.#lose("a value of its stream was lost with a connection");
+    return true;
   }
 
   /** Gives credit back when half of it is used, so that a stream neither stops nor needs a frame for each value. */

@@ -194,16 +194,17 @@ export class Chaos {
   /** Resolves when no stored message waits or is being handled. */
   async #quiet(transport: NatsTransport): Promise<void> {
     const jsm = await jetstreamManager(transport.connection, { checkAPI: false });
-    const left = async (stream: string, durable: string): Promise<number> => {
+    const left = async (stream: string, durable: string): Promise<readonly number[]> => {
+      const { state } = await jsm.streams.info(stream);
       const { num_pending, num_ack_pending } = await jsm.consumers.info(stream, durable);
-      return num_pending + num_ack_pending;
+      return [state.messages, num_pending, num_ack_pending];
     };
     for (;;) {
       try {
         const commands = await left("cqrx_commands", `${GROUP}_chaos=2Estored`);
         const events = await left("cqrx_events", GROUP);
-        this.#left = `${commands} commands and ${events} events`;
-        if (commands + events === 0) return;
+        this.#left = `stored, waiting and in flight: commands ${commands.join(", ")}; events ${events.join(", ")}`;
+        if ([commands, events].every(([, waiting, inFlight]) => waiting === 0 && inFlight === 0)) return;
       } catch (error) {
         this.#left = String(error); // a leader moves
       }

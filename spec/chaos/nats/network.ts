@@ -100,8 +100,14 @@ export class Cluster implements Network {
 
   async crash(awayMs: number, caller: NatsConnection): Promise<void> {
     const jsm = await jetstreamManager(caller, { checkAPI: false });
-    const { cluster } = await jsm.streams.info("cqrx_commands");
-    const leader = this.#servers[Number(cluster?.leader?.slice(1))]!;
+    let name: string | undefined;
+    // A leader may just be moving.
+    while (name === undefined)
+      name = await jsm.streams.info("cqrx_commands").then(
+        ({ cluster }) => cluster?.leader,
+        () => pause(50, undefined),
+      );
+    const leader = this.#servers[Number(name.slice(1))]!;
     await leader.kill();
     await pause(awayMs);
     await leader.start();
