@@ -105,6 +105,13 @@ export interface Feed extends AsyncDisposable {
    * if it was not skipped; rejects if it fails again.
    */
   retry(position: number): Promise<boolean>;
+  /** Describes the feed at this moment, for `inspect` and for logs. `position` is absent before the first look. */
+  describe(): {
+    readonly name: string;
+    readonly state: FeedState;
+    readonly position?: number;
+    readonly types: readonly string[];
+  };
   /** Stops after the event that is handled now; what was handled is committed. */
   close(): Promise<void>;
 }
@@ -250,6 +257,16 @@ select e.name, e.envelope::text as envelope from ${schema}.events e join found u
       await this.#publish(this.#types.read(row.name, row.envelope), 1);
       return true;
     });
+  }
+
+  describe(): ReturnType<Feed["describe"]> {
+    const position = this.#position;
+    return {
+      name: this.#name,
+      state: this.#state,
+      ...(position !== undefined && { position }),
+      types: this.#types.names,
+    };
   }
 
   async close(): Promise<void> {

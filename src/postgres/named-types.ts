@@ -30,9 +30,13 @@ export class NamedTypes {
     return new InvalidOptionsError(`${this.#source}: ${text}.`, "types", expected);
   }
 
+  get names(): readonly string[] {
+    return [...this.#byName.keys()];
+  }
+
   /** The names as the text of an array, because every driver takes a text as a parameter: `any($1::text::text[])`. */
   get array(): string {
-    return `{${[...this.#byName.keys()].map((name) => `"${name.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+    return `{${this.names.map((name) => `"${name.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
   }
 
   /** @throws InvalidMessageError for a message whose exact class is not listed */

@@ -54,6 +54,12 @@ export interface WorkerCloseOptions {
 export interface Worker extends AsyncDisposable {
   /** Commands that were given up, leases that were lost, and a database that cannot be reached. */
   readonly faults$: Observable<Fault>;
+  /** Describes the worker at this moment, for `inspect` and for logs. `running` are the names of the commands that run. */
+  describe(): {
+    readonly types: readonly string[];
+    readonly concurrency: number;
+    readonly running: readonly string[];
+  };
   /** Takes no further command, and resolves when those that run have ended. */
   close(options?: WorkerCloseOptions): Promise<void>;
 }
@@ -141,6 +147,14 @@ class QueueWorker implements Worker {
 
   get faults$(): Observable<Fault> {
     return this.#faults.stream;
+  }
+
+  describe(): ReturnType<Worker["describe"]> {
+    return {
+      types: this.#types.names,
+      concurrency: this.#concurrency,
+      running: [...this.#running.values()].map(({ command }) => command.name),
+    };
   }
 
   close(options: WorkerCloseOptions = {}): Promise<void> {

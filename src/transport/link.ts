@@ -57,6 +57,8 @@ export class Link implements AsyncDisposable {
   readonly #timeoutMs: number;
   readonly #servings = new Set<Serving>();
   readonly #readers = new Set<() => void>();
+  /** The types of each `route` that was not ended. */
+  readonly #routes = new Set<readonly MessageType[]>();
   /** The class of each name, because a name on the wire must mean one class. */
   readonly #names = new Map<string, MessageType>();
   readonly #routed = new WeakMap<LinkedBus, Set<MessageType>>();
@@ -136,7 +138,12 @@ export class Link implements AsyncDisposable {
       all.unsubscribe();
       throw error;
     }
-    all.add(() => types.forEach((type) => this.#routed.get(bus)?.delete(type)));
+    const route = [...types];
+    this.#routes.add(route);
+    all.add(() => {
+      this.#routes.delete(route);
+      types.forEach((type) => this.#routed.get(bus)?.delete(type));
+    });
     return all;
   }
 
@@ -218,6 +225,27 @@ export class Link implements AsyncDisposable {
         );
       return undefined;
     });
+  }
+
+  /** Describes the link at this moment, for `inspect` and for logs. `calls` are those that wait for an answer. */
+  describe(): {
+    readonly transport: string;
+    readonly state: LinkState;
+    readonly routed: readonly string[];
+    readonly served: readonly string[];
+    readonly calls: number;
+  } {
+    const { transport, closed, calls } = this.#context;
+    let state: LinkState = "closed";
+    if (!closed)
+      this.state$.subscribe({ next: (now) => (state = now), error: () => undefined }).unsubscribe();
+    return {
+      transport: transport.name,
+      state,
+      routed: [...this.#routes].flat().map(nameOf),
+      served: [...this.#servings].flatMap((serving) => serving.types).map(nameOf),
+      calls: calls.size,
+    };
   }
 
   /**

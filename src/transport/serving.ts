@@ -55,6 +55,11 @@ export class Serving implements AsyncDisposable {
       });
   }
 
+  /** @internal */
+  get types(): readonly MessageType[] {
+    return this.#spec.types;
+  }
+
   /** @internal The group of events that this serves. */
   get eventGroup(): string | undefined {
     return this.#spec.kind === "event" ? this.#spec.options.group : undefined;
