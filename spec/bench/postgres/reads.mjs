@@ -7,10 +7,11 @@ export async function reads(url, { Database, EventBus, EventStore }) {
   const db = new Database(pool, { schema: "bench_reads" });
   await db.migrate();
   const events = new EventStore(db, { types: [Deposited] });
-  await pool.query("create table balances (account text primary key, amount int not null)");
+  await pool.query("create table if not exists balances (account text primary key, amount int not null)");
   const EVENTS = 5_000;
+  const long = `long-${Date.now()}`;
   await events.append(
-    "long",
+    long,
     Array.from({ length: EVENTS }, (_, index) => deposited(index)),
   );
   const add = (sum, { amount }) => sum + amount;
@@ -27,11 +28,11 @@ export async function reads(url, { Database, EventBus, EventStore }) {
         timed(count, async () => {
           const { rows } = await pool.query(
             "select envelope::text as envelope from bench_reads.events where stream = $1 order by version",
-            ["long"],
+            [long],
           );
           rows.map(({ envelope }) => JSON.parse(envelope)).reduce((sum, { payload }) => add(sum, payload), 0);
         }),
-      "load of 5,000 events": (count) => timed(count, () => events.load("long", add, 0)),
+      "load of 5,000 events": (count) => timed(count, () => events.load(long, add, 0)),
     },
     /**
      * Returns how many events a second a feed handles, from their commit on, so that it gives them their positions, too.
@@ -50,7 +51,7 @@ export async function reads(url, { Database, EventBus, EventStore }) {
           );
         handled++;
       });
-      const name = `feed-${++feeds}`;
+      const name = `feed-${Date.now()}-${++feeds}`;
       await pool.query("insert into bench_reads.checkpoints values ($1, $2)", [name, rows[0].position]);
       const started = performance.now();
       const feed = events.feed(name, eventBus);

@@ -48,11 +48,9 @@ function compare(what, samples, one, other, bar, invert = false) {
 }
 
 const wanted = (name) => name.includes(options.only);
-let appends;
-if (wanted("writes") || wanted("feed")) {
+if (wanted("writes")) {
   const suite = await writes(url, cqrx);
   const samples = await interleaved(suite, () => 300);
-  appends = samples.append;
   compare("cost of append x bare INSERT", samples, "append", "bare INSERT", 2);
   compare("cost of publish x bare INSERT", samples, "publish", "bare INSERT", 1.2);
   compare("cost of enqueue x bare INSERT", samples, "enqueue", "bare INSERT", 1.5);
@@ -83,35 +81,29 @@ if (wanted("work")) {
   );
   await suite.close();
 }
-if (wanted("reads") || wanted("feed")) {
+if (wanted("reads")) {
   const suite = await reads(url, cqrx);
-  if (wanted("reads")) {
-    const samples = await interleaved(suite, () => 5);
-    compare(
-      "cost of load x bare select and JSON.parse, 5,000 events",
-      samples,
-      "load of 5,000 events",
-      "bare select of 5,000 rows",
-      3,
-    );
-  }
-  if (appends !== undefined) {
-    const samples = await interleaved(
-      { contenders: { feed: () => suite.feed(false), "feed with a statement each": () => suite.feed(true) } },
-      () => 0,
-    );
-    samples.append = appends;
-    compare("events a second of a feed, of appends", samples, "feed", "append", 5, true);
-    compare(
-      "the same with a statement for each event",
-      samples,
-      "feed with a statement each",
-      "append",
-      undefined,
-      true,
-    );
-  }
+  const samples = await interleaved(suite, () => 5);
+  compare(
+    "cost of load x bare select and JSON.parse, 5,000 events",
+    samples,
+    "load of 5,000 events",
+    "bare select of 5,000 rows",
+    3,
+  );
   await suite.close();
+}
+if (wanted("feed")) {
+  const [writing, reading] = [await writes(url, cqrx), await reads(url, cqrx)];
+  const contenders = {
+    append: writing.contenders.append,
+    feed: () => reading.feed(false),
+    "feed with a statement each": () => reading.feed(true),
+  };
+  const samples = await interleaved({ contenders }, () => 300);
+  compare("events a second of a feed, of appends", samples, "feed", "append", 5, true);
+  compare("the same with a statement each", samples, "feed with a statement each", "append", undefined, true);
+  for (const suite of [writing, reading]) await suite.close();
 }
 console.log(
   [

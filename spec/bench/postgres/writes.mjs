@@ -10,12 +10,13 @@ export async function writes(url, cqrx) {
   const events = new EventStore(db, { types: [deposited(0).constructor] });
   const queue = new CommandQueue(db);
   await pool.query(
-    "create table bare (id bigint generated always as identity primary key, name text not null, envelope json not null)",
+    "create table if not exists bare (id bigint generated always as identity primary key, name text not null, envelope json not null)",
   );
   const emmett = emmettPostgres(url, pool);
   await emmett.schema.migrate();
 
-  let rounds = 0;
+  // Streams are new in each run.
+  let rounds = Date.now();
   // Each of ten writers has a stream, of which it knows the version.
   const streams = () => {
     const round = ++rounds;
