@@ -31,9 +31,7 @@ export class Gateway {
 
   /** Calls `show` with the number of parcels, now and with each change, until it is unsubscribed. */
   watchParcels(show: (count: number) => void): { unsubscribe(): void } {
-    return this.#counts
-      .watch(new CountParcels())
-      .subscribe({ next: show, error: () => undefined });
+    return this.#counts.watch(new CountParcels()).subscribe({ next: show, error: () => undefined });
   }
 
   /** Places orders, several at a time. */
