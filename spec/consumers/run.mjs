@@ -24,7 +24,7 @@ const sizeLimits = [
   ["cqrx", 'export * from "cqrx";', 33_000],
   ["cqrx/middleware", 'export * from "cqrx/middleware";', 19_500],
   ["cqrx/pino", 'export * from "cqrx/pino";', 12_500],
-  ["cqrx/postgres", 'export * from "cqrx/postgres";', 22_500, "node"],
+  ["cqrx/postgres", 'export * from "cqrx/postgres";', 23_000, "node"],
   ["cqrx/opentelemetry", 'export * from "cqrx/opentelemetry";', 12_000],
   ["cqrx/transport", 'export * from "cqrx/transport";', 20_500],
   ["cqrx/nats", 'export * from "cqrx/nats";', 9_000],

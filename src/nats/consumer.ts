@@ -62,7 +62,8 @@ export class StoredConsumer implements Listener {
   readonly #running = new Set<JsMsg>();
   #freed: (() => void) | undefined;
   #closing = false;
-  #pullEndsMs = 0;
+  /** Messages that are given back once the last pull has ended; undefined afterwards. */
+  #givenBack: JsMsg[] | undefined = [];
   #loop: Promise<void> | undefined;
   readonly #keepAlive: ReturnType<typeof setInterval>;
 
@@ -87,7 +88,11 @@ export class StoredConsumer implements Listener {
 
   async start(): Promise<void> {
     const consumer = await this.#make();
-    this.#loop = this.#pull(consumer);
+    this.#loop = this.#pull(consumer).finally(() => {
+      const given = this.#givenBack ?? [];
+      this.#givenBack = undefined;
+      for (const msg of given) msg.nak();
+    });
   }
 
   /** Makes the durable consumer, or takes the one that is there. */
@@ -121,7 +126,6 @@ export class StoredConsumer implements Listener {
       }
       try {
         if (!(await this.#connection.connectedWithin(PULL_MS))) continue;
-        this.#pullEndsMs = performance.now() + PULL_MS;
         const messages = await current.fetch({ max_messages: Math.min(free, 256), expires: PULL_MS });
         try {
           for await (const msg of messages) this.#take(msg);
@@ -142,8 +146,7 @@ export class StoredConsumer implements Listener {
 
   #take(msg: JsMsg): void {
     const { prefix, types, group } = this.#spec;
-    // Given back for when the last pull has ended, because the server would send it to that pull again.
-    if (this.#closing) return msg.nak(Math.max(1, this.#pullEndsMs - performance.now()));
+    if (this.#closing) return this.#giveBack(msg);
     const { type } = parseStoredAddress(addressOf(prefix, msg.subject));
     if (!types.has(type)) {
       msg.ack();
@@ -167,9 +170,8 @@ export class StoredConsumer implements Listener {
       // eslint-disable-next-line @typescript-eslint/require-await -- the seam is asynchronous
       retry: async (delayMs) => {
         settled();
-        // A delay of 0 is "at once" only if it is left out.
         if (delayMs > 0) msg.nak(delayMs);
-        else msg.nak();
+        else this.#giveBack(msg);
       },
       dead: async (reason, detail) => {
         await this.#streams.bury({
@@ -195,6 +197,16 @@ export class StoredConsumer implements Listener {
     };
     // A handler that rejects has not settled its message, which comes again after ackWaitMs.
     this.#handler(delivery).then(ended, ended);
+  }
+
+  /**
+   * Gives a message back at once. While this consumer closes, once its last pull has ended, because the server would
+   * send the message to that pull again.
+   */
+  #giveBack(msg: JsMsg): void {
+    if (this.#closing && this.#givenBack !== undefined) this.#givenBack.push(msg);
+    // Without a delay, which the server would take for a time to wait.
+    else msg.nak();
   }
 
   /** Acknowledges until the server confirms it, because a lost acknowledgement would run the message again. */
