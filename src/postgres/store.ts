@@ -1,5 +1,6 @@
 import { checkOption, invalidOption, withMethods } from "../core/checks.js";
-import { fromJson, toJson } from "../core/messages/payload-json.js";
+import { fromJson } from "../core/messages/json-reader.js";
+import { toJson } from "../core/messages/json-writer.js";
 import type { Database } from "./database.js";
 import { shortKey } from "./short-key.js";
 

@@ -2,7 +2,7 @@ import { check, checkOption, checkOptions, required, type Checks } from "../core
 import { excerpt, InvalidMessageError } from "../core/errors.js";
 import { fieldsOf, type Fields } from "../core/messages/hidden-state.js";
 import { READ } from "../core/messages/message.js";
-import { limits } from "../core/messages/payload-json.js";
+import { limits } from "../core/messages/json-form.js";
 import { aboutType } from "../core/messages/validate.js";
 import type { StandardSchema } from "../core/util/standard-schema.js";
 import { checkedBy, reread } from "./checked-by.js";

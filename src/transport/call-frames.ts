@@ -1,7 +1,7 @@
 import type { ReplyForm } from "../core/delivery/delivery.js";
 import { refuse } from "../core/errors.js";
 import { decodeJson, encodeJson } from "../core/messages/json.js";
-import { parseJson } from "../core/messages/payload-json.js";
+import { parseJson } from "../core/messages/parse-json.js";
 import type { Frame } from "./transport.js";
 
 /*

@@ -1,5 +1,5 @@
 import type { Headers, MessageMeta } from "../core/messages/envelope.js";
-import { parseJson } from "../core/messages/payload-json.js";
+import { parseJson } from "../core/messages/parse-json.js";
 
 /**
  * A message as a CloudEvent 1.0 in structured JSON, for consumers that do not use this library.

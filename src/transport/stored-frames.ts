@@ -1,7 +1,7 @@
 import { InvalidMessageError, PayloadTooLargeError, refuse } from "../core/errors.js";
 import { Envelope } from "../core/messages/envelope-reader.js";
 import { nameOf, type MessageType } from "../core/messages/message.js";
-import { parseJson } from "../core/messages/payload-json.js";
+import { parseJson } from "../core/messages/parse-json.js";
 import { partitionOf, storedAddress } from "./address.js";
 import { sizeOf, textFrame, textOf } from "./call-frames.js";
 import { fromCloudEvent, toCloudEvent } from "./cloud-event.js";

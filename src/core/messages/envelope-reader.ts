@@ -11,7 +11,9 @@ import {
 } from "./envelope.js";
 import { hasOnlyVisibleState, isFieldsOnly } from "./hidden-state.js";
 import { checkClass, nameOf, READ, versionOf, type MessageType } from "./message.js";
-import { attempt, fromJson, parseJson } from "./payload-json.js";
+import { attempt } from "./json-form.js";
+import { fromJson } from "./json-reader.js";
+import { parseJson } from "./parse-json.js";
 import { aboutType, asInstance, parsed } from "./validate.js";
 
 /**

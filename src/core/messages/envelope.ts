@@ -4,7 +4,8 @@ import { uniqueId } from "../util/ids.js";
 import { isThenable } from "../util/thenable.js";
 import { isPlainObject } from "./hidden-state.js";
 import { nameOf, typeOf, versionOf } from "./message.js";
-import { attempt, limits, toJson } from "./payload-json.js";
+import { attempt, limits } from "./json-form.js";
+import { toJson } from "./json-writer.js";
 
 /** Strings that travel with a message: names are HTTP tokens, values are printable ASCII. */
 export type Headers = { readonly [name: string]: string };

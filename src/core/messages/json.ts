@@ -1,4 +1,6 @@
-import { fromJson, parseJson, toJson } from "./payload-json.js";
+import { fromJson } from "./json-reader.js";
+import { toJson } from "./json-writer.js";
+import { parseJson } from "./parse-json.js";
 
 /**
  * Returns a value as JSON text, in the form that payloads have in envelopes: Dates, Maps, Sets, bigints, bytes,
