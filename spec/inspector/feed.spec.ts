@@ -5,6 +5,7 @@ import { Feed, type Pipe } from "../../src/inspector/feed.js";
 import { settingsOf } from "../../src/inspector/options.js";
 import { partsOf } from "../../src/inspector/parts.js";
 import { Recorder } from "../../src/inspector/recorder.js";
+import { watchBuses } from "../../src/inspector/watch.js";
 import { canaries } from "../support/traps.js";
 import { Reader } from "./raw.js";
 import { PlaceOrder, shop, until, type Shop } from "./support.js";
@@ -211,8 +212,9 @@ describe("frames", () => {
   }
 
   function feedOf(bus: CommandBus): { readonly feed: Feed; readonly recorder: Recorder } {
-    const recorder = new Recorder(partsOf(bus), settingsOf({}));
-    recorder.attach();
+    const parts = partsOf(bus);
+    const recorder = new Recorder(parts, settingsOf({}));
+    watchBuses(recorder, parts);
     return { recorder, feed: new Feed(recorder, { id: "run", title: "spec" }) };
   }
 

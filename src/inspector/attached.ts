@@ -4,6 +4,7 @@ import { settingsOf, type InspectOptions, type Settings } from "./options.js";
 import { partsOf, type Inspected } from "./parts.js";
 import type { Frame, InspectedCounts, InspectedMessage, Recording } from "./protocol.js";
 import { Recorder } from "./recorder.js";
+import { watchBuses } from "./watch.js";
 
 /** An inspector as far as it works everywhere, a browser included. */
 export interface LocalInspector extends Disposable {
@@ -38,18 +39,19 @@ export interface Attached {
 /** Attaches a recorder to buses. @throws InvalidOptionsError */
 export function attach(buses: Inspected, options: InspectOptions): Attached {
   const settings = settingsOf(options);
-  const recorder = new Recorder(partsOf(buses), settings);
+  const parts = partsOf(buses);
+  const recorder = new Recorder(parts, settings);
   const run: Run = { id: Math.random().toString(36).slice(2, 10), title: titleOf() };
   const feed = new Feed(recorder, run);
   const closing: (() => Promise<void>)[] = [];
   let open = settings.enabled;
-  if (open) recorder.attach();
+  const watching = open ? watchBuses(recorder, parts) : undefined;
 
   const messages = (): readonly InspectedMessage[] =>
     recorder.ring.toArray().map((record) => record.toPlain());
   const close = async (): Promise<void> => {
     open = false;
-    recorder.detach();
+    watching?.unsubscribe();
     feed.close();
     await Promise.all(closing.map((end) => end()));
   };

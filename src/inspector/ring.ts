@@ -2,22 +2,14 @@ import type { InspectedError, InspectedKind, InspectedMessage, InspectedState } 
 import type { Family } from "./sampling.js";
 
 /** The part of a record that is known at acceptance. */
-export interface Accepted {
-  readonly order: number;
-  readonly kind: InspectedKind;
-  readonly name: string;
-  readonly bus: string;
-  readonly id: string;
-  readonly correlationId: string;
-  readonly causationId: string | undefined;
-  readonly time: number;
-  readonly payload: string | undefined;
-  readonly headers: string | undefined;
-}
+export type Accepted = Pick<
+  KeptMessage,
+  "order" | "kind" | "name" | "bus" | "id" | "correlationId" | "causationId" | "time" | "payload" | "headers"
+>;
 type Ended = Pick<InspectedMessage, "state" | "durationMs" | "attempts" | "result" | "error">;
 
 /** A record in the ring. Holds texts and numbers only, never an object of the application. */
-export class KeptMessage implements Accepted {
+export class KeptMessage {
   readonly order: number;
   readonly kind: InspectedKind;
   readonly name: string;
