@@ -15,7 +15,8 @@ import { typeOf } from "../core/messages/message.js";
 import type { Database } from "./database.js";
 import { shortKey } from "./short-key.js";
 import { storedJson, toEnvelope, type StoreMessageOptions } from "./stored-message.js";
-import { openWorker, type Worker, type WorkOptions } from "./worker.js";
+import { openWorker } from "./open-worker.js";
+import type { Worker, WorkOptions } from "./worker.js";
 
 export interface EnqueueOptions extends StoreMessageOptions {
   /** The command is not run before, in milliseconds from now, by the clock of the database. @defaultValue 0 */

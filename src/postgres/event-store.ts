@@ -16,9 +16,10 @@ import { isEnvelope } from "../core/messages/envelope.js";
 import type { MessageType } from "../core/messages/message.js";
 import type { Database } from "./database.js";
 import { ConcurrencyError } from "./errors.js";
-import { openFeed, type Feed, type FeedOptions } from "./feed.js";
+import type { Feed, FeedOptions } from "./feed.js";
 import { FOLDED_PAGE, Log, PAGE, storedEvent, type StoredEvent } from "./log.js";
 import { NamedTypes } from "./named-types.js";
+import { openFeed } from "./open-feed.js";
 import { Poller } from "./poller.js";
 import { toEnvelope, type Appended, type StoreMessageOptions } from "./stored-message.js";
 
