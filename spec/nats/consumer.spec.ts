@@ -6,7 +6,7 @@ import type { StoredDelivery } from "../../src/transport/transport.js";
 import { until } from "../transport/support.js";
 
 /** A message that the server delivers, as far as a consumer looks at it. */
-const message = (seq: number, deliveryCount: number): JsMsg =>
+const delivered = (seq: number, deliveryCount: number): JsMsg =>
   ({
     seq,
     reply: `$JS.ACK.${seq}.${deliveryCount}`,
@@ -20,19 +20,22 @@ const message = (seq: number, deliveryCount: number): JsMsg =>
 const started: StoredConsumer[] = [];
 afterEach(() => Promise.all(started.splice(0).map((consumer) => consumer.stop())));
 
-/** A consumer whose server delivers the messages of each pull, and answers requests as `request` does. */
+/**
+ * A consumer whose server delivers the messages of each pull, and answers requests as `request` does. A pull ends with
+ * its messages.
+ */
 async function consume(
-  pulls: JsMsg[][],
+  pulls: (Iterable<JsMsg> | AsyncIterable<JsMsg>)[],
   request: (subject: string) => Promise<unknown>,
   handler: (delivery: StoredDelivery) => Promise<void>,
-): Promise<void> {
+): Promise<StoredConsumer> {
   const fetch = async (): Promise<unknown> => {
-    const messages = pulls.shift() ?? [];
-    if (messages.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    async function* delivered(): AsyncGenerator<JsMsg> {
-      yield* messages;
+    const messages = pulls.shift();
+    if (messages === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    async function* stream(): AsyncGenerator<JsMsg> {
+      yield* messages ?? [];
     }
-    return Object.assign(delivered(), { stop: () => undefined });
+    return Object.assign(stream(), { stop: () => undefined });
   };
   const consumer = new StoredConsumer(
     {
@@ -61,10 +64,11 @@ async function consume(
   );
   started.push(consumer);
   await consumer.start();
+  return consumer;
 }
 
 it("does not run a message beside itself that is delivered again while it runs", async () => {
-  const pulls = [[message(1, 1)], [message(1, 2), message(2, 1)], [message(1, 3)]];
+  const pulls = [[delivered(1, 1)], [delivered(1, 2), delivered(2, 1)], [delivered(1, 3)]];
   const seen: string[] = [];
   const settle: (() => void)[] = [];
   await consume(
@@ -81,7 +85,7 @@ it("does not run a message beside itself that is delivered again while it runs",
 
   // Once it is settled, another delivery of it runs.
   for (const each of settle.splice(0)) each();
-  pulls.push([message(1, 4)]);
+  pulls.push([delivered(1, 4)]);
   await until(() => seen.includes("1/4"));
   expect(seen).toEqual(["1/1", "2/1", "1/4"]);
 });
@@ -90,7 +94,7 @@ it("sends an acknowledgement again that was lost, until the server confirms it",
   const requests: string[] = [];
   const acknowledged: string[] = [];
   await consume(
-    [[message(1, 1)], [message(2, 1)]],
+    [[delivered(1, 1)], [delivered(2, 1)]],
     (subject) => {
       requests.push(subject);
       return requests.length === 1 ? Promise.reject(new Error("timeout")) : Promise.resolve();
@@ -103,4 +107,42 @@ it("sends an acknowledgement again that was lost, until the server confirms it",
   await until(() => acknowledged.length === 2);
   expect(requests.filter((subject) => subject === "$JS.ACK.1.1")).toHaveLength(2);
   expect(acknowledged).toEqual(["2", "1"]);
+});
+
+it("gives messages back once the last pull has ended, because the server would send them to that pull", async () => {
+  let endPull!: () => void;
+  const pullEnds = new Promise<void>((resolve) => (endPull = resolve));
+  let sendAnother!: () => void;
+  const another = new Promise<void>((resolve) => (sendAnother = resolve));
+  const givenBack: string[] = [];
+  const message = (seq: number): JsMsg =>
+    Object.assign(delivered(seq, 1), {
+      nak: (delayMs?: number) => givenBack.push(`${seq}${delayMs === undefined ? "" : " later"}`),
+    });
+  async function* pull(): AsyncGenerator<JsMsg> {
+    yield message(1);
+    await another;
+    yield message(2);
+    await pullEnds;
+  }
+  const running: StoredDelivery[] = [];
+  const consumer = await consume(
+    [pull()],
+    () => Promise.resolve(),
+    (delivery) => {
+      running.push(delivery);
+      return new Promise(() => undefined);
+    },
+  );
+  await until(() => running.length === 1);
+
+  const closed = consumer.close();
+  await running[0]!.retry(0);
+  sendAnother();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(givenBack).toEqual([]);
+  endPull();
+  await closed;
+  expect(givenBack).toEqual(["1", "2"]);
+  expect(running).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { afterAll, describe, expect, it, jest } from "@jest/globals";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { CommandBus, HandlerNotFoundError, type Fault } from "cqrx";
 import { natsInbox, natsTransport } from "cqrx/nats";
@@ -9,18 +9,10 @@ import { Link, NotSentError, type LinkState } from "cqrx/transport";
 import { withTraps } from "../support/traps.js";
 import { faultCases } from "../transport/fault-cases.js";
 import { PlaceOrder, QUICK, until } from "../transport/support.js";
-import { ConfiguredServer, installed, NatsServer } from "./server.js";
+import { ConfiguredServer, NatsServer, withServer } from "./server.js";
 import { natsWorld } from "./world.js";
 
-if (!installed) {
-  it("needs nats-server", () => {
-    throw new Error("Install it: apt-get install -y --no-install-recommends nats-server");
-  });
-} else {
-  let server: NatsServer;
-  beforeAll(async () => void (server = await new NatsServer().start()));
-  afterAll(() => server.remove());
-
+withServer((server) => {
   faultCases("nats", async () => natsWorld(server));
 
   const links: Link[] = [];
@@ -220,4 +212,4 @@ if (!installed) {
       await expect(link.deadLetters.list()).resolves.toEqual([]);
     });
   });
-}
+});

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { natsInbox, natsTransport } from "cqrx/nats";
 import { transportSuite } from "cqrx/testing";
@@ -8,18 +8,10 @@ import { NotSentError } from "cqrx/transport";
 import { linkCases } from "../transport/link-cases.js";
 import { until, type World } from "../transport/support.js";
 import { wireCases } from "../transport/wire-cases.js";
-import { installed, NatsServer } from "./server.js";
+import { NatsServer, withServer } from "./server.js";
 import { natsWorld } from "./world.js";
 
-if (!installed) {
-  it("needs nats-server", () => {
-    throw new Error("Install it: apt-get install -y --no-install-recommends nats-server");
-  });
-} else {
-  let server: NatsServer;
-  beforeAll(async () => void (server = await new NatsServer().start()));
-  afterAll(() => server.remove());
-
+withServer((server) => {
   const world = async (): Promise<World> => natsWorld(server);
 
   transportSuite("nats", world, {
@@ -128,4 +120,4 @@ if (!installed) {
       await Promise.all(transports.map((transport) => transport.close()));
     });
   });
-}
+});

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { SpanKind } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { CommandBus, Envelope, EventBus } from "cqrx";
@@ -11,7 +11,7 @@ import { logTo } from "cqrx/pino";
 import { Link } from "cqrx/transport";
 import { pino } from "pino";
 import { OrderPlaced, PlaceOrder, until } from "../transport/support.js";
-import { installed, NatsServer } from "./server.js";
+import { withServer } from "./server.js";
 
 interface Span {
   readonly name: string;
@@ -22,15 +22,7 @@ interface Span {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-if (!installed) {
-  it("needs nats-server", () => {
-    throw new Error("Install it: apt-get install -y --no-install-recommends nats-server");
-  });
-} else {
-  let server: NatsServer;
-  beforeAll(async () => void (server = await new NatsServer().start()));
-  afterAll(() => server.remove());
-
+withServer((server) => {
   describe("two processes", () => {
     it("make one trace of a call and the event that it causes, log one correlation id, and exit by themselves", async () => {
       const worker = spawn(
@@ -98,4 +90,4 @@ if (!installed) {
         expect(all.filter((line) => line.includes(sent.meta.id)).length).toBeGreaterThan(0);
     });
   });
-}
+});

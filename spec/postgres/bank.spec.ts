@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { Child } from "../examples/support/child.js";
-import { installed, NatsServer } from "../nats/server.js";
+import { installed, NatsServer } from "../../examples/support/nats-server.js";
 import { debian } from "./support/servers.js";
 
 describe("npm run example bank", () => {

@@ -8,6 +8,7 @@ import {
 } from "./transport-tests/support.js";
 import { callTests } from "./transport-tests/calls.js";
 import { storedTests } from "./transport-tests/stored.js";
+import { storedFaultTests } from "./transport-tests/stored-faults.js";
 
 export type { TransportWorld } from "./transport-tests/support.js";
 
@@ -100,7 +101,10 @@ export function transportSuite(
       await Promise.all(Array.from({ length: 50 }, () => transport.close()));
       same(states, ["connected", "closed"]);
     });
-    if (stored) storedTests(test, { delayedRetry, order, replay });
+    if (stored) {
+      storedTests(test, { delayedRetry, order, replay });
+      storedFaultTests(test);
+    }
     if (calls) callTests(test);
     for (const [feature, has] of Object.entries({
       calls,

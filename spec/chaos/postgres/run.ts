@@ -10,6 +10,7 @@ import pg from "pg";
 import { CommandBus, Envelope } from "cqrx";
 import { CommandQueue, Database, transactional } from "cqrx/postgres";
 import { PostgresServer } from "../../../examples/support/postgres-server.js";
+import { randomFrom } from "../random.js";
 import { Transfer, type WorkerConfig } from "./messages.js";
 
 const COMMANDS = 1_000;
@@ -221,15 +222,4 @@ async function insist<T>(work: () => Promise<T>): Promise<T> {
       await pause(20);
     }
   }
-}
-
-/** The generator mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -26,8 +26,9 @@ import {
   type TransportFeatures,
 } from "../transport.js";
 import { MemoryBroker, type BrokeredCall } from "./broker.js";
+import { groupsOf, isAfter } from "./groups.js";
 import type { Member } from "./member.js";
-import { StoredGroup, type Consumer, type Entry, type Flight } from "./stored-group.js";
+import type { Consumer, Flight, StoredGroup } from "./stored-group.js";
 import { ConnectionWaiters } from "../connection-waiters.js";
 
 const FEATURES: TransportFeatures = {
@@ -219,7 +220,7 @@ class MemoryTransport implements Transport, Member {
   ): Promise<readonly Listener[]> {
     this.#checkOpen();
     const types = new Set(options.types);
-    return this.#groupsOf(options).map((group) => {
+    return groupsOf(this.#broker, options).map((group) => {
       const consumer: Consumer = {
         member: this,
         group: options.group,
@@ -239,32 +240,6 @@ class MemoryTransport implements Transport, Member {
         },
       };
     });
-  }
-
-  /** Returns the groups in the broker: one for each type of command, one or one for each partition for events. */
-  #groupsOf({ kind, types, group, start, order, partitions }: ConsumeOptions): StoredGroup[] {
-    const broker = this.#broker;
-    const make = (name: string, accepts: (entry: Entry) => boolean): StoredGroup =>
-      broker.group(
-        name,
-        (log) =>
-          new StoredGroup({
-            kind,
-            log,
-            // A command waits for its handler, whenever that comes.
-            after: kind === "command" ? 0 : positionBefore(start, log, broker.lastPosition),
-            accepts,
-            ordered: order === "key",
-            reaches: (member) => broker.reaches(member),
-            remove: (entry) => broker.remove(kind, entry),
-          }),
-        kind,
-      );
-    if (kind === "command") return types.map((type) => make(`c:${type}`, (entry) => entry.type === type));
-    if (order === "none") return [make(`e:${group}`, () => true)];
-    return Array.from({ length: partitions }, (_, at) =>
-      make(`e:${group}:${at}`, ({ partition }) => partition === at),
-    );
   }
 
   async #deliver(
@@ -391,16 +366,4 @@ class MemoryTransport implements Transport, Member {
 /** Returns a copy, because on a real wire the sender's bytes are its own. */
 function copyOf({ headers, body }: Frame): Frame {
   return { headers: Object.freeze({ ...headers }), body: body.slice() };
-}
-
-function isAfter(start: Start, entry: Entry): boolean {
-  if (start === "all") return true;
-  if (start === "new") return false;
-  return start instanceof Date ? entry.time >= start.getTime() : entry.position > Number(start.after);
-}
-
-function positionBefore(start: Start, log: readonly Entry[], last: number): number {
-  if (start === "new") return last;
-  const first = log.find((entry) => isAfter(start, entry));
-  return first === undefined ? (start === "all" ? 0 : last) : first.position - 1;
 }
