@@ -34,7 +34,7 @@ export const serving = ({ inbox }: Network): ServeOptions => ({
   inbox,
 });
 
-/** The world outside, such as a bank: it keeps what was done to it, whoever is killed. A line is `<order> <attempt>`. */
+/** The world outside, such as a bank: it keeps what was done to it when a process is killed. A line is `<order> <attempt>`. */
 export class Ledger {
   readonly #file: string;
 

@@ -22,7 +22,7 @@ export interface Stage {
 const PROGRAMS = { "worker A": "worker.ts", "worker B": "worker.ts", shipping: "shipping.ts" } as const;
 type Name = keyof typeof PROGRAMS;
 
-/** Starts a server and the processes, and starts each again that ends, whoever has killed it. */
+/** Starts a server and the processes, and starts each again that ends. */
 export async function startProcesses(folder: string, print: Print): Promise<Stage> {
   let closing = false;
   const server = await new NatsServer().start();

@@ -83,7 +83,7 @@ describe("the feed over HTTP", () => {
     expect(last.counts).toMatchObject({ accepted: 6, fulfilled: 6 });
   });
 
-  it("156 is one event for each frame, whatever the messages hold", async () => {
+  it("156 is one event for each frame, even when a message holds line ends", async () => {
     const hostile = "\n\ndata: {}\r\nid: 9\n\n\u2028";
     class Hostile {
       static readonly messageName = `x${hostile}`;
@@ -245,7 +245,7 @@ describe("frames", () => {
     feed.close();
   });
 
-  it("are not made while nobody listens, when no timer runs either", () => {
+  it("are not made, and no timer runs, while no page listens", () => {
     const bus = busOfOrders();
     const { feed } = feedOf(bus);
     void bus.dispatch(new PlaceOrder("o1"));

@@ -75,7 +75,7 @@ describe("parts beside the buses", () => {
     expect(feed.describe().state).toBe("stopped");
   });
 
-  it("are whatever describes itself, and text where that fails", () => {
+  it("are values that describe themselves, and text where that fails", () => {
     const failing = (): never => {
       throw new RangeError("no");
     };

@@ -99,7 +99,7 @@ describe("the messages that are kept", () => {
     await canaries(bus);
   });
 
-  it("150 are none when the inspector is off, as it is in production", async () => {
+  it("150 are not kept when the inspector is off, as it is in production", async () => {
     const bus = quietBus();
     const { NODE_ENV } = process.env;
     process.env["NODE_ENV"] = "production";

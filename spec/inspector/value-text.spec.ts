@@ -23,7 +23,7 @@ describe("the text of a value", () => {
     ["null", null, null],
     ["text with quotes and breaks", 'a"\n\u2028', 'a"\n\u2028'],
     ["a date", new Date(0), "1970-01-01T00:00:00.000Z"],
-    ["a date that is none", new Date(NaN), "Invalid Date"],
+    ["an invalid date", new Date(NaN), "Invalid Date"],
     [
       "a map",
       new Map<unknown, unknown>([
@@ -131,7 +131,7 @@ describe("the text of a value", () => {
     }
   });
 
-  it("is JSON within the limit, whatever the value", () => {
+  it("is JSON within the limit for every value", () => {
     fc.assert(
       fc.property(
         fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true }),

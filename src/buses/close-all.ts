@@ -7,7 +7,7 @@ import type { MessageKind } from "../core/messages/message.js";
 const ORDER: readonly MessageKind[] = ["event", "command", "query"];
 
 /**
- * Closes several buses together, in whatever order they are listed: with one deadline and one report.
+ * Closes several buses together, in any order: with one deadline and one report.
  *
  * From the call on, no bus accepts messages from outside. What is caused by work in flight still passes, on each of
  * them: messages with a handler's context as `causedBy`, and the commands of sagas on event buses in the list. Once no

@@ -29,7 +29,7 @@ interface Client {
   quiet: number;
 }
 
-/** Makes frames for the pages and listeners, ten a second, each once for all. No timer runs while there are none. */
+/** Makes frames for the pages and listeners, ten a second, each once for all. No timer runs without them. */
 export class Feed {
   readonly #recorder: Recorder;
   readonly #run: Run;

@@ -4,7 +4,7 @@ import type { DescribedBus, DescribedPart } from "./protocol.js";
 import type { Redact } from "./redaction.js";
 import { valueText } from "./value-text.js";
 
-/** A part of an application that is no bus, and describes itself: a link, a feed, a worker. */
+/** A part of an application that is not a bus, and describes itself: a link, a feed, a worker. */
 export interface Describable {
   describe(): object;
 }

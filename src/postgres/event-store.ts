@@ -29,7 +29,7 @@ export interface EventStoreOptions {
 }
 
 export interface AppendOptions extends StoreMessageOptions {
-  /** The version that the stream has; 0 if it is new. Without it the events follow whatever is there. */
+  /** The version that the stream has; 0 if it is new. Without it the events follow those that are there. */
   readonly expectedVersion?: number;
 }
 

@@ -113,7 +113,7 @@ export class QueueWorker implements Worker {
     this.#faults.complete();
   }
 
-  /** One statement if there is nothing to do, and none if there is no room. */
+  /** Runs one statement if no command is due, and no statement while all places are taken. */
   async #round(): Promise<number> {
     const succeeded = this.#succeeded;
     // The end of a command wakes the poller.

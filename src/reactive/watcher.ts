@@ -144,7 +144,7 @@ export class Watcher {
     }
   }
 
-  /** Errors the subscriber, whatever the options say. */
+  /** Errors the subscriber with any options. */
   end(error: unknown): void {
     this.#snapshot.fail(error);
     this.#subscriber.error(error);

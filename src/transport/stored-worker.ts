@@ -30,7 +30,7 @@ export interface StoredWorkerOptions {
   readonly unknown: "dead-letter" | "retry";
 }
 
-/** A message is given up after this many deliveries for each attempt, whatever became of them. */
+/** A message is given up after this many deliveries for each attempt, settled or not. */
 const GIVEN_UP_AFTER = 10;
 /** The wait before a message is tried again whose dead letter was refused, or whose inbox cannot be reached. */
 const STORE_RETRY_MS = 5_000;

@@ -2,7 +2,7 @@
 //   npm run bench:postgres                 on a server of its own, which waits for the disk
 //   npm run bench:postgres -- --rounds 9 --only writes
 //   DATABASE_URL=... npm run bench:postgres    on another, in an empty database
-// Numbers are no test: whatever they are, the exit code is 0.
+// The figures are not a test: the exit code is 0 for any of them.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bundle } from "../bundle.mjs";

@@ -17,7 +17,7 @@ import {
 const config = JSON.parse(process.argv[2]!) as WorkerConfig;
 const { servers, replicas, ackWaitMs, leaseMs } = config;
 
-/** One write of a short line to the end of a file is whole, whatever becomes of the process. */
+/** One write of a short line to the end of a file is whole, even when the process is killed. */
 const effect = (kind: string, index: number, attempt: number): void =>
   appendFileSync(config.ledger, `${kind} ${index} ${attempt} ${process.pid}\n`);
 

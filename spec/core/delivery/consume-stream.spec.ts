@@ -61,7 +61,7 @@ describe("an iterator that its consumer leaves", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("return"))],
-  ])("and that %s to return() is no fault", (_, answer) =>
+  ])("and that %s to return() is not reported", (_, answer) =>
     withTraps(async () => {
       const queryBus = new QueryBus<number>();
       const faults: unknown[] = [];

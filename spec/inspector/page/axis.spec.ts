@@ -39,7 +39,7 @@ describe("ticks", () => {
     expect(new Set(labels).size).toBe(labels.length);
   });
 
-  it("are none without a width or a length", () => {
+  it("are left out without a width or a length", () => {
     expect(ticksOf(START, START + 1, 0, 110)).toEqual([]);
     expect(ticksOf(START, START, 100, 110)).toEqual([]);
   });

@@ -25,7 +25,7 @@ export function drawGrid(scene: Scene): void {
   }
 }
 
-/** Draws the axis over whatever reaches into its strip. */
+/** Draws the axis over what reaches into its strip. */
 export function drawAxis(scene: Scene): void {
   const { g, width, height, colours } = scene;
   const top = height - AXIS_PX;

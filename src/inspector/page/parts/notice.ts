@@ -11,7 +11,7 @@ const TEXTS: Partial<Record<FeedState, readonly [title: string, text: string]>> 
   lost: ["Connection lost", "The page goes on by itself when the process is back."],
 };
 
-/** Makes the box that says what to do when there is no feed. */
+/** Makes the box that says what to do without a feed. */
 export function notice({ ui }: Context): Part {
   const title = h("h2");
   const text = h("p");
