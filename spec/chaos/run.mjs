@@ -9,14 +9,16 @@ const { values, positionals } = parseArgs({
 });
 const [name = ""] = positionals;
 const file = new URL(`./${name}/run.ts`, import.meta.url);
-if (name === "" || !existsSync(file)) {
+const count = Number(values.seeds);
+const first = Number(values.first);
+if (name === "" || !existsSync(file) || !(count >= 1) || !Number.isInteger(first)) {
   console.log("Usage: npm run chaos -- <postgres | nats | nats-cluster> [--seeds 20] [--first 1]");
   process.exit(1);
 }
 
 const { run, end } = await import(file.href);
 const failed = [];
-for (let seed = Number(values.first); seed < Number(values.first) + Number(values.seeds); seed++) {
+for (let seed = first; seed < first + count; seed++) {
   try {
     console.log(`${name}, seed ${seed}: ${await run(seed)}`);
   } catch (error) {

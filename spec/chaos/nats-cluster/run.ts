@@ -8,7 +8,7 @@ const MODE: Mode = {
   ackWaitMs: 2_000,
   leaseMs: 8_000,
   awayMs: 3_000,
-  rules: { once: false, attempts: true },
+  rules: { once: false, uncounted: 0 },
   plan: { kill: 3, stop: 2, crash: 2 },
 };
 

@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { buildSync } from "esbuild";
 import { CommandBus, Envelope, HandlerNotFoundError } from "cqrx";
 import { natsTransport, type NatsTransport } from "cqrx/nats";
 import { Link, NotSentError, OutcomeUnknownError } from "cqrx/transport";
 import { randomFrom } from "../random.js";
-import { balance, type Rules, type Sent } from "./ledger.js";
+import { balance, effectsIn, type Rules, type Sent } from "./ledger.js";
 import { CalledWork, CONNECTION, GROUP, StoredWork, type WorkerConfig } from "./messages.js";
 import type { Network } from "./network.js";
 
@@ -174,7 +174,8 @@ export class Chaos {
       case "kill":
         count();
         await end(worker);
-        this.#startWorker(at);
+        // Another kill of this worker may have started the next one.
+        if (this.#workers[at] === worker) this.#startWorker(at);
         return;
       case "stop":
         count();
@@ -191,25 +192,45 @@ export class Chaos {
     }
   }
 
-  /** Resolves when no stored message waits or is being handled. */
+  /**
+   * Resolves when no stored message waits or is in flight. A killed server 2.9 counts commands as in flight for
+   * ever that it no longer holds, and holds others that were acknowledged: then each command that it holds has its
+   * effect, and the time for another delivery is over.
+   */
   async #quiet(transport: NatsTransport): Promise<void> {
     const jsm = await jetstreamManager(transport.connection, { checkAPI: false });
-    const left = async (stream: string, durable: string): Promise<readonly number[]> => {
-      const { state } = await jsm.streams.info(stream);
-      const { num_pending, num_ack_pending } = await jsm.consumers.info(stream, durable);
-      return [state.messages, num_pending, num_ack_pending];
-    };
+    let handledSince = Infinity;
     for (;;) {
       try {
-        const commands = await left("cqrx_commands", `${GROUP}_chaos=2Estored`);
-        const events = await left("cqrx_events", GROUP);
-        this.#left = `stored, waiting and in flight: commands ${commands.join(", ")}; events ${events.join(", ")}`;
-        if ([commands, events].every(([, waiting, inFlight]) => waiting === 0 && inFlight === 0)) return;
+        const commands = await jsm.consumers.info("cqrx_commands", `${GROUP}_chaos=2Estored`);
+        const events = await jsm.consumers.info("cqrx_events", GROUP);
+        const waiting = commands.num_pending + events.num_pending + events.num_ack_pending;
+        this.#left = `${waiting} messages wait, ${commands.num_ack_pending} commands are in flight`;
+        if (waiting === 0 && commands.num_ack_pending === 0) return;
+        const handled = waiting === 0 && (await this.#isEachHandled(jsm));
+        handledSince = handled ? Math.min(handledSince, performance.now()) : Infinity;
+        if (performance.now() - handledSince > 3 * this.#mode.ackWaitMs) return;
       } catch (error) {
         this.#left = String(error); // a leader moves
       }
       await pause(50);
     }
+  }
+
+  /** Returns whether each command that the server holds has its effect. */
+  async #isEachHandled(jsm: JetStreamManager): Promise<boolean> {
+    const effects = effectsIn(this.#config.ledger);
+    const { state } = await jsm.streams.info("cqrx_commands");
+    let seq = state.first_seq;
+    for (let found = 0; found < state.messages; found++) {
+      const next = { seq, next_by_subj: ">" }; // the type of the client lacks the second
+      const message = await jsm.streams.getMessage("cqrx_commands", next);
+      if (message === null) return true;
+      const { payload } = message.json<{ payload: { index: number } }>();
+      if (!effects.has(`stored ${payload.index}`)) return false;
+      seq = message.seq + 1;
+    }
+    return true;
   }
 
   /** A worker that is asked to leave ends by itself. */
