@@ -281,6 +281,22 @@ describe("sampling", () => {
     expect(inspector.messages()).toMatchObject([{ correlationId: "theirs", causationId: "far" }]);
   });
 
+  it("keeps what is caused under the correlation id of two messages while one of them is kept", async () => {
+    const bus = new EventBus();
+    using inspector = inspect(bus, { capacity: 3, maxPerSecond: 4 });
+    const { Envelope } = await import("cqrx");
+    const publish = (orderId: string, causationId?: string): Promise<void> =>
+      bus.publish(Envelope.of(new OrderPlaced(orderId), { correlationId: "theirs", causationId }));
+    await publish("first");
+    await publish("second");
+    await publish("caused", "far");
+    await bus.publish(new OrderPlaced("other"));
+    await publish("caused later", "far");
+    await bus.publish(new OrderPlaced("beyond the budget"));
+    const kept = ["caused", "other", "caused later"].map((orderId) => ({ orderId }));
+    expect(inspector.messages().map(payloadOf)).toEqual(kept);
+  });
+
   it("keeps failures where nothing else is kept", async () => {
     const { commands } = shop();
     using inspector = inspect(commands, { maxPerSecond: 0 });

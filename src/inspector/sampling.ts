@@ -43,6 +43,8 @@ export class Budget {
 export interface Family {
   readonly correlationId: string;
   kept: number;
+  /** Whether it can be found by its correlation id. */
+  found: boolean;
 }
 
 /**
@@ -56,6 +58,13 @@ export class Sampling {
   readonly #overdraft: number;
   readonly #budget: Budget;
   readonly #kept = new Map<string, Family>();
+  /**
+   * Families of one message, oldest first, that are not yet in `#kept`, because most messages cause no other one: a map of
+   * them would cost more than the rest of keeping them. They leave in this order.
+   */
+  #single: Family[] = [];
+  /** Index of the oldest of them; those before it have left. */
+  #firstSingle = 0;
   /** Dropped families that another process began. */
   #dropped = new Set<string>();
   #droppedBefore = new Set<string>();
@@ -77,6 +86,7 @@ export class Sampling {
       this.#firstDroppedMs = nowMs;
       return false;
     }
+    this.#findSingle();
     if (this.#kept.has(family)) return this.#budget.take(nowMs, this.#overdraft);
     // Its first message was dropped here, or came to another process.
     if (nowMs - this.#firstDroppedMs < UNKNOWN_MS) return false;
@@ -86,17 +96,46 @@ export class Sampling {
     return false;
   }
 
-  /** Counts a record in, and returns its family. */
+  /** Counts the record of the first message of a family in, and returns the family. */
+  began(correlationId: string): Family {
+    const family = { correlationId, kept: 1, found: false };
+    this.#single.push(family);
+    return family;
+  }
+
+  /** Counts the record of a message in that another one caused, and returns its family. */
   joined(correlationId: string): Family {
     let family = this.#kept.get(correlationId);
-    if (family === undefined) this.#kept.set(correlationId, (family = { correlationId, kept: 0 }));
+    if (family === undefined)
+      this.#kept.set(correlationId, (family = { correlationId, kept: 0, found: true }));
     family.kept++;
     return family;
   }
 
   /** Counts a record out. */
   left(family: Family): void {
-    if (--family.kept === 0) this.#kept.delete(family.correlationId);
+    if (--family.kept > 0) return;
+    if (!family.found) return this.#singleLeft();
+    // A later first message of the same correlation id has begun a family of its own.
+    if (this.#kept.get(family.correlationId) === family) this.#kept.delete(family.correlationId);
+  }
+
+  #findSingle(): void {
+    if (this.#single.length === 0) return;
+    for (let index = this.#firstSingle; index < this.#single.length; index++) {
+      const family = this.#single[index]!;
+      family.found = true;
+      this.#kept.set(family.correlationId, family);
+    }
+    this.#single = [];
+    this.#firstSingle = 0;
+  }
+
+  #singleLeft(): void {
+    this.#single[this.#firstSingle++] = undefined!;
+    if (this.#firstSingle < 1_024 || this.#firstSingle < this.#single.length / 2) return;
+    this.#single = this.#single.slice(this.#firstSingle);
+    this.#firstSingle = 0;
   }
 
   #drop(family: string): void {

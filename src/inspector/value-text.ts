@@ -104,7 +104,8 @@ class ValueWriter {
       this.#left = left;
       this.#mark("[unreadable]");
     } finally {
-      this.#path.length = depth;
+      // Only after an error, because setting the length costs as much as a key.
+      if (this.#path.length > depth) this.#path.length = depth;
       this.#ancestors.pop();
     }
   }

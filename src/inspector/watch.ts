@@ -70,7 +70,8 @@ class Watch {
     // Not written again in vain, because the garbage collector takes note of each writing.
     if (figures !== this.#lastFigures) this.#lastFigures = figures;
     figures.accept(nowMs, ++recorder.version);
-    if (recorder.sampling.keeps(nowMs, envelope.inheritedCorrelationId)) this.#open(envelope, figures, nowMs);
+    const family = envelope.inheritedCorrelationId;
+    if (recorder.sampling.keeps(nowMs, family)) this.#open(envelope, figures, nowMs, family);
   }
 
   #settled(outcome: Outcome): void {
@@ -87,8 +88,12 @@ class Watch {
     if (isLast) this.#last = undefined;
   }
 
-  #open(envelope: Envelope, figures: Figures, nowMs: number): void {
-    const family = this.#recorder.sampling.joined(envelope.meta.correlationId);
+  #open(envelope: Envelope, figures: Figures, nowMs: number, correlationId: string | undefined): void {
+    const { sampling } = this.#recorder;
+    const family =
+      correlationId === undefined
+        ? sampling.began(envelope.meta.correlationId)
+        : sampling.joined(correlationId);
     this.#lastRecord = this.#keep(envelope, figures, wallNow(nowMs), family);
   }
 
