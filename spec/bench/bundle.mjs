@@ -30,7 +30,7 @@ export async function bundle(
     format: "esm",
     target: "es2022",
     platform: "neutral",
-    external: ["rxjs", "node:*"],
+    external: ["rxjs", "node:*", "@nats-io/*"],
   });
   return outfile;
 }

@@ -38,14 +38,17 @@ describe("an event", () => {
     expect(await written({ data: 1, id: "7", event: "user" })).toBe("id: 7\nevent: user\ndata: 1\n\n");
   });
 
-  it.each(["\n", "\r", "\r\n", "\n\n", "\0"])("156 is one event, also with %j in its fields", async (breaking) => {
-    const text = `a${breaking}data: b${breaking}id: 2`;
-    expect(await received({ data: text, event: text, id: text })).toEqual({
-      id: "a data: b id: 2",
-      type: "a data: b id: 2",
-      data: text.replace(/\r\n?/g, "\n"),
-    });
-  });
+  it.each(["\n", "\r", "\r\n", "\n\n", "\0"])(
+    "156 is one event, also with %j in its fields",
+    async (breaking) => {
+      const text = `a${breaking}data: b${breaking}id: 2`;
+      expect(await received({ data: text, event: text, id: text })).toEqual({
+        id: "a data: b id: 2",
+        type: "a data: b id: 2",
+        data: text.replace(/\r\n?/g, "\n"),
+      });
+    },
+  );
 });
 
 describe("outcomeEvent()", () => {
