@@ -1,7 +1,9 @@
 import { afterEach, expect, it } from "@jest/globals";
 import type { JetStreamClient, JetStreamManager, JsMsg } from "@nats-io/jetstream";
+import type { Msg } from "@nats-io/transport-node";
 import { StoredConsumer } from "../../src/nats/consumer.js";
 import type { Connection } from "../../src/nats/connection.js";
+import type { Replies } from "../../src/nats/replies.js";
 import type { StoredDelivery } from "../../src/transport/transport.js";
 import { until } from "../transport/support.js";
 
@@ -17,6 +19,8 @@ const delivered = (seq: number, deliveryCount: number): JsMsg =>
     working: () => undefined,
   }) as unknown as JsMsg;
 
+const confirmed = { data: new Uint8Array([43]) } as Msg;
+const notHeard = { data: new Uint8Array(), headers: { code: 503 } } as unknown as Msg;
 const started: StoredConsumer[] = [];
 afterEach(() => Promise.all(started.splice(0).map((consumer) => consumer.stop())));
 
@@ -26,7 +30,7 @@ afterEach(() => Promise.all(started.splice(0).map((consumer) => consumer.stop())
  */
 async function consume(
   pulls: (Iterable<JsMsg> | AsyncIterable<JsMsg>)[],
-  request: (subject: string) => Promise<unknown>,
+  request: (subject: string) => Promise<Msg | undefined>,
   handler: (delivery: StoredDelivery) => Promise<void>,
 ): Promise<StoredConsumer> {
   const fetch = async (): Promise<unknown> => {
@@ -41,8 +45,8 @@ async function consume(
     {
       connected: true,
       connectedWithin: () => Promise.resolve(true),
-      nc: { request },
     } as unknown as Connection,
+    { request } as unknown as Replies,
     { consumers: { get: () => Promise.resolve({ fetch }) } } as unknown as JetStreamClient,
     {
       consumers: { info: () => Promise.resolve(), update: () => Promise.resolve() },
@@ -73,7 +77,7 @@ it("does not run a message beside itself that is delivered again while it runs",
   const settle: (() => void)[] = [];
   await consume(
     pulls,
-    () => Promise.resolve(),
+    () => Promise.resolve(confirmed),
     async (delivery) => {
       seen.push(`${delivery.position}/${delivery.attempt}`);
       if (delivery.attempt < 4) await new Promise<void>((resolve) => settle.push(resolve));
@@ -90,14 +94,18 @@ it("does not run a message beside itself that is delivered again while it runs",
   expect(seen).toEqual(["1/1", "2/1", "1/4"]);
 });
 
-it("sends an acknowledgement again that was lost, until the server confirms it", async () => {
+it.each<[string, () => Promise<Msg | undefined>]>([
+  ["was lost", () => Promise.resolve(undefined)],
+  ["no leader heard", () => Promise.resolve(notHeard)],
+  ["could not be sent", () => Promise.reject(new Error("closed"))],
+])("sends an acknowledgement again that %s, until the server confirms it", async (_, first) => {
   const requests: string[] = [];
   const acknowledged: string[] = [];
   await consume(
     [[delivered(1, 1)], [delivered(2, 1)]],
     (subject) => {
       requests.push(subject);
-      return requests.length === 1 ? Promise.reject(new Error("timeout")) : Promise.resolve();
+      return requests.length === 1 ? first() : Promise.resolve(confirmed);
     },
     async (delivery) => {
       await delivery.ack();
@@ -128,7 +136,7 @@ it("gives messages back once the last pull has ended, because the server would s
   const running: StoredDelivery[] = [];
   const consumer = await consume(
     [pull()],
-    () => Promise.resolve(),
+    () => Promise.resolve(confirmed),
     (delivery) => {
       running.push(delivery);
       return new Promise(() => undefined);
@@ -137,11 +145,14 @@ it("gives messages back once the last pull has ended, because the server would s
   await until(() => running.length === 1);
 
   const closed = consumer.close();
-  await running[0]!.retry(0);
-  sendAnother();
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(givenBack).toEqual([]);
-  endPull();
+  try {
+    await running[0]!.retry(0);
+    sendAnother();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(givenBack).toEqual([]);
+  } finally {
+    endPull();
+  }
   await closed;
   expect(givenBack).toEqual(["1", "2"]);
   expect(running).toHaveLength(1);

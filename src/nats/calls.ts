@@ -10,6 +10,7 @@ import type {
   OutgoingCall,
 } from "../transport/transport.js";
 import type { Connection } from "./connection.js";
+import { isNotHeard } from "./replies.js";
 import { fromMsgHeaders, subjectOf, toMsgHeaders } from "./subjects.js";
 
 interface Pending {
@@ -46,7 +47,7 @@ export class Calls {
     this.#prefix = prefix;
     this.#inboxPrefix = inboxPrefix;
     const inbox = createInbox(inboxPrefix);
-    connection.onRefused = (subject, error) => this.#refused(subject, error);
+    connection.onRefused.add((subject, error) => this.#refused(subject, error));
     this.#inbox = `${inbox}.r`;
     this.#control = `${inbox}.c`;
   }
@@ -110,7 +111,7 @@ export class Calls {
     const pending = this.#pending.get(id);
     // Late, and replies to a call that was given up.
     if (pending === undefined) return;
-    if (msg.data.length === 0 && msg.headers?.code === 503) {
+    if (isNotHeard(msg)) {
       this.#pending.delete(id);
       pending.events.error(
         new HandlerNotFoundError(pending.events.type, " No process that can be reached serves it."),

@@ -19,7 +19,7 @@ export class Connection {
   readonly nc: NatsConnection;
   readonly state = new StateSource();
   /** Called with the subject of a message that the server did not take, because the account may not publish there. */
-  onRefused: ((subject: string, error: Error) => void) | undefined;
+  readonly onRefused = new Set<(subject: string, error: Error) => void>();
   readonly #waiting = new ConnectionWaiters();
 
   private constructor(nc: NatsConnection) {
@@ -41,6 +41,8 @@ export class Connection {
           pingInterval: 4_000,
           maxPingOut: 2,
           ignoreAuthErrorAbort: true,
+          // Two errors for each request, whose stacks show nothing but the client.
+          noAsyncTraces: true,
           ...options,
           timeout: Math.max(1, end - performance.now()),
         });
@@ -73,7 +75,7 @@ export class Connection {
       if (type === "error") {
         const { error } = status as { error: unknown };
         if (error instanceof PermissionViolationError && error.operation === "publish")
-          this.onRefused?.(error.subject, error);
+          for (const refused of this.onRefused) refused(error.subject, error);
       } else if (type === "disconnect") this.state.set("disconnected");
       else if (type === "staleConnection") this.state.set("degraded");
       // A ping without an answer is the first sign of a half-open connection.

@@ -5,6 +5,7 @@ import { headerText, ID_HEADER, REPLAYS_HEADER, TYPE_HEADER } from "../transport
 import type { DeadLetterReason, Frame, Listener, Start, StoredDelivery } from "../transport/transport.js";
 import { parseStoredAddress } from "../transport/address.js";
 import { wait, type Connection } from "./connection.js";
+import { isNotHeard, type Replies } from "./replies.js";
 import { addressOf, fromMsgHeaders } from "./subjects.js";
 
 /**
@@ -54,6 +55,7 @@ export interface StreamWork {
  */
 export class StoredConsumer implements Listener {
   readonly #connection: Connection;
+  readonly #replies: Replies;
   readonly #js: JetStreamClient;
   readonly #jsm: JetStreamManager;
   readonly #spec: ConsumerSpec;
@@ -69,6 +71,7 @@ export class StoredConsumer implements Listener {
 
   constructor(
     connection: Connection,
+    replies: Replies,
     js: JetStreamClient,
     jsm: JetStreamManager,
     spec: ConsumerSpec,
@@ -76,6 +79,7 @@ export class StoredConsumer implements Listener {
     streams: StreamWork,
   ) {
     this.#connection = connection;
+    this.#replies = replies;
     this.#js = js;
     this.#jsm = jsm;
     this.#spec = spec;
@@ -218,11 +222,12 @@ export class StoredConsumer implements Listener {
       if (!(await this.#connection.connectedWithin(end - performance.now()))) break;
       try {
         // Not by `ackAck` of the client, which sends once, and gives no signs of life afterwards.
-        await this.#connection.nc.request(reply, ACK, { timeout: ACK_MS });
-        return;
+        const answer = await this.#replies.request(reply, ACK, ACK_MS);
+        if (answer !== undefined && !isNotHeard(answer)) return;
       } catch {
-        await wait(50);
+        // The connection has closed, or this account may not acknowledge.
       }
+      await wait(50);
     }
     throw new Error("The server did not confirm the acknowledgement; the message may be delivered again.");
   }

@@ -1,12 +1,6 @@
-import {
-  jetstream,
-  JetStreamApiError,
-  jetstreamManager,
-  type JetStreamClient,
-  type JetStreamManager,
-} from "@nats-io/jetstream";
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
-import { PermissionViolationError, RequestError } from "@nats-io/transport-node";
+import { headers as natsHeaders, PermissionViolationError } from "@nats-io/transport-node";
 import type { Observable } from "rxjs";
 import { abortOn } from "../core/delivery/abort.js";
 import { LinkClosedError, NotSentError, OutcomeUnknownError } from "../transport/errors.js";
@@ -32,6 +26,7 @@ import { Connection, wait } from "./connection.js";
 import { startOf, StoredConsumer } from "./consumer.js";
 import { NatsDeadLetters } from "./dead-letters.js";
 import { readOptions, type NatsSettings, type NatsTransportOptions } from "./options.js";
+import { isNotHeard, Replies } from "./replies.js";
 import { makeStreams, streamsOf } from "./streams.js";
 import { durableOf, fromMsgHeaders, subjectOf, toMsgHeaders } from "./subjects.js";
 
@@ -75,6 +70,13 @@ export async function natsTransport(
   }
 }
 
+/** The answer of JetStream to a message that it was to store. */
+interface StoredReply {
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+  readonly error?: { readonly description: string };
+}
+
 class NatsLinkTransport implements NatsTransport {
   readonly name = "nats";
   readonly features: TransportFeatures;
@@ -85,6 +87,7 @@ class NatsLinkTransport implements NatsTransport {
   readonly #js: JetStreamClient;
   readonly #jsm: JetStreamManager;
   readonly #calls: Calls;
+  readonly #replies: Replies;
   readonly #letters: NatsDeadLetters;
   readonly #consumers = new Set<StoredConsumer>();
   /** Ends what waits for the server. */
@@ -98,6 +101,7 @@ class NatsLinkTransport implements NatsTransport {
     this.#jsm = jsm;
     this.#js = jetstream(connection.nc);
     this.#calls = new Calls(connection, prefix, settings.inboxPrefix);
+    this.#replies = new Replies(connection, settings.inboxPrefix);
     this.state$ = connection.state.state$;
     this.features = {
       maxBytes: (connection.nc.info?.max_payload ?? 1_048_576) - OVERHEAD_BYTES,
@@ -145,37 +149,36 @@ class NatsLinkTransport implements NatsTransport {
     const left = (): number => end - performance.now();
     let mayBeStored = false;
     let cause: unknown;
-    const headers = toMsgHeaders(frame.headers);
+    let refusal: string | undefined;
+    const headers = toMsgHeaders(frame.headers) ?? natsHeaders();
+    headers.set("Nats-Msg-Id", id);
     while (left() > 0 && !this.#connection.closed && !signal.aborted) {
       if (!(await this.#connection.connectedWithin(left(), signal))) break;
       try {
         const timeout = Math.max(1, Math.min(left(), ATTEMPT_MS));
-        const { duplicate, seq } = await this.#aborted(
-          signal,
-          this.#js.publish(subject, frame.body, {
-            msgID: id,
-            timeout,
-            retries: 1,
-            ...(headers && { headers }),
-          }),
-        );
-        return { duplicate, position: String(seq) };
+        const request = this.#replies.request(subject, frame.body, timeout, headers);
+        const reply = await this.#aborted(signal, request);
+        if (reply === undefined) mayBeStored = true;
+        // There is no stream, or its leader moves.
+        else if (isNotHeard(reply)) await this.#remakeStreams();
+        else {
+          const { error, seq, duplicate = false } = reply.json<StoredReply>();
+          if (error === undefined) return { duplicate, position: String(seq) };
+          refusal = error.description;
+        }
       } catch (error) {
         cause = error;
-        if ((error as Error).cause instanceof PermissionViolationError)
+        if (error instanceof PermissionViolationError)
           throw new NotSentError(type, "this account may not store it", error);
-        // Without a responder there is no stream, or its leader moves; an answer of the server says that it was refused.
-        const missing = error instanceof RequestError && error.isNoResponders();
-        if (missing) await this.#remakeStreams();
-        mayBeStored ||= !missing && !(error instanceof JetStreamApiError);
-        await wait(Math.min(100, Math.max(0, left())));
+        mayBeStored = true;
       }
+      await wait(Math.min(100, Math.max(0, left())));
     }
     if (signal.aborted) throw signal.reason;
     const why = this.#connection.closed
       ? "the transport was closed"
-      : cause instanceof JetStreamApiError
-        ? `the server refused it for ${timeoutMs} ms (${cause.message})`
+      : refusal !== undefined
+        ? `the server refused it for ${timeoutMs} ms (${refusal})`
         : `it was not confirmed within ${timeoutMs} ms`;
     if (mayBeStored) throw new OutcomeUnknownError(type, id, why, cause);
     throw new NotSentError(type, why, cause);
@@ -236,10 +239,18 @@ class NatsLinkTransport implements NatsTransport {
             }));
     return Promise.all(
       specs.map(async (spec) => {
-        const consumer = new StoredConsumer(this.#connection, this.#js, this.#jsm, spec, handler, {
-          bury: (burial) => this.#letters.bury(burial),
-          remakeStreams: () => this.#remakeStreams(),
-        });
+        const consumer = new StoredConsumer(
+          this.#connection,
+          this.#replies,
+          this.#js,
+          this.#jsm,
+          spec,
+          handler,
+          {
+            bury: (burial) => this.#letters.bury(burial),
+            remakeStreams: () => this.#remakeStreams(),
+          },
+        );
         this.#consumers.add(consumer);
         await consumer.start();
         return consumer;
@@ -274,5 +285,6 @@ class NatsLinkTransport implements NatsTransport {
     const closing = this.#connection.close();
     for (const end of this.#closing) end();
     await closing;
+    this.#replies.close();
   }
 }
