@@ -2,6 +2,7 @@ import { databaseConformance } from "./conformance/database.js";
 import { eventsConformance } from "./conformance/events.js";
 import { feedsConformance } from "./conformance/feeds.js";
 import { queueConformance } from "./conformance/queue.js";
+import { scenariosConformance } from "./conformance/scenarios.js";
 import type { TestServer } from "./support/servers.js";
 
 /** Everything that is promised, on a server. */
@@ -10,4 +11,5 @@ export function conformance(server: TestServer): void {
   eventsConformance(server);
   feedsConformance(server);
   queueConformance(server);
+  scenariosConformance(server);
 }

@@ -94,7 +94,7 @@ values ($1, $2, $3, $4::text::json, now() + $5::float8 * interval '1 ms') on con
         delayMs,
       ],
     );
-    if (delayMs === 0) this.#db.afterCommit(this.#db.wakeUps.commands);
+    this.#db.stored([envelope], delayMs === 0 ? this.#db.wakeUps.commands : undefined);
     return envelope;
   }
 

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { aFunction, check, checkOption, checkOptions, milliseconds, withMethods } from "../core/checks.js";
+import type { Envelope } from "../core/messages/envelope.js";
 import { Connection, guardClients } from "./connection.js";
 import { TransactionEndedError } from "./errors.js";
 import { firstStatements, migrations } from "./migrations.js";
@@ -57,6 +58,8 @@ export class Database implements Sql {
   readonly schema: string;
   /** @internal Wakes what polls in this process. */
   readonly wakeUps = new WakeUps();
+  /** @internal Called with each message that this process has stored, after its commit. */
+  readonly onStored = new Set<(envelope: Envelope) => void>();
   readonly #pool: PgPool;
   #ambient: AsyncLocalStorage<Transaction | undefined> | undefined;
 
@@ -222,6 +225,15 @@ export class Database implements Sql {
     const current = this.current();
     if (current === undefined) run();
     else current.afterCommit.add(run);
+  }
+
+  /** @internal Tells of messages that were stored, and wakes what waits for them. */
+  stored(envelopes: readonly Envelope[], wake?: () => void): void {
+    if (wake !== undefined) this.afterCommit(wake);
+    if (this.onStored.size === 0) return;
+    this.afterCommit(() => {
+      for (const envelope of envelopes) for (const stored of this.onStored) stored(envelope);
+    });
   }
 
   async #within<T>(transaction: Transaction, run: () => T | PromiseLike<T>): Promise<T> {

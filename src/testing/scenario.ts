@@ -1,23 +1,36 @@
 import { Subscription } from "rxjs";
 import type { CommandBus } from "../buses/command-bus.js";
 import { checkCopy } from "../core/checks.js";
-import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { kindOf, nameOf, typeOf, type MessageKind } from "../core/messages/message.js";
 import { equal } from "./equal.js";
 import { settleAll } from "./settle-all.js";
 import { show } from "./show.js";
-import { checkBuses, type TestedBus } from "./tested-bus.js";
+import { checkBuses, type TestedBus, type TestedDatabase } from "./tested-bus.js";
 
 /** A bus of any kind, whose engine has the same shape for all three. */
 type Bus = CommandBus;
+
+/** A database with what it keeps for this package. */
+interface Storing extends TestedDatabase {
+  readonly onStored: Set<(envelope: Envelope) => void>;
+}
+
+/** The buses of a scenario, and the database that their handlers store messages in. */
+interface World {
+  readonly buses: readonly Bus[];
+  readonly database: Storing | undefined;
+}
 
 /** The result of a {@link scenario} that was played. */
 export interface Played {
   /** How the message of `when` was settled; of several, the last. */
   readonly outcome: PromiseSettledResult<unknown>;
-  /** The commands and events that the messages of `when` caused, in the order in which they were accepted. */
+  /**
+   * The commands and events that the messages of `when` caused, in the order in which they were accepted, or committed in
+   * a database.
+   */
   readonly sent: readonly Envelope[];
   /** The faults that the buses reported meanwhile. */
   readonly faults: readonly Fault[];
@@ -62,12 +75,15 @@ export interface ScenarioEnd {
  * Starts a test told as given, when, then, for handlers, event handlers and sagas on the buses that they are
  * registered with.
  *
+ * With a `Database` of `cqrx/postgres` among the buses, each message runs in one transaction, as a feed or a worker runs
+ * it, and what it stores there counts as sent: enqueued commands, also delayed ones, and appended or published events.
+ *
  * Guarantees: needs no test framework. Each message goes to the bus that has a handler for it, else to the
  * bus of its base class, else to the event bus. All effects have settled when the promise settles, as with
  * {@link settleAll}. Messages and values are equal if they have equal content and the same classes. Nothing
  * is reset: make new buses for each test, or reset them.
  *
- * @throws TypeError if an argument is not a bus
+ * @throws TypeError if an argument is neither a bus nor a database, or for a second database
  * @throws Error when it is played, for a message that belongs to no bus of the scenario, or to several
  * @example
  * const shop = scenario(commandBus, queryBus, eventBus);
@@ -75,29 +91,36 @@ export interface ScenarioEnd {
  * await shop.when(new PlaceOrder("unknown")).thenFailsWith(OrderNotFoundError);
  * await shop.when(new GetOrders()).thenReturns([{ id: "o1" }]);
  */
-export function scenario(...buses: readonly TestedBus[]): Scenario {
-  checkBuses(buses, "scenario() takes buses.");
+export function scenario(...world: readonly (TestedBus | TestedDatabase)[]): Scenario {
+  const buses = world.filter((each) => !isDatabase(each));
+  const [database, another] = world.filter(isDatabase);
+  checkBuses(buses, "scenario() takes buses, and a database.");
+  if (another !== undefined) throw new TypeError("scenario() takes one database.");
   for (const bus of buses) checkCopy("a bus of scenario()", bus);
-  return new Given(buses as readonly Bus[], []);
+  return new Given({ buses: buses as readonly TestedBus[] as readonly Bus[], database }, []);
+}
+
+function isDatabase(value: unknown): value is Storing {
+  return (value as Partial<Storing> | null | undefined)?.onStored instanceof Set;
 }
 
 class Given implements Scenario {
-  readonly #buses: readonly Bus[];
+  readonly #world: World;
   readonly #before: readonly object[];
 
-  constructor(buses: readonly Bus[], before: readonly object[]) {
-    this.#buses = buses;
+  constructor(world: World, before: readonly object[]) {
+    this.#world = world;
     this.#before = before;
   }
 
   given(...messages: readonly object[]): Scenario {
-    return new Given(this.#buses, [...this.#before, ...messages]);
+    return new Given(this.#world, [...this.#before, ...messages]);
   }
 
   when(...messages: readonly [object, ...object[]]): ScenarioEnd {
     if (messages.length < 1) throw new TypeError("when() takes at least one message.");
     return new When(
-      () => play(this.#buses, this.#before, messages),
+      () => play(this.#world, this.#before, messages),
       messages.map(typeName).join(", "),
       false,
     );
@@ -193,20 +216,30 @@ class When implements ScenarioEnd {
 }
 
 async function play(
-  buses: readonly Bus[],
+  { buses, database }: World,
   before: readonly object[],
   messages: readonly object[],
 ): Promise<Played> {
   const faults: Fault[] = [];
   const sent: Envelope[] = [];
+  const causes: Envelope[] = [];
   const watching = new Subscription();
   const error = (): void => undefined;
+  const send = (message: object): Promise<unknown> => {
+    const { engine } = busFor(buses, message);
+    const deliver = (): Promise<unknown> => {
+      const delivery = engine.send(message);
+      causes.push(delivery.envelope);
+      return delivery.promise();
+    };
+    return database === undefined ? deliver() : database.transaction(deliver);
+  };
   for (const { faults$ } of buses)
     watching.add(faults$.subscribe({ next: (fault) => void faults.push(fault), error }));
   try {
     for (const message of before) {
       try {
-        await send(buses, message).promise();
+        await send(message);
       } catch (reason) {
         throw new Error(`${typeName(message)}, which was given, was rejected with\n${list([reason])}`, {
           cause: reason,
@@ -214,13 +247,15 @@ async function play(
       }
       await settleAll(...buses);
     }
+    const next = (envelope: Envelope): void => void sent.push(envelope);
     for (const { engine, messages$ } of buses)
-      if (engine.kind !== "query")
-        watching.add(messages$.subscribe({ next: (envelope) => void sent.push(envelope), error }));
-    const deliveries = messages.map((message) => send(buses, message));
-    const outcomes = await Promise.allSettled(deliveries.map((delivery) => delivery.promise()));
+      if (engine.kind !== "query") watching.add(messages$.subscribe({ next, error }));
+    if (database !== undefined) {
+      database.onStored.add(next);
+      watching.add(() => database.onStored.delete(next));
+    }
+    const outcomes = await Promise.allSettled(messages.map(send));
     await settleAll(...buses);
-    const causes = deliveries.map(({ envelope }) => envelope);
     return {
       outcome: outcomes.at(-1)!,
       sent: sent.filter((envelope) => !causes.includes(envelope)),
@@ -229,10 +264,6 @@ async function play(
   } finally {
     watching.unsubscribe();
   }
-}
-
-function send(buses: readonly Bus[], message: object): LiveDelivery {
-  return busFor(buses, message).engine.send(message);
 }
 
 function busFor(buses: readonly Bus[], given: object): Bus {

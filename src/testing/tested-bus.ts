@@ -9,3 +9,8 @@ export function checkBuses(buses: readonly unknown[], text: string): void {
   for (const bus of buses)
     if (!isObservable((bus as Partial<TestedBus> | null | undefined)?.messages$)) throw new TypeError(text);
 }
+
+/** A `Database` of `cqrx/postgres`, as far as tests see it. */
+export interface TestedDatabase {
+  transaction<T>(run: () => Promise<T>): Promise<T>;
+}
