@@ -97,7 +97,7 @@ export class EventStore {
     for (;;) {
       const first = await this.#insert(stream, envelopes, expectedVersion);
       if (first !== undefined) {
-        this.#db.afterCommit(this.#db.wakeUps.events);
+        this.#db.stored(envelopes, this.#db.wakeUps.events);
         return { envelopes, stream, version: first + envelopes.length - 1 };
       }
       if (expectedVersion === undefined) continue;
@@ -120,12 +120,16 @@ export class EventStore {
     const columns = "(stream, version, message_id, name, envelope)";
     const values: unknown[] = [stream];
     const parameter = (value: unknown): string => `$${values.push(value)}`;
-    const current = `coalesce((select version from ${table} where stream = $1 order by version desc limit 1), 0)`;
-    const expected = expectedVersion === undefined ? undefined : `${parameter(expectedVersion)}::int`;
-    // Written out for one event, the most frequent number, because the server plans each statement anew.
-    const insertFirst = `insert into ${table} ${columns}
-select $1, ${expected ?? current} + 1, given.id, given.name, given.envelope from ${given([first!], parameter)}
-${expected === undefined ? "" : `where ${current} = ${expected}`}
+    const row = rowOf(first!, parameter);
+    let version = `coalesce((select version from ${table} where stream = $1 order by version desc limit 1), 0)`;
+    let condition = "";
+    if (expectedVersion !== undefined) {
+      version = `${parameter(expectedVersion)}::int`;
+      // A stream with a later version has the next one, which is a conflict.
+      if (expectedVersion > 0)
+        condition = `where exists (select from ${table} where stream = $1 and version = ${version})`;
+    }
+    const insertFirst = `insert into ${table} ${columns} select $1, ${version} + 1, ${row} ${condition}
 on conflict (stream, version) where stream is not null do nothing returning version`;
     const { rows } = await this.#db.query(
       others.length === 0
@@ -153,13 +157,17 @@ select version from first`,
     const envelopes = this.#envelopes(events, options);
     if (envelopes.length === 0) return { envelopes };
     const values: unknown[] = [];
+    const parameter = (value: unknown): string => `$${values.push(value)}`;
+    const [only, ...others] = envelopes;
+    const rows =
+      others.length === 0
+        ? `values (${rowOf(only!, parameter)})`
+        : `select given.id, given.name, given.envelope from ${given(envelopes, parameter)} order by given.n`;
     await this.#db.query(
-      `insert into ${this.#db.schema}.events (message_id, name, envelope)
-select given.id, given.name, given.envelope from ${given(envelopes, (value) => `$${values.push(value)}`)}
-order by given.n on conflict (message_id) do nothing`,
+      `insert into ${this.#db.schema}.events (message_id, name, envelope) ${rows} on conflict (message_id) do nothing`,
       values,
     );
-    this.#db.afterCommit(this.#db.wakeUps.events);
+    this.#db.stored(envelopes, this.#db.wakeUps.events);
     return { envelopes };
   }
 
@@ -291,17 +299,20 @@ order by given.n on conflict (message_id) do nothing`,
 }
 
 /**
+ * Returns the columns id, name and envelope of one event, the most frequent number: shorter than a table of one row,
+ * because the server plans each statement anew.
+ */
+function rowOf(envelope: Envelope, parameter: (value: string) => string): string {
+  const { id, name } = envelope.meta;
+  return `${parameter(id)}::text, ${parameter(name)}::text, ${parameter(JSON.stringify(envelope))}::text::json`;
+}
+
+/**
  * Returns the events as a table with the columns n, from 1 on, id, name and envelope. Several are JSON arrays, because
  * every driver takes a text, and not every driver an array. The columns are lists of their own: `->>` would read
  * all texts of an envelope, and fails for one with a NUL.
  */
 function given(envelopes: readonly Envelope[], parameter: (value: string) => string): string {
-  const [only, ...others] = envelopes;
-  if (others.length === 0) {
-    const { id, name } = only!.meta;
-    return `(values (1, ${parameter(id)}::text, ${parameter(name)}::text, ${parameter(JSON.stringify(only))}::text::json))
-as given (n, id, name, envelope)`;
-  }
   const list = (values: readonly unknown[]): string => `${parameter(JSON.stringify(values))}::text::json`;
   return `(select n, id, name, envelope
   from json_array_elements_text(${list(envelopes.map(({ meta }) => meta.id))}) with ordinality as ids (id, n)
