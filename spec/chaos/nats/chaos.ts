@@ -236,10 +236,15 @@ export class Chaos {
   /** A worker that is asked to leave ends by itself. */
   async #closeWorkers(): Promise<void> {
     for (const worker of this.#workers) worker.kill("SIGTERM");
+    const runs = (worker: ChildProcess): boolean => worker.exitCode === null && worker.signalCode === null;
     const exits = this.#workers.map(async (worker) => {
-      if (worker.exitCode === null && worker.signalCode === null) await once(worker, "exit");
+      if (runs(worker)) await once(worker, "exit");
     });
-    await within(Promise.all(exits), () => "Workers did not end");
+    await within(Promise.all(exits), () => "Workers did not end").catch(async (error: unknown) => {
+      for (const worker of this.#workers) if (runs(worker)) worker.kill("SIGUSR2");
+      await pause(1_000);
+      throw error;
+    });
   }
 }
 

@@ -86,5 +86,9 @@ async function main(): Promise<void> {
   }
 }
 
+// Asked of a worker that does not end.
+process.on("SIGUSR2", () =>
+  console.error(`Worker ${process.pid} is kept alive by ${process.getActiveResourcesInfo().join(", ")}.`),
+);
 process.on("disconnect", () => process.exit());
 void main();
