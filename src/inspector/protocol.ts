@@ -134,7 +134,7 @@ export interface InspectedFault {
   readonly order: number;
   readonly time: number;
   readonly bus: string;
-  /** As in `Fault`: `observer`, `handler`, `middleware`, `refresh`, `saga`, `background` or `late`. */
+  /** As in `Fault`, such as `observer` or `handler`. */
   readonly kind: string;
   readonly source: string;
   /** Name and id of the message that it concerns. */

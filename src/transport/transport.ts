@@ -198,13 +198,13 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Headers of frames that belong to the protocol. */
+/** The header of a stored message with the name of its type, percent-encoded. */
 export const TYPE_HEADER = "cqrx-type";
-/** The id of the message. */
+/** The header with the id of the message, percent-encoded. */
 export const ID_HEADER = "cqrx-id";
-/** The one group that a replayed dead letter is for. */
+/** The header with the one group that a replayed dead letter is for, percent-encoded. */
 export const GROUP_HEADER = "cqrx-group";
-/** How often a dead letter was replayed. */
+/** The header with the number of times that a dead letter was replayed. */
 export const REPLAYS_HEADER = "cqrx-replays";
 
 /** Returns the text of a header as a link wrote it: `""` if it is missing, or if no link wrote it. */
