@@ -14,6 +14,14 @@ import { ConnectionWaiters } from "../transport/connection-waiters.js";
 /** The wait between two attempts of the first connection, in milliseconds. */
 const RETRY_MS = 100;
 
+/** The part of a connection of the client that its types leave out. */
+interface Dialled {
+  readonly isClosed: boolean;
+  readonly socket?: { destroy(): void };
+  /** Closes the socket once there is one. */
+  done: boolean;
+}
+
 /** A connection that is made again for ever, and its state. */
 export class Connection {
   readonly nc: NatsConnection;
@@ -122,11 +130,19 @@ export class Connection {
   readonly #closing = new Set<() => void>();
 
   async close(): Promise<void> {
+    const { connected } = this;
     this.state.set("closed");
     for (const end of [...this.#closing]) end();
     // What was sent last, such as a retry, arrives before the connection ends.
-    if (!this.nc.isClosed()) await Promise.race([this.nc.flush().catch(() => undefined), wait(1_000, false)]);
+    if (connected && !this.nc.isClosed())
+      await Promise.race([this.nc.flush().catch(() => undefined), wait(1_000, false)]);
     await this.nc.close();
+    // The client leaves alone a connection that is just being made, and a server that says nothing would keep it open,
+    // and the process with it.
+    const transport = (this.nc as { protocol?: { transport?: Dialled } }).protocol?.transport;
+    if (transport === undefined || transport.isClosed) return;
+    transport.done = true;
+    transport.socket?.destroy();
   }
 }
 
