@@ -106,7 +106,12 @@ it.each<Case>([
   ["messagesOf(undefined)", () => recorded.messagesOf(undefined as never), InvalidMessageError, "A message type is a class; received undefined."], // prettier-ignore
   ["outcomesOf(text)", () => recorded.outcomesOf("CreateUser" as never), InvalidMessageError, "A message type is a class; received string."], // prettier-ignore
   ["scenario(null)", () => scenario(none), TypeError, "scenario() takes buses, and a database."],
-  ["scenario([bus])", () => scenario([new CommandBus()] as never), TypeError, "scenario() takes buses, and a database."],
+  [
+    "scenario([bus])",
+    () => scenario([new CommandBus()] as never),
+    TypeError,
+    "scenario() takes buses, and a database.",
+  ],
   ["when()", () => (scenario().when as () => unknown)(), TypeError, "when() takes at least one message."],
 ])("%s is refused with an error that says why", (_, make, type, text) => {
   expect(make).toThrow(type);
