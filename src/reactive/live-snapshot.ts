@@ -11,25 +11,35 @@ const PENDING: LiveSnapshot<never> = Object.freeze({ status: "pending" });
 
 /** Keeps the snapshot of one live query: the same object until something that its watchers would see has changed. */
 export class SnapshotState {
-  #current: LiveSnapshot<unknown> = PENDING;
+  /** Made when it is read, because most live queries are subscribed to only, and a frozen object costs more than a value. */
+  #current: LiveSnapshot<unknown> | undefined = PENDING;
+  #status: LiveSnapshot<unknown>["status"] = "pending";
+  #value: unknown;
+  #error: unknown;
   #shown: unknown;
 
   get current(): LiveSnapshot<unknown> {
-    return this.#current;
+    return (this.#current ??= Object.freeze(
+      this.#status === "error"
+        ? { status: "error", error: this.#error, value: this.#value }
+        : { status: "value", value: this.#value },
+    ));
   }
 
   /** @param result - identifies the result, because another subscriber may show one that is in the snapshot already */
   show(value: unknown, result: unknown): void {
     if (this.#shown === result) return;
     this.#shown = result;
-    this.#current = Object.freeze({ status: "value", value });
+    this.#current = undefined;
+    this.#status = "value";
+    this.#value = value;
+    this.#error = undefined;
   }
 
   fail(error: unknown): void {
     this.#shown = undefined;
-    const { status, value } = this.#current;
-    this.#current = Object.freeze(
-      status === "pending" ? { status: "error", error } : { status: "error", error, value },
-    );
+    this.#current = undefined;
+    this.#status = "error";
+    this.#error = error;
   }
 }

@@ -67,6 +67,9 @@ export class SharedQuery implements Closeable {
   #outdated = false;
   /** A refresh came during the last run, or told of it. */
   #triggered = false;
+  /** The emission that was looked at last, because many watchers may bring a source of the same emissions. */
+  #seen: unknown;
+  #seenTells = false;
   /** How many runs in a row triggered the next. */
   #triggeredRuns = 0;
   #latest: SharedResult | undefined;
@@ -191,11 +194,13 @@ export class SharedQuery implements Closeable {
 
   /** Returns whether an emission of a bus is the last run itself, or was caused by it. */
   #tellsOfRun(emission: unknown): boolean {
+    if (emission === this.#seen) return this.#seenTells;
     const run = this.#lastRun;
     const envelope = (emission as { readonly envelope?: unknown } | null | undefined)?.envelope ?? emission;
     if (run === undefined || !isEnvelope(envelope)) return false;
     const { id, causationId } = envelope.meta;
-    return id === run.id || causationId === run.id;
+    this.#seen = emission;
+    return (this.#seenTells = id === run.id || causationId === run.id);
   }
 
   get #looping(): boolean {
@@ -207,6 +212,7 @@ export class SharedQuery implements Closeable {
     if (this.#triggered) this.#triggeredRuns++;
     else this.#triggeredRuns = 0;
     this.#triggered = false;
+    this.#seen = undefined;
     if (this.#triggeredRuns !== MOST_TRIGGERED) return;
     const name = nameOf(typeOf(this.#query));
     const text =
@@ -223,11 +229,19 @@ export class SharedQuery implements Closeable {
       this.#triggered = true;
       this.#outdated = true;
     } else if (!this.#refreshTask.pending) {
-      let coalesceMs = Infinity;
-      for (const { options } of this.#watchers) coalesceMs = Math.min(coalesceMs, options.coalesceMs ?? 0);
+      let coalesceMs = this.#shortestCoalesceMs();
       if (this.#looping && this.#triggered) coalesceMs = Math.max(coalesceMs, LOOP_PAUSE_MS);
       this.#refreshTask.schedule(coalesceMs);
     }
+  }
+
+  #shortestCoalesceMs(): number {
+    let shortest = Infinity;
+    for (const { options } of this.#watchers) {
+      shortest = Math.min(shortest, options.coalesceMs ?? 0);
+      if (shortest === 0) break;
+    }
+    return shortest;
   }
 
   #refreshIfOutdated(): void {

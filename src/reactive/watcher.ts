@@ -81,6 +81,7 @@ export function showIn(snapshot: SnapshotState, result: SharedResult, options: W
 export class Watcher {
   readonly #subscriber: Subscriber<unknown>;
   readonly options: WatchOptions;
+  readonly comparesContent: boolean;
   /** Reports the error of a function among the options. */
   readonly #report: (option: keyof WatchOptions, error: unknown) => void;
   readonly #snapshot: SnapshotState;
@@ -94,25 +95,25 @@ export class Watcher {
   ) {
     this.#subscriber = subscriber;
     this.options = options;
+    this.comparesContent = comparesContent(options);
     this.#snapshot = snapshot;
     this.#report = report;
   }
 
-  get comparesContent(): boolean {
-    return comparesContent(this.options);
-  }
-
   show(result: SharedResult): void {
-    if (this.#subscriber.closed || this.#isShown(result)) return;
+    if (this.#subscriber.closed) return;
+    // Almost all watchers compare by content, which the versions tell.
+    const isShown = this.comparesContent
+      ? this.#shown?.version === result.version
+      : this.#isShownBy(this.options.distinct, result);
+    if (isShown) return;
     this.#shown = result;
-    showIn(this.#snapshot, result, this.options);
+    this.#snapshot.show(result.value, this.comparesContent ? result.version : result);
     this.#subscriber.next(result.value);
   }
 
-  #isShown({ value, version }: SharedResult): boolean {
-    const { distinct } = this.options;
+  #isShownBy(distinct: WatchOptions["distinct"], { value }: SharedResult): boolean {
     if (this.#shown === undefined) return false;
-    if (this.comparesContent) return this.#shown.version === version;
     let said: unknown;
     try {
       said = typeof distinct === "function" && distinct(this.#shown.value, value);
