@@ -176,7 +176,11 @@ const fieldPrototypes = new WeakMap<object, boolean>();
 export function plainKeysOf(value: object, prototype: object | null): string[] | undefined {
   if (prototype !== Object.prototype && !isFieldPrototype(prototype)) return undefined;
   const keys = Object.keys(value);
-  return Reflect.ownKeys(value).length === keys.length ? keys : undefined;
+  // Not Reflect.ownKeys, which takes three times as long as both.
+  return Object.getOwnPropertyNames(value).length === keys.length &&
+    Object.getOwnPropertySymbols(value).length === 0
+    ? keys
+    : undefined;
 }
 
 function isFieldPrototype(prototype: object | null): boolean {

@@ -72,14 +72,17 @@ export class SharedRun {
   readonly #number = nextRunNumber();
   readonly #waiting = new Set<LiveDelivery>();
   readonly #perMessage: boolean;
+  /** No middleware above asks which run a result is of. */
+  readonly #outermost: boolean;
 
-  constructor(first: LiveDelivery, { perMessage = false }: BuildContext) {
+  constructor(first: LiveDelivery, { perMessage = false, outermost }: BuildContext) {
     this.#perMessage = perMessage;
+    this.#outermost = outermost && !perMessage;
     this.delivery = first.detached();
     // Consume a stream for all callers: they share one result.
     this.delivery.links.consumption = undefined;
     this.#waiting.add(first);
-    ownRun(first);
+    if (!this.#outermost) ownRun(first);
   }
 
   start(rest: Step): void {
@@ -92,7 +95,7 @@ export class SharedRun {
   join(delivery: LiveDelivery): void {
     this.#refuseSelfDeadlock(delivery);
     this.#waiting.add(delivery);
-    joinedRun(delivery, this.#number);
+    if (!this.#outermost) joinedRun(delivery, this.#number);
     this.#leaveWhenSettled(delivery);
   }
 
