@@ -178,7 +178,7 @@ describe("the messages that are kept", () => {
     const more = {
       customer: { name: "Ada", mail: "ada@example.com", API_KEY: "s-1" },
       mail: "kept",
-      items: [{ price: 12, sku: "A" }],
+      items: [{ price: 987_654_321, sku: "A" }],
       deep: { note: "s-2", "set-cookie": "s-3", card: { number: "s-4" }, accessToken: "s-5" },
       map: new Map([["password", "s-6"]]),
     };
@@ -186,7 +186,7 @@ describe("the messages that are kept", () => {
     const before = structuredClone(more);
     await bus.dispatch(message, { headers: { "x-tenant": "s-7", authorization: "s-8", "x-id": "kept" } });
     const [record] = inspector.messages();
-    expect(JSON.stringify(inspector.messages()) + inspector.toJSONLines()).not.toMatch(/s-\d|ada@|:12/);
+    expect(JSON.stringify(inspector.messages()) + inspector.toJSONLines()).not.toMatch(/s-\d|ada@|987654321/);
     expect(payloadOf(record)).toEqual({
       orderId: "o1",
       more: {
