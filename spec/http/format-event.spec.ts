@@ -80,13 +80,13 @@ describe("outcomeEvent()", () => {
   it("164 tells nothing of payload, headers and the text of an error", async () => {
     const outcome = await outcomesOf(
       () => {
-        throw Object.assign(new Error("secret 4111"), { code: "DECLINED" });
+        throw Object.assign(new Error("secret text"), { code: "DECLINED" });
       },
       { token: "secret" },
     );
     const { data } = outcomeEvent(outcome);
     expect(JSON.parse(data as string)).toMatchObject({ status: "rejected", error: "DECLINED" });
-    expect(data).not.toMatch(/4111|secret/);
+    expect(data).not.toMatch(/secret/);
   });
 
   it("tells a cancelled message from one that failed", async () => {
