@@ -61,7 +61,7 @@ describe("outcomeEvent()", () => {
     const outcomes: Outcome[] = [];
     bus.outcomes$.subscribe((outcome) => outcomes.push(outcome));
     bus.register(Pay, handler);
-    await bus.dispatch(new Pay("4111"), { headers }).catch(() => undefined);
+    await bus.dispatch(new Pay("secret card"), { headers }).catch(() => undefined);
     return outcomes[0]!;
   }
 
@@ -95,7 +95,7 @@ describe("outcomeEvent()", () => {
     const events: ServerSentEvent[] = [];
     bus.outcomes$.subscribe((outcome) => events.push(outcomeEvent(outcome)));
     bus.register(Pay, () => new Promise<void>(() => undefined));
-    const paying = bus.dispatch(new Pay("4111"), { signal: leaving.signal });
+    const paying = bus.dispatch(new Pay("secret card"), { signal: leaving.signal });
     leaving.abort();
     await expect(paying).rejects.toThrow();
     expect(JSON.parse(events[0]!.data as string)).toMatchObject({ status: "cancelled", error: "AbortError" });
@@ -108,7 +108,7 @@ describe("outcomeEvent()", () => {
           status: "rejected",
           cancelled: false,
           reason,
-          envelope: Envelope.of(new Pay("4111")),
+          envelope: Envelope.of(new Pay("secret card")),
           durationMs: 1,
           attempts: 1,
         }).data as string,

@@ -10,7 +10,7 @@ interface Card {
 
 class Pay {
   readonly amount = 5;
-  readonly card: Card = { number: "4111", holder: "Ada" };
+  readonly card: Card = { number: "4111 of Ada", holder: "Ada" };
   readonly items = [{ pin: 1, sku: "a" }];
 }
 
@@ -27,7 +27,7 @@ describe("the payload", () => {
     const received: Pay[] = [];
     bus.register(Pay, (pay) => {
       received.push(pay);
-      throw Object.assign(new Error("declined"), { message_: message, password: "4111" });
+      throw Object.assign(new Error("declined"), { message_: message, password: "4111 of Ada" });
     });
     logTo(bus, logger, { payload: true, redact: ["card.number", "items[*].pin", "password"] });
 
@@ -38,7 +38,7 @@ describe("the payload", () => {
       card: { number: "[Redacted]", holder: "Ada" },
       items: [{ pin: "[Redacted]", sku: "a" }],
     });
-    expect(text()).not.toContain("4111");
+    expect(text()).not.toContain("4111 of Ada");
     expect(received).toEqual([message]);
     expect({ ...message }).toEqual(before);
   });
@@ -64,14 +64,20 @@ describe("the payload", () => {
   });
 
   it.each([
-    ["items[*].pin", { items: [{ pin: "[Redacted]", sku: "a" }], card: { number: "4111" }, "user-id": "u1" }],
-    ["items[0].pin", { items: [{ pin: "[Redacted]", sku: "a" }], card: { number: "4111" }, "user-id": "u1" }],
+    [
+      "items[*].pin",
+      { items: [{ pin: "[Redacted]", sku: "a" }], card: { number: "4111 of Ada" }, "user-id": "u1" },
+    ],
+    [
+      "items[0].pin",
+      { items: [{ pin: "[Redacted]", sku: "a" }], card: { number: "4111 of Ada" }, "user-id": "u1" },
+    ],
     ["card.*", { items: [{ pin: 1, sku: "a" }], card: { number: "[Redacted]" }, "user-id": "u1" }],
     ["*.number", { items: [{ pin: 1, sku: "a" }], card: { number: "[Redacted]" }, "user-id": "u1" }],
-    ["user-id", { items: [{ pin: 1, sku: "a" }], card: { number: "4111" }, "user-id": "[Redacted]" }],
-    ["card.cvc", { items: [{ pin: 1, sku: "a" }], card: { number: "4111" }, "user-id": "u1" }],
+    ["user-id", { items: [{ pin: 1, sku: "a" }], card: { number: "4111 of Ada" }, "user-id": "[Redacted]" }],
+    ["card.cvc", { items: [{ pin: 1, sku: "a" }], card: { number: "4111 of Ada" }, "user-id": "u1" }],
   ])("is redacted by %s", async (path, written) => {
-    const message = { items: [{ pin: 1, sku: "a" }], card: { number: "4111" }, "user-id": "u1" };
+    const message = { items: [{ pin: 1, sku: "a" }], card: { number: "4111 of Ada" }, "user-id": "u1" };
     expect(await loggedPayload(message, { payload: true, redact: [path] })).toEqual(written);
   });
 
