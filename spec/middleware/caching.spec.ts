@@ -14,7 +14,7 @@ import {
 import { caching, coalescing, messageKey, StoreFailedError, type CacheEntry } from "cqrx/middleware";
 import { delivery, manualClock, marbles } from "cqrx/testing";
 import { LRUCache } from "lru-cache";
-import { map, NEVER, of, Subject, tap, throwError, timer } from "rxjs";
+import { map, NEVER, of, pipe, Subject, tap, throwError, timer } from "rxjs";
 import { deferred, microtasks, reasonOf, watch } from "../conformance/support.js";
 import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, brokenStore, faultsOf } from "./support.js";
@@ -616,10 +616,20 @@ describe("caching", () => {
         expect(await ask(s)).toBe("young");
       }));
 
-    it("does not keep the result of a run that it joined through coalescing and that began before a refresh", () =>
+    it.each([
+      ["inside", () => coalescing<GetUser>()],
+      [
+        "in a pipe inside",
+        (): Middleware<GetUser> =>
+          pipe(
+            map((delivery) => delivery),
+            coalescing<GetUser>(),
+          ),
+      ],
+    ])("does not keep the result of an older run that it joined through coalescing %s", (_, joining) =>
       withTraps(async () => {
         const changes = new Subject<void>();
-        const s = setUp(cached({ store: new Map(), refreshOn: changes }), coalescing());
+        const s = setUp(cached({ store: new Map(), refreshOn: changes }), joining());
         const old = deferred<string>();
         s.results = [old.promise];
         const first = ask(s);
@@ -628,6 +638,23 @@ describe("caching", () => {
         old.resolve("old");
         expect(await Promise.all([first, second])).toEqual(["old", "old"]);
         expect(await ask(s)).toBe("u1 2");
+      }),
+    );
+
+    it("nor through coalescing around the handler", () =>
+      withTraps(async () => {
+        const changes = new Subject<void>();
+        const bus = new QueryBus({ middleware: [cached({ store: new Map(), refreshOn: changes })] });
+        const old = deferred<string>();
+        const results = [old.promise, "new"];
+        bus.register(GetUser, () => results.shift(), { middleware: [coalescing()] });
+        const first = bus.ask(new GetUser("u1"));
+        changes.next();
+        const second = bus.ask(new GetUser("u1"));
+        old.resolve("old");
+        expect(await Promise.all([first, second])).toEqual(["old", "old"]);
+        expect(await bus.ask(new GetUser("u1"))).toBe("new");
+        await canaries(bus);
       }));
   });
 

@@ -75,9 +75,10 @@ export class SharedRun {
   /** No middleware above asks which run a result is of. */
   readonly #outermost: boolean;
 
-  constructor(first: LiveDelivery, { perMessage = false, outermost }: BuildContext) {
+  constructor(first: LiveDelivery, { perMessage = false, outermost, scope }: BuildContext) {
     this.#perMessage = perMessage;
-    this.#outermost = outermost && !perMessage;
+    // Around a handler, and inside an operator, the outermost one has the middleware of the bus above it.
+    this.#outermost = outermost && !perMessage && scope === undefined;
     this.delivery = first.detached();
     // Consume a stream for all callers: they share one result.
     this.delivery.links.consumption = undefined;
