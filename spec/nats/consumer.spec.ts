@@ -20,7 +20,7 @@ const delivered = (seq: number, deliveryCount: number): JsMsg =>
   }) as unknown as JsMsg;
 
 const confirmed = { data: new Uint8Array([43]) } as Msg;
-const notHeard = { data: new Uint8Array(), headers: { code: 503 } } as unknown as Msg;
+const noResponders = { data: new Uint8Array(), headers: { code: 503 } } as unknown as Msg;
 const started: StoredConsumer[] = [];
 afterEach(() => Promise.all(started.splice(0).map((consumer) => consumer.stop())));
 
@@ -96,7 +96,7 @@ it("does not run a message beside itself that is delivered again while it runs",
 
 it.each<[string, () => Promise<Msg | undefined>]>([
   ["was lost", () => Promise.resolve(undefined)],
-  ["no leader heard", () => Promise.resolve(notHeard)],
+  ["had no responder", () => Promise.resolve(noResponders)],
   ["could not be sent", () => Promise.reject(new Error("closed"))],
 ])("sends an acknowledgement again that %s, until the server confirms it", async (_, first) => {
   const requests: string[] = [];

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, jest } from "@jest/globals";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { Connection } from "../../src/nats/connection.js";
-import { isNotHeard, Replies } from "../../src/nats/replies.js";
+import { isNoResponders, Replies } from "../../src/nats/replies.js";
 
 beforeEach(() => void jest.useFakeTimers({ doNotFake: ["performance"] }));
 afterEach(() => void jest.useRealTimers());
@@ -85,8 +85,8 @@ it("resolves to undefined when the transport closes, and sends nothing later", a
   expect(jest.getTimerCount()).toBe(0);
 });
 
-it("tells an empty answer from the server's word that no process listens", () => {
+it("tells an empty answer from one about missing responders", () => {
   const msg = (data: string, code?: number): Msg =>
     ({ data: Buffer.from(data), headers: code === undefined ? undefined : { code } }) as unknown as Msg;
-  expect([msg("", 503), msg(""), msg("text", 503)].map(isNotHeard)).toEqual([true, false, false]);
+  expect([msg("", 503), msg(""), msg("text", 503)].map(isNoResponders)).toEqual([true, false, false]);
 });

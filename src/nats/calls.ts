@@ -10,7 +10,7 @@ import type {
   OutgoingCall,
 } from "../transport/transport.js";
 import type { Connection } from "./connection.js";
-import { isNotHeard } from "./replies.js";
+import { isNoResponders } from "./replies.js";
 import { fromMsgHeaders, subjectOf, toMsgHeaders } from "./subjects.js";
 
 interface Pending {
@@ -111,7 +111,7 @@ export class Calls {
     const pending = this.#pending.get(id);
     // Late, and replies to a call that was given up.
     if (pending === undefined) return;
-    if (isNotHeard(msg)) {
+    if (isNoResponders(msg)) {
       this.#pending.delete(id);
       pending.events.error(
         new HandlerNotFoundError(pending.events.type, " No process that can be reached serves it."),

@@ -5,7 +5,7 @@ import { headerText, ID_HEADER, REPLAYS_HEADER, TYPE_HEADER } from "../transport
 import type { DeadLetterReason, Frame, Listener, Start, StoredDelivery } from "../transport/transport.js";
 import { parseStoredAddress } from "../transport/address.js";
 import { wait, type Connection } from "./connection.js";
-import { isNotHeard, type Replies } from "./replies.js";
+import { isNoResponders, type Replies } from "./replies.js";
 import { addressOf, fromMsgHeaders } from "./subjects.js";
 
 /**
@@ -223,7 +223,7 @@ export class StoredConsumer implements Listener {
       try {
         // Not by `ackAck` of the client, which sends once, and gives no signs of life afterwards.
         const answer = await this.#replies.request(reply, ACK, ACK_MS);
-        if (answer !== undefined && !isNotHeard(answer)) return;
+        if (answer !== undefined && !isNoResponders(answer)) return;
       } catch {
         // The connection has closed, or this account may not acknowledge.
       }

@@ -26,7 +26,7 @@ import { Connection, wait } from "./connection.js";
 import { startOf, StoredConsumer } from "./consumer.js";
 import { NatsDeadLetters } from "./dead-letters.js";
 import { readOptions, type NatsSettings, type NatsTransportOptions } from "./options.js";
-import { isNotHeard, Replies } from "./replies.js";
+import { isNoResponders, Replies } from "./replies.js";
 import { makeStreams, streamsOf } from "./streams.js";
 import { durableOf, fromMsgHeaders, subjectOf, toMsgHeaders } from "./subjects.js";
 
@@ -160,7 +160,7 @@ class NatsLinkTransport implements NatsTransport {
         const reply = await this.#aborted(signal, request);
         if (reply === undefined) mayBeStored = true;
         // There is no stream, or its leader moves.
-        else if (isNotHeard(reply)) await this.#remakeStreams();
+        else if (isNoResponders(reply)) await this.#remakeStreams();
         else {
           const { error, seq, duplicate = false } = reply.json<StoredReply>();
           if (error === undefined) return { duplicate, position: String(seq) };

@@ -35,7 +35,7 @@ export class Replies {
   }
 
   /**
-   * Resolves to the answer, or to `undefined` when none has come in time; without a listener the answer has the code 503.
+   * Resolves to the answer, or to `undefined` when none has come in time; without responders the answer has the code 503.
    *
    * @throws PermissionViolationError if this account may not publish there
    */
@@ -91,7 +91,7 @@ export class Replies {
   }
 }
 
-/** Returns whether the server says that no process listens to the subject. */
-export function isNotHeard(reply: Msg): boolean {
+/** Returns whether the server says that the subject has no responders. */
+export function isNoResponders(reply: Msg): boolean {
   return reply.data.length === 0 && reply.headers?.code === 503;
 }
