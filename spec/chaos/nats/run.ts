@@ -1,15 +1,15 @@
 // Kills and stops the processes that work, crashes the server, cuts and swallows connections, and checks the ledger.
 // The seeds take turns: all faults with an inbox, faults of the workers only without one, and faults of the server only with an inbox.
-import { installed, versionText } from "../../../examples/support/nats-server.js";
+import { installed } from "../../../examples/support/nats-server.js";
 import { build, Chaos, removeFolder, WORKERS, type Mode } from "./chaos.js";
 import { SingleServer } from "./network.js";
+import { isOlderThan } from "./version.js";
 
-const [major = 0, minor = 0, patch = 0] = (/[\d.]+/.exec(versionText)?.[0] ?? "").split(".").map(Number);
 /**
  * Before 2.10.16, a server that redelivers to a pull whose connection is gone delivers its latest message once more as
  * a first attempt.
  */
-const repeats = major < 2 || (major === 2 && (minor < 10 || (minor === 10 && patch < 16)));
+const repeats = isOlderThan("2.10.16");
 
 const MODES: readonly Mode[] = [
   {
