@@ -12,7 +12,8 @@ export type { ManualClock } from "./deterministic.js";
 
 // Whole scenarios
 export { scenario } from "./scenario.js";
-export type { ExpectedError, Played, Scenario, ScenarioEnd } from "./scenario.js";
+export type { Played } from "./play.js";
+export type { ExpectedError, Scenario, ScenarioEnd } from "./scenario.js";
 export { settleAll } from "./settle-all.js";
 export type { SettlingBus } from "./settle-all.js";
 

@@ -1,40 +1,8 @@
-import { Subscription } from "rxjs";
-import type { CommandBus } from "../buses/command-bus.js";
 import { checkCopy } from "../core/checks.js";
-import type { Fault } from "../core/delivery/outcome.js";
-import { isEnvelope, type Envelope } from "../core/messages/envelope.js";
-import { kindOf, nameOf, typeOf, type MessageKind } from "../core/messages/message.js";
 import { equal } from "./equal.js";
-import { settleAll } from "./settle-all.js";
+import { isDatabase, list, payloadOf, play, typeName, type Bus, type Played, type World } from "./play.js";
 import { show } from "./show.js";
 import { checkBuses, type TestedBus, type TestedDatabase } from "./tested-bus.js";
-
-/** A bus of any kind, whose engine has the same shape for all three. */
-type Bus = CommandBus;
-
-/** A database with what it keeps for this package. */
-interface Storing extends TestedDatabase {
-  readonly onStored: Set<(envelope: Envelope) => void>;
-}
-
-/** The buses of a scenario, and the database that their handlers store messages in. */
-interface World {
-  readonly buses: readonly Bus[];
-  readonly database: Storing | undefined;
-}
-
-/** The result of a {@link scenario} that was played. */
-export interface Played {
-  /** How the message of `when` was settled; of several, the last. */
-  readonly outcome: PromiseSettledResult<unknown>;
-  /**
-   * The commands and events that the messages of `when` caused, in the order in which they were accepted, or committed in
-   * a database.
-   */
-  readonly sent: readonly Envelope[];
-  /** The faults that the buses reported meanwhile. */
-  readonly faults: readonly Fault[];
-}
 
 /** An error by its class, or by its text: a part of it, or a RegExp that matches it. */
 export type ExpectedError = (abstract new (...args: never) => Error) | RegExp | string;
@@ -75,8 +43,9 @@ export interface ScenarioEnd {
  * Starts a test told as given, when, then, for handlers, event handlers and sagas on the buses that they are
  * registered with.
  *
- * With a `Database` of `cqrx/postgres` among the buses, each message runs in one transaction, as a feed or a worker runs
- * it, and what it stores there counts as sent: enqueued commands, also delayed ones, and appended or published events.
+ * With a `Database` of `cqrx/postgres` among the buses, each message runs in one transaction, as a feed or a worker
+ * runs it, and what it stores there counts as sent: enqueued commands, also delayed ones, and appended or published
+ * events.
  *
  * Guarantees: needs no test framework. Each message goes to the bus that has a handler for it, else to the
  * bus of its base class, else to the event bus. All effects have settled when the promise settles, as with
@@ -98,10 +67,6 @@ export function scenario(...world: readonly (TestedBus | TestedDatabase)[]): Sce
   if (another !== undefined) throw new TypeError("scenario() takes one database.");
   for (const bus of buses) checkCopy("a bus of scenario()", bus);
   return new Given({ buses: buses as readonly TestedBus[] as readonly Bus[], database }, []);
-}
-
-function isDatabase(value: unknown): value is Storing {
-  return (value as Partial<Storing> | null | undefined)?.onStored instanceof Set;
 }
 
 class Given implements Scenario {
@@ -215,93 +180,6 @@ class When implements ScenarioEnd {
   }
 }
 
-async function play(
-  { buses, database }: World,
-  before: readonly object[],
-  messages: readonly object[],
-): Promise<Played> {
-  const faults: Fault[] = [];
-  const sent: Envelope[] = [];
-  const causes: Envelope[] = [];
-  const watching = new Subscription();
-  const error = (): void => undefined;
-  const send = (message: object): Promise<unknown> => {
-    const { engine } = busFor(buses, message);
-    const deliver = (): Promise<unknown> => {
-      const delivery = engine.send(message);
-      causes.push(delivery.envelope);
-      return delivery.promise();
-    };
-    return database === undefined ? deliver() : database.transaction(deliver);
-  };
-  for (const { faults$ } of buses)
-    watching.add(faults$.subscribe({ next: (fault) => void faults.push(fault), error }));
-  try {
-    for (const message of before) {
-      try {
-        await send(message);
-      } catch (reason) {
-        throw new Error(`${typeName(message)}, which was given, was rejected with\n${list([reason])}`, {
-          cause: reason,
-        });
-      }
-      await settleAll(...buses);
-    }
-    const next = (envelope: Envelope): void => void sent.push(envelope);
-    for (const { engine, messages$ } of buses)
-      if (engine.kind !== "query") watching.add(messages$.subscribe({ next, error }));
-    if (database !== undefined) {
-      database.onStored.add(next);
-      watching.add(() => database.onStored.delete(next));
-    }
-    const outcomes = await Promise.allSettled(messages.map(send));
-    await settleAll(...buses);
-    return {
-      outcome: outcomes.at(-1)!,
-      sent: sent.filter((envelope) => !causes.includes(envelope)),
-      faults,
-    };
-  } finally {
-    watching.unsubscribe();
-  }
-}
-
-function busFor(buses: readonly Bus[], given: object): Bus {
-  if (typeof given !== "object" || given === null)
-    throw new TypeError(
-      `A scenario takes messages; received ` +
-        (typeof given === "function" ? "a function or class: did you forget new?" : show(given)),
-    );
-  const message = payloadOf(given);
-  const registered = buses.filter(({ engine }) => engine.registry.find(message) !== undefined);
-  const ofKind = (kind: MessageKind): Bus[] => buses.filter(({ engine }) => engine.kind === kind);
-  const found = registered.length > 0 ? registered : ofKind(markedKind(message));
-  if (found.length === 1) return found[0]!;
-  const names = found.map(({ engine: { name } }) => name).join(" and ");
-  throw new Error(
-    found.length === 0
-      ? `No bus of this scenario takes ${typeName(message)}; pass scenario() the bus that it is sent on.`
-      : `${typeName(message)} could be sent on ${names}; pass scenario() only one of them.`,
-  );
-}
-
-/**
- * Returns the kind by base class or decorator; a class without either, and without a handler, can only be an
- * event.
- */
-function markedKind(message: object): MessageKind {
-  const type = typeOf(message);
-  return (type && kindOf(type)) ?? "event";
-}
-
-function payloadOf(message: object): object {
-  return isEnvelope(message) ? message.payload : message;
-}
-
-function typeName(message: object): string {
-  return nameOf(typeOf(payloadOf(message)));
-}
-
 function different(verb: string, expected: readonly unknown[], actual: readonly unknown[]): string {
   const [wanted, got] = [list(expected), list(actual)];
   const hint =
@@ -310,10 +188,6 @@ function different(verb: string, expected: readonly unknown[], actual: readonly 
         "they have different classes of one name, or differ in fields that are not shown."
       : "";
   return `${verb}\n${wanted}\nand has ${verb}\n${got}${hint}`;
-}
-
-function list(items: readonly unknown[]): string {
-  return items.length === 0 ? "  (nothing)" : items.map((item) => `  ${show(item)}`).join("\n");
 }
 
 function isExpected(reason: unknown, expected: ExpectedError): boolean {
