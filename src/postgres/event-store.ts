@@ -17,6 +17,7 @@ import type { MessageType } from "../core/messages/message.js";
 import type { Database } from "./database.js";
 import { ConcurrencyError } from "./errors.js";
 import type { Feed, FeedOptions } from "./feed.js";
+import { given, rowOf } from "./event-rows.js";
 import { FOLDED_PAGE, Log, PAGE, storedEvent, type StoredEvent } from "./log.js";
 import { NamedTypes } from "./named-types.js";
 import { openFeed } from "./open-feed.js";
@@ -296,27 +297,4 @@ select version from first`,
     );
     return (rows[0] as { version: number }).version;
   }
-}
-
-/**
- * Returns the columns id, name and envelope of one event, the most frequent number: shorter than a table of one row,
- * because the server plans each statement anew.
- */
-function rowOf(envelope: Envelope, parameter: (value: string) => string): string {
-  const { id, name } = envelope.meta;
-  return `${parameter(id)}::text, ${parameter(name)}::text, ${parameter(JSON.stringify(envelope))}::text::json`;
-}
-
-/**
- * Returns the events as a table with the columns n, from 1 on, id, name and envelope. Several are JSON arrays, because
- * every driver takes a text, and not every driver an array. The columns are lists of their own: `->>` would read
- * all texts of an envelope, and fails for one with a NUL.
- */
-function given(envelopes: readonly Envelope[], parameter: (value: string) => string): string {
-  const list = (values: readonly unknown[]): string => `${parameter(JSON.stringify(values))}::text::json`;
-  return `(select n, id, name, envelope
-  from json_array_elements_text(${list(envelopes.map(({ meta }) => meta.id))}) with ordinality as ids (id, n)
-  join json_array_elements_text(${list(envelopes.map(({ meta }) => meta.name))}) with ordinality as names (name, n) using (n)
-  join json_array_elements(${list(envelopes)}) with ordinality as envelopes (envelope, n) using (n)
-) as given`;
 }
