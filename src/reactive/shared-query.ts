@@ -67,9 +67,6 @@ export class SharedQuery implements Closeable {
   #outdated = false;
   /** A refresh came during the last run, or told of it. */
   #triggered = false;
-  /** The emission that was looked at last, because many watchers may bring a source of the same emissions. */
-  #seen: unknown;
-  #seenTells = false;
   /** How many runs in a row triggered the next. */
   #triggeredRuns = 0;
   #latest: SharedResult | undefined;
@@ -194,13 +191,11 @@ export class SharedQuery implements Closeable {
 
   /** Returns whether an emission of a bus is the last run itself, or was caused by it. */
   #tellsOfRun(emission: unknown): boolean {
-    if (emission === this.#seen) return this.#seenTells;
     const run = this.#lastRun;
     const envelope = (emission as { readonly envelope?: unknown } | null | undefined)?.envelope ?? emission;
     if (run === undefined || !isEnvelope(envelope)) return false;
     const { id, causationId } = envelope.meta;
-    this.#seen = emission;
-    return (this.#seenTells = id === run.id || causationId === run.id);
+    return id === run.id || causationId === run.id;
   }
 
   get #looping(): boolean {
@@ -212,7 +207,6 @@ export class SharedQuery implements Closeable {
     if (this.#triggered) this.#triggeredRuns++;
     else this.#triggeredRuns = 0;
     this.#triggered = false;
-    this.#seen = undefined;
     if (this.#triggeredRuns !== MOST_TRIGGERED) return;
     const name = nameOf(typeOf(this.#query));
     const text =
