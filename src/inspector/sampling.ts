@@ -59,8 +59,8 @@ export class Sampling {
   readonly #budget: Budget;
   readonly #kept = new Map<string, Family>();
   /**
-   * Families of one message, oldest first, that are not yet in `#kept`, because most messages cause no other one: a map of
-   * them would cost more than the rest of keeping them. They leave in this order.
+   * Families of one message, oldest first, that are not yet in `#kept`, because most messages cause no other one: a
+   * map of them would cost a tenth of keeping a message. They leave in this order.
    */
   #single: Family[] = [];
   /** Index of the oldest of them; those before it have left. */

@@ -49,7 +49,7 @@ export class Connection {
           pingInterval: 4_000,
           maxPingOut: 2,
           ignoreAuthErrorAbort: true,
-          // Two errors for each request, whose stacks show nothing but the client.
+          // Saves two errors for each request, whose stacks show the client only.
           noAsyncTraces: true,
           ...options,
           timeout: Math.max(1, end - performance.now()),

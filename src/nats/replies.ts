@@ -13,9 +13,9 @@ interface Request {
 }
 
 /**
- * Messages that the server answers, such as acknowledgements: all answers come to one wildcard subscription, and the messages
- * of one turn of the event loop go out in one write. A request of the client makes three errors and a write of its own,
- * which cost more than handling a stored message.
+ * Messages that the server answers, such as acknowledgements: all answers come to one wildcard subscription, and the
+ * messages of one turn of the event loop go out in one write. A request of the client makes three errors and a write
+ * of its own, which cost more than handling a stored message.
  */
 export class Replies {
   readonly #connection: Connection;
@@ -35,7 +35,8 @@ export class Replies {
   }
 
   /**
-   * Resolves to the answer, or to `undefined` when none has come in time; without responders the answer has the code 503.
+   * Resolves to the answer, or to `undefined` when none has come in time; without responders the answer has the code
+   * 503.
    *
    * @throws PermissionViolationError if this account may not publish there
    */

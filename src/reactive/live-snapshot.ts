@@ -11,7 +11,7 @@ const PENDING: LiveSnapshot<never> = Object.freeze({ status: "pending" });
 
 /** Keeps the snapshot of one live query: the same object until something that its watchers would see has changed. */
 export class SnapshotState {
-  /** Made when it is read, because most live queries are subscribed to only, and a frozen object costs more than a value. */
+  /** Made when it is read, because most live queries are subscribed to only, and freezing costs more than showing. */
   #current: LiveSnapshot<unknown> | undefined = PENDING;
   #status: LiveSnapshot<unknown>["status"] = "pending";
   #value: unknown;

@@ -28,22 +28,13 @@ const wanted = (name) => name.includes(options.only);
 if (wanted("writes")) {
   const suite = await writes(url, cqrx);
   const samples = await inTurn(suite, () => 300);
-  comparison.add("cost of append x bare INSERT", samples, ["append", "bare INSERT"], {
-    atMost: 2,
-    invert: true,
-  });
-  comparison.add("cost of publish x bare INSERT", samples, ["publish", "bare INSERT"], {
-    atMost: 1.2,
-    invert: true,
-  });
-  comparison.add("cost of enqueue x bare INSERT", samples, ["enqueue", "bare INSERT"], {
-    atMost: 1.5,
-    invert: true,
-  });
-  comparison.add("cost of append x emmett-postgresql", samples, ["append", "emmett append"], {
-    atMost: 1,
-    invert: true,
-  });
+  for (const [one, other, atMost] of [
+    ["append", "bare INSERT", 2],
+    ["publish", "bare INSERT", 1.2],
+    ["enqueue", "bare INSERT", 1.5],
+    ["append", "emmett append", 1],
+  ])
+    comparison.add(`cost of ${one} x ${other}`, samples, [one, other], { atMost, invert: true });
   await suite.close();
 }
 if (wanted("work")) {
