@@ -23,6 +23,7 @@ import {
   finalize,
   interval,
   map,
+  merge,
   NEVER,
   Observable,
   of,
@@ -1103,6 +1104,27 @@ describe("a live query whose runs trigger their own refresh", () => {
       await canaries(bus);
     }),
   );
+
+  it("are not seen in refreshes without a value after one of their own", () =>
+    withTraps(async () => {
+      jest.useFakeTimers();
+      bus.register(Count, async () => 1);
+      const changes$ = new Subject<void>();
+      const watched = shownBy(
+        bus.watch(new Count(), { refreshOn: merge(bus.outcomes$.pipe(take(1)), changes$) }),
+      );
+      await microtasks(50);
+      for (let n = 1; n <= 2 * LIMIT; n++) {
+        changes$.next();
+        // Every 256th run of a task is a timer.
+        jest.advanceTimersByTime(0);
+        await microtasks(10);
+      }
+      expect([outcomes.length, faults]).toEqual([2 * LIMIT + 2, []]);
+      watched.unsubscribe();
+      jest.useRealTimers();
+      await canaries(bus);
+    }));
 
   it("by its subscriber is a loop, too; after it, refreshes are as fast as before", () =>
     withTraps(async () => {
