@@ -4,7 +4,7 @@
 //   npm run bench:instructions -- --all --json FILE  writes the figures
 //   npm run bench:instructions -- --all --compare FILE    fails for a scenario that costs over 2 % more than in FILE
 //   --source DIR      counts the src of another checkout
-//   --only TEXT       some scenarios, by a part of their title or file name
+//   --only TEXT       of all scenarios those with the text in their title or file name
 //   --seeds N         the median of so many runs, each under a seed of its own (1)
 //   --jobs N          processes at once (2)
 //   --if-available    exits with 0 instead of 2 if valgrind is missing
@@ -61,6 +61,7 @@ if (Number(process.versions.node.split(".")[0]) !== NODE)
     `The bars hold for Node ${NODE}; this is ${process.versions.node}, whose figures are others.`,
   );
 
+const all = options.all || options.only !== "";
 const before =
   options.compare === undefined ? undefined : JSON.parse(readFileSync(given(options.compare), "utf8"));
 const source = options.source === undefined ? undefined : join(given(options.source), "src");
@@ -100,8 +101,8 @@ process.exitCode = failed || compared?.failed || broken ? 1 : 0;
 /** Returns the contenders of a scenario to run: all of them, or those that its bars need. */
 function runsOf(scenario) {
   const { counted, contenders } = scenario;
-  if (counted === false || (counted === undefined && !options.all)) return [];
-  const names = options.all
+  if (counted === false || (counted === undefined && !all)) return [];
+  const names = all
     ? Object.keys(contenders)
     : [counted.subject ?? scenario.subject, ...Object.keys(counted.bars), ...(counted.beside ?? [])];
   return [...new Set(names)].flatMap((contender) =>

@@ -17,9 +17,11 @@ export function callOne(handlers: readonly Registration[], delivery: LiveDeliver
 export function callAll(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
   const errors: unknown[] = [];
   let running = 0;
-  let allEnded: (() => void) | undefined;
+  let settle: ((failure?: Promise<never>) => void) | undefined;
   const ended = (): void => {
-    if (--running === 0) allEnded!();
+    if (--running > 0) return;
+    if (errors.length === 0) settle!();
+    else settle!(Promise.reject(failureOf(errors, handlers, delivery)));
   };
   for (let place = 0; place < handlers.length; place++) {
     try {
@@ -43,8 +45,9 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
     }
   }
   notifyHandled(delivery);
-  if (running === 0) return raise(errors, handlers, delivery);
-  return new Promise<void>((resolve) => (allEnded = resolve)).then(() => raise(errors, handlers, delivery));
+  if (running > 0) return new Promise<void>((resolve) => (settle = resolve));
+  if (errors.length > 0) throw failureOf(errors, handlers, delivery);
+  return undefined;
 }
 
 export function callInTurn(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
@@ -73,18 +76,18 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
       }
     }
     notifyHandled(delivery);
-    return raise(errors, handlers, delivery);
+    if (errors.length > 0) throw failureOf(errors, handlers, delivery);
+    return undefined;
   };
   return callFrom(0);
 }
 
-/**
- * Throws what handlers failed with, by their place and not by their time, so that it does not depend on who was
- * faster.
- */
-function raise(byPlace: readonly unknown[], handlers: readonly Registration[], delivery: LiveDelivery): void {
-  if (byPlace.length === 0) return;
-  const { typeName } = delivery;
+/** Returns what handlers failed with, by their place and not by their time, so that it does not depend on who was faster. */
+function failureOf(
+  byPlace: readonly unknown[],
+  handlers: readonly Registration[],
+  delivery: LiveDelivery,
+): EventHandlersFailedError {
   const errors = Object.values(byPlace).map((error) => asError(error, delivery));
-  throw new EventHandlersFailedError(typeName, errors, handlers.length);
+  return new EventHandlersFailedError(delivery.typeName, errors, handlers.length);
 }
