@@ -89,7 +89,13 @@ export function runDiagnosed(
   start: (delivery: LiveDelivery) => void,
   channel: TracingChannel,
 ): void {
-  const message = new Diagnosed(delivery);
+  const message: DiagnosedMessage = {
+    bus: delivery.host.name,
+    messageType: delivery.typeName,
+    get envelope() {
+      return delivery.envelope;
+    },
+  };
   let running = true;
   const settled = (): void => {
     const { status, result } = delivery;
@@ -109,24 +115,4 @@ export function runDiagnosed(
   });
   running = false;
   channel.end.publish(message);
-}
-
-class Diagnosed implements DiagnosedMessage {
-  readonly bus: string;
-  readonly #delivery: LiveDelivery;
-  declare result?: unknown;
-  declare error?: unknown;
-
-  constructor(delivery: LiveDelivery) {
-    this.bus = delivery.host.name;
-    this.#delivery = delivery;
-  }
-
-  get messageType(): string {
-    return this.#delivery.typeName;
-  }
-
-  get envelope(): Envelope {
-    return this.#delivery.envelope;
-  }
 }
