@@ -66,7 +66,7 @@ export class EventBus<Local extends object = object> extends Bus {
     const probe = aroundHandler(NO_HANDLER, options.handlerMiddleware ?? []);
     probe.build(this.engine);
     probe.release();
-    this.#background = new Background("event", options.background);
+    this.#background = new Background("EventBus", options.background);
   }
 
   /**
