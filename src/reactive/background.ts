@@ -85,14 +85,6 @@ const RETRY_OPTIONS: Checks<BackgroundRetryOptions> = {
   retryIf: aFunction,
 };
 
-function checkedRetry(source: string, options: BackgroundRetryOptions): Required<BackgroundRetryOptions> {
-  checkOptions(source, options, RETRY_OPTIONS, "background.retry.");
-  const { count, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = options;
-  if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
-    throw invalidOption(source, "background.retry.count", "finite, or delayMs and maxDelayMs above 0", count);
-  return { count, delayMs, maxDelayMs, retryIf };
-}
-
 interface Job {
   readonly delivery: LiveDelivery;
   readonly run: Step;
@@ -126,12 +118,21 @@ export class Background implements Closeable {
   readonly #drained: (() => void)[] = [];
 
   constructor(bus: "CommandBus" | "EventBus", options: BackgroundOptions = {}) {
-    this.#source = `new ${bus}()`;
-    checkOptions(this.#source, options, bus === "CommandBus" ? OPTIONS : EVENT_OPTIONS, "background.");
+    const source = (this.#source = `new ${bus}()`);
+    checkOptions(source, options, bus === "CommandBus" ? OPTIONS : EVENT_OPTIONS, "background.");
     const { concurrency = 10, maxQueued = 10_000, retry = { count: 0 } } = options;
     this.#concurrency = concurrency;
     this.#maxQueued = maxQueued;
-    this.#retry = checkedRetry(this.#source, retry);
+    checkOptions<BackgroundRetryOptions>(source, retry, RETRY_OPTIONS, "background.retry.");
+    const { count, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = retry;
+    if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
+      throw invalidOption(
+        source,
+        "background.retry.count",
+        "finite, or delayMs and maxDelayMs above 0",
+        count,
+      );
+    this.#retry = { count, delayMs, maxDelayMs, retryIf };
   }
 
   /**
@@ -175,11 +176,14 @@ export class Background implements Closeable {
   ): unknown {
     const job: Job = { delivery, run, scope: captureContext(), engine, attempts: 0 };
     this.#unsettled++;
-    const ready = (): undefined => this.#readyAfter(job, delayMs);
-    const drop = (reason: unknown): void =>
-      delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason));
     const forget =
-      causedBy instanceof LiveDelivery ? whenSucceeded(causedBy as LiveDelivery, ready, drop) : ready();
+      causedBy instanceof LiveDelivery
+        ? whenSucceeded(
+            causedBy as LiveDelivery,
+            () => this.#readyAfter(job, delayMs),
+            (reason) => delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason)),
+          )
+        : this.#readyAfter(job, delayMs);
     delivery.whenSettled(() => {
       forget?.();
       this.#endWait(job);

@@ -1,4 +1,5 @@
 import { FULFILLED, type LiveDelivery } from "../delivery/live-delivery.js";
+import { SEND } from "../handlers/check-kind.js";
 import type { Envelope } from "../messages/envelope.js";
 import type { MessageKind } from "../messages/message.js";
 
@@ -51,8 +52,6 @@ interface DiagnosticsChannel {
   tracingChannel(name: string): TracingChannel;
 }
 
-const WORDS = { command: "dispatch", query: "ask", event: "publish" } as const;
-
 // Not an import, because the core also runs outside Node.
 const diagnostics = (
   globalThis as {
@@ -65,7 +64,7 @@ const diagnostics = (
  * outside Node.
  */
 export function channelOf(kind: MessageKind): TracingChannel | undefined {
-  return diagnostics?.tracingChannel(`cqrx:${WORDS[kind]}`);
+  return diagnostics?.tracingChannel(`cqrx:${SEND[kind]}`);
 }
 
 /**
