@@ -49,7 +49,7 @@ export class CommandBus<Local extends object = object> extends Bus {
 
   constructor(options: CommandBusOptions = {}) {
     super(COMMANDS, options, OPTIONS);
-    this.#background = new Background("command", options.background);
+    this.#background = new Background("CommandBus", options.background);
   }
 
   /**

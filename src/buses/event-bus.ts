@@ -66,7 +66,7 @@ export class EventBus<Local extends object = object> extends Bus {
     const probe = aroundHandler(NO_HANDLER, options.handlerMiddleware ?? []);
     probe.build(this.engine);
     probe.release();
-    this.#background = new Background("event", options.background);
+    this.#background = new Background("EventBus", options.background);
   }
 
   /**
@@ -151,25 +151,24 @@ function aroundHandler(registration: Registration, middleware: readonly Middlewa
   return withMiddleware(registration, middleware, "handlerMiddleware", { everyHandler: true });
 }
 
+/** Returns a function that calls `make` once for each object. */
+function remembered<K extends object, V>(make: (key: K) => V): (key: K) => V {
+  const made = new WeakMap<K, V>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) made.set(key, (value = make(key)));
+    return value;
+  };
+}
+
 /** Returns the kind of bus for options that are not checked yet. */
 function kindFor(options: EventBusOptions | null): BusKind {
   const kind = options?.strategy === "sequential" ? SEQUENTIAL : PARALLEL;
   const middleware = options?.handlerMiddleware;
   if (!Array.isArray(middleware) || middleware.length === 0) return kind;
-  const wrappers = new WeakMap<Registration, Registration>();
-  const wrap = (registration: Registration): Registration => {
-    let wrapped = wrappers.get(registration);
-    if (wrapped === undefined)
-      wrappers.set(registration, (wrapped = aroundHandler(registration, middleware)));
-    return wrapped;
-  };
+  const wrap = remembered((registration: Registration) => aroundHandler(registration, middleware));
   // By list, too, because a registry replaces its lists and never changes them: an event costs one look.
-  const lists = new WeakMap<readonly Registration[], readonly Registration[]>();
-  const wrapAll = (registrations: readonly Registration[]): readonly Registration[] => {
-    let wrapped = lists.get(registrations);
-    if (wrapped === undefined) lists.set(registrations, (wrapped = registrations.map(wrap)));
-    return wrapped;
-  };
+  const wrapAll = remembered((registrations: readonly Registration[]) => registrations.map(wrap));
   return {
     ...kind,
     handlerMiddleware: middleware,

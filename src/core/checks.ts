@@ -14,7 +14,11 @@ export interface Check {
 /** A rule for each option that a function takes; options without a rule are refused. */
 export type Checks<Options> = { readonly [option in keyof Required<Options>]: Check };
 
-export const check = (expected: string, accepts: (value: unknown) => boolean): Check => ({
+// Without side effects, so that a bundle leaves the rules out that it does not use.
+export const check = /* @__NO_SIDE_EFFECTS__ */ (
+  expected: string,
+  accepts: (value: unknown) => boolean,
+): Check => ({
   expected,
   accepts,
 });
@@ -30,7 +34,10 @@ export const oneOf = (...values: readonly string[]): Check =>
   );
 
 /** An object whose methods have these names, known by its shape because it may come from another library. */
-export const withMethods = (expected: string, ...methods: readonly string[]): Check =>
+export const withMethods = /* @__NO_SIDE_EFFECTS__ */ (
+  expected: string,
+  ...methods: readonly string[]
+): Check =>
   check(expected, (value) =>
     methods.every((method) => typeof (value as Record<string, unknown> | null)?.[method] === "function"),
   );

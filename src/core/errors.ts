@@ -67,25 +67,20 @@ export class CqrsError extends Error {
    * stack quotes it during construction.
    */
   override get name(): string {
-    const { code } = this.constructor as typeof CqrsError;
-    return `${String(code)
-      .toLowerCase()
-      .replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
+    const words = (this.constructor as typeof CqrsError).code.toLowerCase();
+    return `${words.replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
   }
 
   get [BRAND](): true {
     return true;
   }
 
-  static override [Symbol.hasInstance](
-    this: { readonly code?: string; readonly prototype: object },
-    value: unknown,
-  ): boolean {
-    if (typeof value !== "object" || value === null || !(BRAND in value)) return false;
+  static override [Symbol.hasInstance](this: { readonly code?: string }, value: unknown): boolean {
+    if (!(BRAND in Object(value))) return false;
     if (this === CqrsError) return true;
     return Object.hasOwn(this, "code")
       ? (value as CqrsError).code === this.code
-      : Object.prototype.isPrototypeOf.call(this.prototype, value);
+      : super[Symbol.hasInstance](value);
   }
 }
 
@@ -94,11 +89,9 @@ export class HandlerAlreadyRegisteredError extends CqrsError {
   static override readonly code = "HANDLER_ALREADY_REGISTERED";
 
   constructor(messageType: string) {
-    super(
-      `${messageType} already has a handler; ` +
-        "unsubscribe the Subscription that register() returned before registering another.",
-      { messageType },
-    );
+    super(`${messageType} already has a handler; first unsubscribe what register() returned.`, {
+      messageType,
+    });
   }
 }
 
@@ -116,11 +109,10 @@ export class HandlerStoppedError extends CqrsError {
   static override readonly code = "HANDLER_STOPPED";
 
   constructor(messageType: string, cause?: unknown) {
-    super(
-      `The stream handling ${messageType} ended before it settled this message; ` +
-        "settle each delivery with resolve() or reject().",
-      { messageType, cause },
-    );
+    super(`The stream handling ${messageType} ended before it settled this message; settle each delivery.`, {
+      messageType,
+      cause,
+    });
   }
 }
 
@@ -201,10 +193,8 @@ export class MessageDroppedError extends CqrsError {
   constructor(messageType: string, middleware: string | undefined, cause?: unknown) {
     super(
       middleware === undefined
-        ? `${messageType} was enqueued by a message that failed (see cause), and was not run; ` +
-            "to run it in any case, enqueue it without causedBy."
-        : `Middleware ${middleware} completed without forwarding ${messageType}; ` +
-            "forward it, or settle it with resolve() or reject().",
+        ? `The message that enqueued ${messageType} failed (see cause); enqueue it without causedBy to run it anyway.`
+        : `Middleware ${middleware} completed without forwarding ${messageType}; forward it, or settle it.`,
       { messageType, cause },
     );
   }
@@ -250,8 +240,8 @@ export class DispatchDepthExceededError extends CqrsError {
 
   constructor(bus: string, messageType: string, depth: number) {
     super(
-      `${messageType} was dispatched ${depth} levels deep on ${bus}; its handler or an observer may cause it again. ` +
-        "Break the cycle, or raise maxDepth as far as the stack allows.",
+      `${messageType} was dispatched ${depth} levels deep on ${bus}; ` +
+        "break the cycle, or raise maxDepth as far as the stack allows.",
       { messageType },
     );
   }
@@ -307,7 +297,7 @@ export class TwoCopiesError extends CqrsError {
 
   constructor(what: string, version: string, otherVersion: string) {
     super(
-      `${what} comes from another copy; there are two copies of cqrx (versions ${version} and ${otherVersion}). ` +
+      `${what} comes from the other of two copies of cqrx (versions ${version} and ${otherVersion}). ` +
         "Install one (npm ls cqrx), bundle it once, and import all of it again after resetModules().",
     );
   }
@@ -318,11 +308,7 @@ export class NoResultError extends CqrsError {
   static override readonly code = "NO_RESULT";
 
   constructor(messageType: string) {
-    super(
-      `The handler of ${messageType} completed without a value; ` +
-        "emit one, or use ask$ for a query that may complete without one.",
-      { messageType },
-    );
+    super(`The handler of ${messageType} completed without a value; emit one, or use ask$.`, { messageType });
   }
 }
 
@@ -354,10 +340,8 @@ export class EventHandlersFailedError extends AggregateError {
   constructor(messageType: string, errors: readonly unknown[], handlers: number) {
     super(errors, `${errors.length} of ${handlers} handlers of ${messageType} failed; see errors.`);
     this.messageType = messageType;
-  }
-
-  get [BRAND](): true {
-    return true;
+    // Not a getter, because bundlers keep an unused class whose member has a computed name.
+    Object.defineProperty(this, BRAND, { value: true });
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -85,14 +85,6 @@ const RETRY_OPTIONS: Checks<BackgroundRetryOptions> = {
   retryIf: aFunction,
 };
 
-function checkedRetry(source: string, options: BackgroundRetryOptions): Required<BackgroundRetryOptions> {
-  checkOptions(source, options, RETRY_OPTIONS, "background.retry.");
-  const { count, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = options;
-  if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
-    throw invalidOption(source, "background.retry.count", "finite, or delayMs and maxDelayMs above 0", count);
-  return { count, delayMs, maxDelayMs, retryIf };
-}
-
 interface Job {
   readonly delivery: LiveDelivery;
   readonly run: Step;
@@ -123,16 +115,24 @@ export class Background implements Closeable {
   /** Places that are taken: by attempts, and by work that goes on after its attempt was given up. */
   #running = 0;
   #unsettled = 0;
-  #drained: (() => void)[] = [];
-  #detach: (() => void) | undefined;
+  readonly #drained: (() => void)[] = [];
 
-  constructor(kind: "command" | "event", options: BackgroundOptions = {}) {
-    this.#source = kind === "command" ? "new CommandBus()" : "new EventBus()";
-    checkOptions(this.#source, options, kind === "command" ? OPTIONS : EVENT_OPTIONS, "background.");
+  constructor(bus: "CommandBus" | "EventBus", options: BackgroundOptions = {}) {
+    const source = (this.#source = `new ${bus}()`);
+    checkOptions(source, options, bus === "CommandBus" ? OPTIONS : EVENT_OPTIONS, "background.");
     const { concurrency = 10, maxQueued = 10_000, retry = { count: 0 } } = options;
     this.#concurrency = concurrency;
     this.#maxQueued = maxQueued;
-    this.#retry = checkedRetry(this.#source, retry);
+    checkOptions<BackgroundRetryOptions>(source, retry, RETRY_OPTIONS, "background.retry.");
+    const { count, delayMs = 0, maxDelayMs = 30_000, retryIf = () => true } = retry;
+    if (count === Infinity && Math.min(delayMs, maxDelayMs) === 0)
+      throw invalidOption(
+        source,
+        "background.retry.count",
+        "finite, or delayMs and maxDelayMs above 0",
+        count,
+      );
+    this.#retry = { count, delayMs, maxDelayMs, retryIf };
   }
 
   /**
@@ -176,17 +176,12 @@ export class Background implements Closeable {
   ): unknown {
     const job: Job = { delivery, run, scope: captureContext(), engine, attempts: 0 };
     this.#unsettled++;
-    // The promise of the cause carries the failure, so that a drop is not a fault.
-    let dropped = false;
     const forget =
       causedBy instanceof LiveDelivery
         ? whenSucceeded(
             causedBy as LiveDelivery,
             () => this.#readyAfter(job, delayMs),
-            (reason) => {
-              dropped = true;
-              delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason));
-            },
+            (reason) => delivery.fail(new MessageDroppedError(delivery.typeName, undefined, reason)),
           )
         : this.#readyAfter(job, delayMs);
     delivery.whenSettled(() => {
@@ -194,12 +189,10 @@ export class Background implements Closeable {
       this.#endWait(job);
       this.#ready.delete(job);
       const { status, result, typeName, envelope } = delivery;
-      if (status === REJECTED && !dropped && !engine.observers.outcomes.handled)
+      // The promise of the cause carries the failure of a message that is dropped, before any attempt.
+      if (status === REJECTED && job.attempts > 0 && !engine.observers.outcomes.handled)
         engine.report({ kind: "background", source: typeName, error: result, envelope });
-      if (--this.#unsettled > 0) return;
-      const drained = this.#drained;
-      this.#drained = [];
-      for (const resolve of drained) resolve();
+      if (--this.#unsettled === 0) for (const resolve of this.#drained.splice(0)) resolve();
     });
     return LATER;
   }
@@ -213,16 +206,17 @@ export class Background implements Closeable {
   }
 
   drain(): Promise<void> {
-    return this.#unsettled === 0
-      ? Promise.resolve()
-      : new Promise((resolve) => void this.#drained.push(resolve));
+    return new Promise((resolve) => {
+      if (this.#unsettled === 0) resolve();
+      else this.#drained.push(resolve);
+    });
   }
 
   #readyAfter(job: Job, waitMs: number): undefined {
     if (!job.delivery.pending) return;
     if (waitMs === 0) return this.#makeReady(job);
     const { engine } = job;
-    if (this.delayed.size === 0) this.#detach = engine.attach(this);
+    engine.attach(this);
     this.delayed.set(job, performance.now() + waitMs);
     job.timer = setTimeout(() => {
       this.#endWait(job);
@@ -234,7 +228,7 @@ export class Background implements Closeable {
 
   #endWait(job: Job): void {
     clearTimeout(job.timer);
-    if (this.delayed.delete(job) && this.delayed.size === 0) this.#detach!();
+    this.delayed.delete(job);
   }
 
   #makeReady(job: Job): undefined {

@@ -7,9 +7,8 @@ const MICROTASKS_IN_A_ROW = 256;
 /** Runs a function once after the present turn, however often it is scheduled meanwhile. */
 export class CoalescedTask {
   readonly #run: () => void;
-  #asked: object | undefined;
+  #asked: { readonly dueMs: number } | undefined;
   #runs = 0;
-  #dueMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(run: () => void) {
@@ -23,7 +22,8 @@ export class CoalescedTask {
   /** @param delayMs - 0 for a microtask */
   schedule(delayMs = 0): void {
     if (this.#asked !== undefined) return;
-    const asked = (this.#asked = {});
+    const soon = delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0;
+    const asked = (this.#asked = { dueMs: soon ? 0 : performance.now() + delayMs });
     const run = (): void => {
       // Cancelled or rescheduled meanwhile.
       if (this.#asked !== asked) return;
@@ -31,18 +31,13 @@ export class CoalescedTask {
       this.#run();
     };
     // Not queueMicrotask, because fake timers hold it back.
-    if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) {
-      this.#dueMs = 0;
-      void Promise.resolve().then(run);
-    } else {
-      this.#dueMs = performance.now() + delayMs;
-      this.#timer = setTimeout(run, delayMs);
-    }
+    if (soon) void Promise.resolve().then(run);
+    else this.#timer = setTimeout(run, delayMs);
   }
 
   /** Runs a pending task after `delayMs` at the latest. */
   reschedule(delayMs: number): void {
-    if (!this.pending || performance.now() + delayMs >= this.#dueMs) return;
+    if (this.#asked === undefined || performance.now() + delayMs >= this.#asked.dueMs) return;
     this.cancel();
     this.schedule(delayMs);
   }

@@ -17,8 +17,9 @@ class Save {
 describe("a stream handler", () => {
   it("detaches from the bus when it ends, so that a bus keeps none of the handlers that came and went", () => {
     let attached = 0;
-    const host = { closed: false, attach: () => (attached++, () => attached--) };
-    const handler = streamHandler(Save, new HandlerRegistry(), host as unknown as Engine);
+    const registry = new HandlerRegistry();
+    const host = { closed: false, registry, attach: () => (attached++, () => attached--) };
+    const handler = streamHandler(Save, host as unknown as Engine);
     for (let round = 0; round < 3; round++) {
       const subscription = handler.subscribe();
       expect(attached).toBe(1);

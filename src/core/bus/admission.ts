@@ -57,14 +57,11 @@ export class Admission {
   admit(
     delivery: LiveDelivery,
     options: DispatchOptions,
-    closing: Pick<Closing, "over" | "waitsFor"> | undefined,
+    closing: Pick<Closing, "over" | "group"> | undefined,
     from?: DeliveryHost,
   ): LiveDelivery {
     const { message } = delivery;
-    if (message == null)
-      throw new InvalidMessageError(
-        `${this.#bus} received ${String(message)} for a message; pass an instance of a registered class.`,
-      );
+    if (message == null) throw this.#notAMessage(String(message));
     this.#checkOptions(options);
     const { headers, causedBy, attempt, context } = options;
     if (delivery.handlers === undefined && isEnvelope(message)) {
@@ -74,8 +71,7 @@ export class Admission {
     // While the bus closes, messages in flight may still cause what they need to finish, also those of another
     // copy of the library.
     const partOfWork =
-      (causedBy as { pending?: unknown } | undefined)?.pending === true ||
-      (from !== undefined && closing?.waitsFor(from) === true);
+      (causedBy as { pending?: unknown } | undefined)?.pending === true || closing?.group.has(from) === true;
     if (closing !== undefined && (closing.over || !partOfWork))
       throw new BusClosedError(this.#bus, delivery.typeName);
     if (this.tooDeep())
@@ -116,11 +112,15 @@ export class Admission {
     // An unregistered type is fine for events and fallbacks. A value that is not a message at all would pass
     // unnoticed, so reject it.
     if (typeof message !== "object" || Array.isArray(message) || isThenable(message))
-      throw new InvalidMessageError(
+      throw this.#notAMessage(
         typeof message === "function"
-          ? `${this.#bus} received a function or class for a message; pass an instance: did you forget new?`
-          : `${this.#bus} received a value that is not a message; pass an instance of a class.`,
+          ? "a function or class (did you forget new?)"
+          : "a value that is not a message",
       );
     return this.#fallback ?? [];
+  }
+
+  #notAMessage(received: string): InvalidMessageError {
+    return new InvalidMessageError(`${this.#bus} received ${received}; pass an instance of a message class.`);
   }
 }

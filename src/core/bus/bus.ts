@@ -107,9 +107,9 @@ export abstract class Bus {
     type: MessageType<M>,
     options: DeliveriesOptions | undefined,
   ): Observable<Delivery<M, R, Local>> {
-    return streamHandler(type, this.#engine.registry, this.#engine, options) as Observable<
-      Delivery<never>
-    > as Observable<Delivery<M, R, Local>>;
+    return streamHandler(type, this.#engine, options) as Observable<Delivery<never>> as Observable<
+      Delivery<M, R, Local>
+    >;
   }
 
   /** @internal The cold form: subscribing sends, unsubscribing aborts. */

@@ -1,7 +1,7 @@
 import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
-import { isThenable } from "../util/thenable.js";
+import { asPromise, isThenable } from "../util/thenable.js";
 import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
 import type { InFlight } from "./in-flight.js";
 import type { CloseReport } from "./options.js";
@@ -62,11 +62,6 @@ export class Closing {
     return this.#completing.size > 0;
   }
 
-  /** Whether work of `host` is work in flight for this bus, too. */
-  waitsFor(host: DeliveryHost): boolean {
-    return this.group.has(host);
-  }
-
   /** Asks each part once to release the messages that it holds. */
   flush(): void {
     if (this.#flushed) return;
@@ -79,10 +74,9 @@ export class Closing {
   complete(): void {
     if (this.#asked || this.over) return;
     this.#asked = true;
-    const parts = [...this.#closeables].filter((part) => "complete" in part);
     // All before the first is asked, because one that completes synchronously would end the bus for the others.
-    for (const part of parts) this.#completing.add(part);
-    for (const part of parts)
+    for (const part of this.#closeables) if ("complete" in part) this.#completing.add(part);
+    for (const part of this.#completing)
       part.complete!(() => {
         this.#completing.delete(part);
         if (!this.completing) this.group.endWhenIdle();
@@ -97,11 +91,11 @@ export class Closing {
     const aborted = left.map(({ id }) => id);
     const unfinished = Array.from(this.#completing, ({ name }) => name!);
     this.#stop(left);
-    void stillWorking(work).then((working) =>
+    void Promise.all(work.map(goesOn)).then((abandoned) =>
       this.#tell({
         finished,
         aborted,
-        abandoned: aborted.filter((_, index) => working[index]),
+        abandoned: aborted.filter((_, index) => abandoned[index]),
         ...(unfinished.length > 0 && { unfinished }),
       }),
     );
@@ -113,32 +107,29 @@ export class Closing {
  * one.
  */
 export class ClosingGroup {
-  readonly #members: Set<Closing>;
+  readonly #members: Closing[];
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
 
   constructor(first: Closing) {
-    this.#members = new Set([first]);
+    this.#members = [first];
   }
 
-  has(host: DeliveryHost): boolean {
-    for (const member of this.#members) if (member.host === host) return true;
-    return false;
+  /** Whether work of `host` is work in flight for these buses, too. */
+  has(host: DeliveryHost | undefined): boolean {
+    return this.#members.some((member) => member.host === host);
   }
 
   /** Takes in the buses of another group, with their deadlines. */
   join(other: ClosingGroup): void {
     if (other === this) return;
-    for (const member of other.#members) {
-      this.#members.add(member);
-      member.group = this;
-    }
+    for (const member of other.#members) member.group = this;
     // Emptied, because it may still check in a microtask whether its buses are idle.
-    other.#members.clear();
+    this.#members.push(...other.#members.splice(0));
     this.#timers.push(...other.#timers.splice(0));
   }
 
   get #open(): readonly Closing[] {
-    return [...this.#members].filter(({ over }) => !over);
+    return this.#members.filter(({ over }) => !over);
   }
 
   /**
@@ -163,13 +154,9 @@ export class ClosingGroup {
     if (members.every(({ over }) => over) || timeoutMs > LONGEST_TIMEOUT_MS) return;
     for (const member of members)
       member.deadlineMs = Math.min(member.deadlineMs, performance.now() + timeoutMs);
-    const complete = (): void => members.forEach((member) => member.complete());
     this.#timers.push(
-      setTimeout(complete, timeoutMs / 2),
-      setTimeout(() => {
-        complete();
-        members[0]!.group.end(members);
-      }, timeoutMs),
+      setTimeout(() => members.forEach((member) => member.complete()), timeoutMs / 2),
+      setTimeout(() => members[0]!.group.end(members), timeoutMs),
     );
   }
 
@@ -183,17 +170,12 @@ export class ClosingGroup {
   }
 }
 
-/**
- * Returns which of the promises are still pending one macrotask later, when a handler that heeds its signal has
- * stopped.
- */
-async function stillWorking(work: readonly unknown[]): Promise<readonly boolean[]> {
-  const working = work.map(isThenable);
-  if (!working.includes(true)) return working;
-  for (const [index, promise] of work.entries()) {
-    const stopped = (): void => void (working[index] = false);
-    if (isThenable(promise)) promise.then(stopped, stopped);
-  }
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  return working;
+/** Returns whether work goes on one macrotask later, when a handler that heeds its signal has stopped. */
+async function goesOn(work: unknown): Promise<boolean> {
+  if (!isThenable(work)) return false;
+  const stopped = (): boolean => false;
+  return Promise.race([
+    asPromise(work).then(stopped, stopped),
+    new Promise<boolean>((resolve) => setTimeout(resolve, 0, true)),
+  ]);
 }

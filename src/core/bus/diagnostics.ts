@@ -1,4 +1,5 @@
 import { FULFILLED, type LiveDelivery } from "../delivery/live-delivery.js";
+import { SEND } from "../handlers/check-kind.js";
 import type { Envelope } from "../messages/envelope.js";
 import type { MessageKind } from "../messages/message.js";
 
@@ -51,8 +52,6 @@ interface DiagnosticsChannel {
   tracingChannel(name: string): TracingChannel;
 }
 
-const WORDS = { command: "dispatch", query: "ask", event: "publish" } as const;
-
 // Not an import, because the core also runs outside Node.
 const diagnostics = (
   globalThis as {
@@ -65,7 +64,7 @@ const diagnostics = (
  * outside Node.
  */
 export function channelOf(kind: MessageKind): TracingChannel | undefined {
-  return diagnostics?.tracingChannel(`cqrx:${WORDS[kind]}`);
+  return diagnostics?.tracingChannel(`cqrx:${SEND[kind]}`);
 }
 
 /**
@@ -89,7 +88,13 @@ export function runDiagnosed(
   start: (delivery: LiveDelivery) => void,
   channel: TracingChannel,
 ): void {
-  const message = new Diagnosed(delivery);
+  const message: DiagnosedMessage = {
+    bus: delivery.host.name,
+    messageType: delivery.typeName,
+    get envelope() {
+      return delivery.envelope;
+    },
+  };
   let running = true;
   const settled = (): void => {
     const { status, result } = delivery;
@@ -109,24 +114,4 @@ export function runDiagnosed(
   });
   running = false;
   channel.end.publish(message);
-}
-
-class Diagnosed implements DiagnosedMessage {
-  readonly bus: string;
-  readonly #delivery: LiveDelivery;
-  declare result?: unknown;
-  declare error?: unknown;
-
-  constructor(delivery: LiveDelivery) {
-    this.bus = delivery.host.name;
-    this.#delivery = delivery;
-  }
-
-  get messageType(): string {
-    return this.#delivery.typeName;
-  }
-
-  get envelope(): Envelope {
-    return this.#delivery.envelope;
-  }
 }

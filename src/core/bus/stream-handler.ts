@@ -1,4 +1,4 @@
-import { Observable, Subject, type Subscription } from "rxjs";
+import { Observable, Subject } from "rxjs";
 import type { Delivery } from "../delivery/delivery.js";
 import type { Engine } from "./engine.js";
 import { checkOptions, positiveMilliseconds } from "../checks.js";
@@ -6,7 +6,6 @@ import { HandlerStoppedError, MessageHeldError } from "../errors.js";
 import { catchObserverErrors } from "../util/guarded-observable.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { nameOf, type MessageType } from "../messages/message.js";
-import type { HandlerRegistry } from "../handlers/registry.js";
 import { Deadlines } from "../util/deadlines.js";
 import type { DeliveriesOptions } from "./options.js";
 
@@ -17,7 +16,6 @@ import type { DeliveriesOptions } from "./options.js";
  */
 export function streamHandler<M extends object, R>(
   type: MessageType<M>,
-  registry: HandlerRegistry,
   host: Engine,
   options: DeliveriesOptions = {},
 ): Observable<Delivery<M, R>> {
@@ -34,26 +32,20 @@ export function streamHandler<M extends object, R>(
       delivery.reject(error);
       host.report({ kind: "handler", source: name, error, envelope: delivery.envelope });
     });
-    let registration: Subscription;
-    try {
-      registration = registry.add(type, {
-        handler: lane,
-        name,
-        call(_message, context) {
-          const delivery = context as unknown as LiveDelivery;
-          // A fork, because an event may have other handlers, and the middleware above waits for the result.
-          const mine = delivery.forked();
-          held.add(mine);
-          mine.whenSettled(() => held.delete(mine));
-          subject.next(mine);
-          if (mine.pending) held.arm();
-          return mine.asResult();
-        },
-      });
-    } catch (error) {
-      subscriber.error(error);
-      return undefined;
-    }
+    const registration = host.registry.add(type, {
+      handler: lane,
+      name,
+      call(_message, context) {
+        const delivery = context as unknown as LiveDelivery;
+        // A fork, because an event may have other handlers, and the middleware above waits for the result.
+        const mine = delivery.forked();
+        held.add(mine);
+        mine.whenSettled(() => held.delete(mine));
+        subject.next(mine);
+        if (mine.pending) held.arm();
+        return mine.asResult();
+      },
+    });
     const detach = host.attach({ stop: () => subscriber.complete() });
     subject.subscribe(subscriber as never);
     return () => {

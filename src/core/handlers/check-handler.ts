@@ -29,14 +29,13 @@ function checkedHandler(
   const refuse = (problem: string): never => {
     throw new InvalidHandlerError(`${what} ${problem}.`, { messageType });
   };
-  if (typeof handler !== "function") {
-    if (typeof handler !== "object" || handler === null || typeof handler.handle !== "function")
-      refuse(`is ${describe(handler)}`);
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- looked at, not called
-    refuseGenerator(handler.handle, refuse);
-    return (message, context) => handler.handle(message, context);
-  }
-  refuseGenerator(handler, refuse);
+  const call: unknown =
+    typeof handler === "function" ? handler : (handler as { readonly handle?: unknown } | null)?.handle;
+  if (typeof call !== "function") refuse(`is ${describe(handler)}`);
+  // Calling a generator function runs none of its body, so that the handler would silently do nothing.
+  if (Object.prototype.toString.call(call).endsWith("GeneratorFunction]"))
+    refuse("is a generator function; return an Observable or an async iterable instead");
+  if (typeof handler !== "function") return (message, context) => handler.handle(message, context);
   if (/^class\b/.test(Function.prototype.toString.call(handler)))
     refuse("is a class; pass an instance with a handle method");
   return handler;
@@ -47,11 +46,4 @@ function describe(value: unknown): string {
     return "an object without handle(); it has execute(): call it handle()";
   const received = value === null ? "null" : `a value of type ${typeof value}`;
   return `${received}; pass a function or an object with a handle method`;
-}
-
-function refuseGenerator(fn: unknown, refuse: (problem: string) => never): void {
-  // Calling a generator function runs none of its body, so that the handler would silently do nothing.
-  if (Object.prototype.toString.call(fn).endsWith("GeneratorFunction]")) {
-    refuse("is a generator function; return an Observable or an async iterable instead");
-  }
 }

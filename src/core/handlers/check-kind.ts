@@ -2,7 +2,9 @@ import { InvalidMessageError } from "../errors.js";
 import { kindOf, nameOf, type MessageKind, type MessageType } from "../messages/message.js";
 
 const BUSES = { command: "a CommandBus", query: "a QueryBus", event: "an EventBus" } as const;
-const SEND = { command: "dispatch it", query: "ask it", event: "publish it" } as const;
+
+/** How a message of each kind is sent. */
+export const SEND = { command: "dispatch", query: "ask", event: "publish" } as const;
 
 /**
  * @param action - completes the text: what to do on the right bus
@@ -12,8 +14,9 @@ export function checkKind(type: MessageType, kind: MessageKind, action?: string)
   const marked = kindOf(type);
   if (marked === undefined || marked === kind) return;
   const messageType = nameOf(type);
-  throw new InvalidMessageError(
-    `${messageType} is ${marked === "event" ? "an" : "a"} ${marked}; ${action ?? SEND[marked]} on ${BUSES[marked]}.`,
-    { messageType },
-  );
+  const article = marked === "event" ? "an" : "a";
+  action ??= `${SEND[marked]} it`;
+  throw new InvalidMessageError(`${messageType} is ${article} ${marked}; ${action} on ${BUSES[marked]}.`, {
+    messageType,
+  });
 }

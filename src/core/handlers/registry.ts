@@ -14,7 +14,7 @@ import {
 import { registrationFor } from "./check-handler.js";
 import { checkKind } from "./check-kind.js";
 import type { Handler, RefreshOptions, Registration } from "./handler.js";
-import { SimilarNames } from "./similar-names.js";
+import { namesNear, pairsOf } from "./similar-names.js";
 
 /**
  * Message type → handler, by identity of the class; an event also reaches the handlers of its base classes. May be
@@ -37,7 +37,8 @@ export class HandlerRegistry {
   /** The order of registration over all classes; kept for events only. */
   readonly #order = new WeakMap<Registration, number>();
   #registered = 0;
-  readonly #names = new SimilarNames();
+  /** The pairs of letters in each name, because an unknown message must not read 10,000 names. */
+  readonly #pairs = new Map<MessageType, number>();
   readonly #listeners = new Set<() => void>();
   #kind: MessageKind | undefined;
 
@@ -68,7 +69,7 @@ export class HandlerRegistry {
   clear(): void {
     this.#registrations.clear();
     this.#lookup.clear();
-    this.#names.clear();
+    this.#pairs.clear();
   }
 
   /** Returns the registered types in order of registration. */
@@ -99,14 +100,15 @@ export class HandlerRegistry {
 
   /** @internal */
   add(type: MessageType, registration: Registration): Subscription {
-    checkType(type, this.#kind);
+    checkClass(type);
+    if (this.#kind !== undefined) checkKind(type, this.#kind, "register its handler");
     const before = this.#registrations.get(type);
     if (before !== undefined && (this.#kind ?? kindOf(type)) !== "event")
       throw new HandlerAlreadyRegisteredError(nameOf(type));
     this.#registrations.set(type, before === undefined ? [registration] : [...before, registration]);
     this.#order.set(registration, ++this.#registered);
     this.#forgetLookups();
-    this.#names.add(type);
+    this.#pairs.set(type, pairsOf(nameOf(type)));
     for (const listener of this.#listeners) listener();
     return new Subscription(() => this.#remove(type, registration));
   }
@@ -121,7 +123,7 @@ export class HandlerRegistry {
     this.#forgetLookups();
     const left = this.#registrations.get(type)?.filter((other) => other !== registration) ?? [];
     if (left.length > 0) this.#registrations.set(type, left);
-    else if (this.#registrations.delete(type)) this.#names.delete(type);
+    else if (this.#registrations.delete(type)) this.#pairs.delete(type);
   }
 
   /** @internal */
@@ -157,30 +159,21 @@ export class HandlerRegistry {
 
   /** @internal Returns an error that names the types that the caller may have meant. */
   notFound(type: MessageType | undefined): HandlerNotFoundError {
-    const name = nameOf(type);
-    if (type === Object)
-      return new HandlerNotFoundError(
-        name,
-        " A plain object, and a copy such as { ...message }, has no class: pass an instance.",
-      );
-    for (const base of classesOf(type)) {
-      if (this.#registrations.has(base))
-        return new HandlerNotFoundError(
-          name,
-          ` Its base class ${nameOf(base)} has one, but handlers are found by exact class.`,
-        );
-    }
-    if (name !== ANONYMOUS && this.#names.hasOther(type, name))
-      return new HandlerNotFoundError(name, " Another class of the same name has one: loaded twice?");
-    const nearest = this.#names.nearest(name, this.#registrations.keys() as Iterable<MessageType>);
-    return new HandlerNotFoundError(
-      name,
-      nearest.length === 0 ? " Nothing is registered yet." : ` Nearest registered: ${nearest.join(", ")}.`,
-    );
+    return new HandlerNotFoundError(nameOf(type), ` ${this.#hint(type)}`);
   }
-}
 
-function checkType(type: MessageType, kind: MessageKind | undefined): void {
-  checkClass(type);
-  if (kind !== undefined) checkKind(type, kind, "register its handler");
+  #hint(type: MessageType | undefined): string {
+    if (type === Object)
+      return "A plain object, and a copy such as { ...message }, has no class: pass an instance.";
+    const base = [...classesOf(type)].find((known) => this.has(known));
+    if (base !== undefined)
+      return `Its base class ${nameOf(base)} has one, but handlers are found by exact class.`;
+    const name = nameOf(type);
+    const near = namesNear(name, this.#pairs);
+    if (name !== ANONYMOUS && near.includes(name))
+      return "Another class of the same name has one: loaded twice?";
+    return near.length === 0
+      ? "Nothing is registered yet."
+      : `Nearest registered: ${near.slice(0, 3).join(", ")}.`;
+  }
 }
