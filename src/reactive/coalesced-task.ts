@@ -25,12 +25,12 @@ export class CoalescedTask {
     if (this.#asked !== undefined) return;
     const asked = (this.#asked = {});
     const run = (): void => {
-      // Cancelled or rescheduled meanwhile.
+      // The task was cancelled or rescheduled meanwhile.
       if (this.#asked !== asked) return;
       this.#asked = undefined;
       this.#run();
     };
-    // Not queueMicrotask, because fake timers hold it back.
+    // A promise rather than queueMicrotask, because fake timers hold that back.
     if (delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0) {
       this.#dueMs = 0;
       void Promise.resolve().then(run);

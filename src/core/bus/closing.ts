@@ -48,7 +48,7 @@ export class Closing {
     if (!this.busy) this.group.endWhenIdle();
   }
 
-  /** Whether a message is in flight, other than those that start after the deadline. */
+  /** Returns whether a message is in flight, other than those that start after the deadline. */
   get busy(): boolean {
     const { count } = this.#inFlight;
     for (const { delayed } of this.#closeables) {
@@ -62,7 +62,7 @@ export class Closing {
     return this.#completing.size > 0;
   }
 
-  /** Whether work of `host` is work in flight for this bus, too. */
+  /** Returns whether work of `host` is work in flight for this bus, too. */
   waitsFor(host: DeliveryHost): boolean {
     return this.group.has(host);
   }
@@ -80,7 +80,8 @@ export class Closing {
     if (this.#asked || this.over) return;
     this.#asked = true;
     const parts = [...this.#closeables].filter((part) => "complete" in part);
-    // All before the first is asked, because one that completes synchronously would end the bus for the others.
+    // Count all parts before asking the first, because one that completes synchronously would end the bus for the
+    // others.
     for (const part of parts) this.#completing.add(part);
     for (const part of parts)
       part.complete!(() => {
@@ -132,7 +133,7 @@ export class ClosingGroup {
       this.#members.add(member);
       member.group = this;
     }
-    // Emptied, because it may still check in a microtask whether its buses are idle.
+    // Empty the other group, because it may still check in a microtask whether its buses are idle.
     other.#members.clear();
     this.#timers.push(...other.#timers.splice(0));
   }
@@ -175,7 +176,7 @@ export class ClosingGroup {
 
   end(members: readonly Closing[]): void {
     const ending = members.filter(({ over }) => !over);
-    // First. If observers heard of the end before, a message that they dispatch would be let in.
+    // Refuse messages first. If observers saw the end first, the bus would accept a message that they dispatch then.
     for (const member of ending) member.over = true;
     if (this.#open.length === 0) this.#timers.forEach(clearTimeout);
     for (const member of ending) member.finish();
