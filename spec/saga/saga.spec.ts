@@ -455,7 +455,7 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("12 one that throws while it emits is restarted", () =>
+  it("12 is restarted after it throws while it emits", () =>
     withTraps(async () => {
       let fail = true;
       saga(
@@ -835,7 +835,7 @@ describe("two sagas that answer each other", () => {
       }),
   );
 
-  it("72 maxHops is theirs to choose; chains that do not lead to each other do not add up", () =>
+  it("72 maxHops may be set; chains that do not lead to each other do not add up", () =>
     withTraps(async () => {
       const counted = answering(false, true, 3);
       eventBus.publish(new Pinged());
