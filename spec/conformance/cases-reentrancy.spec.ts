@@ -193,7 +193,7 @@ describe("re-entrancy and order", () => {
       await canaries(commandBus, queryBus, eventBus);
     }));
 
-  it("64 an asynchronous chain of 100,000 completes", () =>
+  it("64 an asynchronous chain of 100,000 dispatches completes", () =>
     withTraps(async () => {
       const bus = new CommandBus();
       let handled = 0;

@@ -258,7 +258,7 @@ describe("commands and queries", () => {
 });
 
 describe("the parts", () => {
-  it("S10 S38 the quick start", async () => {
+  it("S10 S38 a query reads what a command of the quick start has written", async () => {
     const users = new Map<string, string>();
     const commandBus = new CommandBus();
     const queryBus = new QueryBus();
@@ -272,7 +272,7 @@ describe("the parts", () => {
     expect(email).toBe("ada@example.com");
   });
 
-  it("S17 S18 a CommandBus and a QueryBus", async () => {
+  it("S17 S18 a QueryBus reads before and after what a CommandBus changes", async () => {
     const { commandBus, queryBus } = application();
 
     expect(await queryBus.ask(new GetUserEmail("u1"))).toBeNull();
@@ -280,7 +280,7 @@ describe("the parts", () => {
     expect(await queryBus.ask(new GetUserEmail("u1"))).toBe("a@b.com");
   });
 
-  it("S19 envelopes, which observers see and buses take", async () => {
+  it("S19 a bus takes an envelope, and observers see it", async () => {
     const { commandBus } = application();
     const seen: unknown[] = [];
     commandBus.messages$.subscribe((envelope) => seen.push(envelope));
@@ -291,7 +291,7 @@ describe("the parts", () => {
     expect(seen).toEqual([envelope]);
   });
 
-  it("S20 handler registries, which can be filled before there is a bus", async () => {
+  it("S20 a registry takes handlers before its bus is made", async () => {
     const registry = new HandlerRegistry();
     registry.register(CreateUser, createUser);
 
@@ -318,7 +318,7 @@ describe("the parts", () => {
     expect([...users.keys()]).toEqual(["u1", "u2"]);
   });
 
-  it("S56 default buses for small applications", async () => {
+  it("S56 decorated functions register on the default buses", async () => {
     command(CreateUser)(createUser);
     query(GetUserEmail)(getUserEmail);
 
@@ -633,7 +633,7 @@ describe("at the edges", () => {
     expect(await Response.json(await queryBus.ask(new GetName())).json()).toEqual({ name: "ada" });
   });
 
-  it("S59 the un-awaited example: the store has changed when dispatch returns", () => {
+  it("S59 the store has changed when an un-awaited dispatch returns", () => {
     application().commandBus.dispatch(new CreateUser("u1", "a@b.com"));
 
     expect(users.get("u1")).toBe("a@b.com");

@@ -641,7 +641,7 @@ describe("caching", () => {
       }),
     );
 
-    it("nor through coalescing around the handler", () =>
+    it("does not keep the result of an older run that it joined through coalescing around the handler", () =>
       withTraps(async () => {
         const changes = new Subject<void>();
         const bus = new QueryBus({ middleware: [cached({ store: new Map(), refreshOn: changes })] });

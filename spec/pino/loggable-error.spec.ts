@@ -73,7 +73,7 @@ describe("errors in the log", () => {
     expect((await logged({ password: "4111" }))["message"]).toMatch(/: \(a value that is not an Error\)$/);
   });
 
-  it("of the platform keep their type", async () => {
+  it("keep their type if they are errors of the platform", async () => {
     expect(await logged(new DOMException("slow", "TimeoutError"))).toMatchObject({
       type: "DOMException",
       message: "slow",

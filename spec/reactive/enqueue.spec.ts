@@ -351,7 +351,7 @@ describe("enqueue", () => {
 });
 
 describe("background options", () => {
-  it("maxQueued: beyond it enqueue throws QueueFullError; commands that run, and settled ones, do not count", () =>
+  it("let enqueue throw QueueFullError beyond maxQueued; commands that run, and settled ones, do not count", () =>
     withTraps(async () => {
       start({ background: { concurrency: 1, maxQueued: 2 } });
       const gate = deferred();

@@ -331,7 +331,7 @@ describe("saga", () => {
     }),
   );
 
-  it("11 one that fails now and then is not given up, if it reacts in between", () =>
+  it("11 is not given up if it fails from time to time and reacts in between", () =>
     withTraps(async () => {
       const process = saga(
         eventBus,
@@ -455,7 +455,7 @@ describe("saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("12 one that throws while it emits is restarted", () =>
+  it("12 is restarted after it throws while it emits", () =>
     withTraps(async () => {
       let fail = true;
       saga(
@@ -748,7 +748,7 @@ describe("a loop that no chain of causes shows", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("72 maxPerSecond is unlimited with asyncCauses, and theirs to choose", () =>
+  it("72 may dispatch without a limit under asyncCauses, unless maxPerSecond sets one", () =>
     withTraps(async () => {
       saga(eventBus, commandBus, doing());
       saga(eventBus, commandBus, doing(undefined, 5_000), { maxPerSecond: 2 });
@@ -835,7 +835,7 @@ describe("two sagas that answer each other", () => {
       }),
   );
 
-  it("72 maxHops is theirs to choose; chains that do not lead to each other do not add up", () =>
+  it("72 maxHops may be set; chains that do not lead to each other do not add up", () =>
     withTraps(async () => {
       const counted = answering(false, true, 3);
       eventBus.publish(new Pinged());
@@ -1125,7 +1125,7 @@ describe("the end of a saga", () => {
       await canaries(eventBus, commandBus);
     }));
 
-  it("takes options that make sense only", () => {
+  it("refuses options that make no sense", () => {
     const wrong: [options: object, name: string][] = [
       [{ maxHops: 0 }, "maxHops"],
       [{ maxHops: "5" }, "maxHops"],

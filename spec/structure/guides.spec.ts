@@ -38,15 +38,17 @@ describe("every public name is explained in a guide of its entry point", () => {
     const words = wordsOf(guides.map(read).join("\n"));
     expect(namesIn(read(`spec/api/${entryPoint}.api.md`)).filter((name) => !words.has(name))).toEqual([]);
   });
+});
 
-  it("which needs all names of a report, renamed ones and constants, too", () => {
+describe("the check of the guides", () => {
+  it("knows all names of a report, renamed ones and constants, too", () => {
     expect(namesIn(read("spec/api/cqrx.api.md"))).toEqual(
       expect.arrayContaining(["around", "Bus", "Envelope", "event", "Headers", "MessageType", "query"]),
     );
     expect(namesIn("export const A: B;\nexport enum C {\n}")).toEqual(["A", "export enum C {"]);
   });
 
-  it("and a name in code, beside the snippets", () => {
+  it("counts a name in code outside of the snippets only", () => {
     const guide = "Next, `Response` of\n\n```ts\nconst a: Before = `A`;\n```\n\n`after(Type, { all: true })`";
     expect([...wordsOf(guide)]).toEqual(["Response", "after", "Type", "all", "true"]);
   });

@@ -278,7 +278,8 @@ describe("the compiler's error for", () => {
     },
   );
 
-  it("nothing else is there", () => expect(diagnostics).toHaveLength(allMistakes.length));
+  it("a mistake is the only error of its program", () =>
+    expect(diagnostics).toHaveLength(allMistakes.length));
 });
 
 it.each(hovers.map(([code, text], index) => [code, text, allMistakes.length + index] as const))(

@@ -29,7 +29,8 @@ export function closeAll(buses: Iterable<Bus>, options: CloseOptions = {}): Prom
   checkOptions<CloseOptions>("closeAll()", options, { timeoutMs: milliseconds });
   const engines = [...listed].map(({ engine }) => engine);
   engines.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
-  // All before the first is flushed, because what it releases must find the others closing.
+  // Begin to close all buses before flushing the first, because the messages that it releases must find the others
+  // closing.
   const closings = engines.map((engine) => engine.beginToClose());
   const [first] = closings;
   for (const { group } of closings) first!.group.join(group);

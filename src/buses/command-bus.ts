@@ -22,7 +22,7 @@ import { Background, type BackgroundOptions, type EnqueueOptions } from "../reac
 export type CommandInput = MessageOf<"command"> | Envelope<MessageOf<"command">>;
 
 export interface CommandBusOptions extends BusOptions {
-  /** How enqueued commands run. */
+  /** The options of enqueued commands. */
   readonly background?: BackgroundOptions;
 }
 
@@ -71,7 +71,7 @@ export class CommandBus<Local extends object = object> extends Bus {
   }
 
   /**
-   * The commands of a type as a stream: its subscriber is their handler, and settles each of them within
+   * Returns the commands of a type as a stream: its subscriber is their handler, and settles each of them within
    * `holdTimeoutMs`.
    * @throws InvalidOptionsError
    */
@@ -91,7 +91,7 @@ export class CommandBus<Local extends object = object> extends Bus {
     return this.engine.send(command, options).promise() as Promise<void>;
   }
 
-  /** The same, cold: each subscription dispatches, emits `undefined` and completes; unsubscribing aborts. */
+  /** Returns a cold `dispatch`: each subscription dispatches, emits `undefined` and completes; unsubscribing aborts. */
   dispatch$(command: CommandInput, options?: DispatchOptions<Local>): Observable<void> {
     return this.cold(command, options) as Observable<void>;
   }

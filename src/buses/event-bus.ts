@@ -21,8 +21,8 @@ import { Background, type EnqueueOptions, type EventBackgroundOptions } from "..
 
 export interface EventBusOptions extends BusOptions {
   /**
-   * Whether a handler starts without waiting for the handlers before it, or after they have ended. Either way in
-   * order of registration.
+   * `"parallel"` starts each handler without waiting for those before it, `"sequential"` after they have ended.
+   * Either way they start in order of registration.
    * @defaultValue "parallel"
    */
   readonly strategy?: "parallel" | "sequential";
@@ -33,7 +33,7 @@ export interface EventBusOptions extends BusOptions {
    * @defaultValue []
    */
   readonly handlerMiddleware?: readonly Middleware[];
-  /** How enqueued events are published. */
+  /** The options of enqueued events. */
   readonly background?: EventBackgroundOptions;
 }
 
@@ -62,7 +62,7 @@ export class EventBus<Local extends object = object> extends Bus {
 
   constructor(options: EventBusOptions = {}) {
     super(kindFor(options), options, OPTIONS);
-    // Built once around a handler that is never called, so that a wrong middleware is refused here.
+    // Build the middleware once around a handler that is never called, so that a wrong one is refused here.
     const probe = aroundHandler(NO_HANDLER, options.handlerMiddleware ?? []);
     probe.build(this.engine);
     probe.release();
@@ -167,7 +167,7 @@ function kindFor(options: EventBusOptions | null): BusKind {
   const middleware = options?.handlerMiddleware;
   if (!Array.isArray(middleware) || middleware.length === 0) return kind;
   const wrap = remembered((registration: Registration) => aroundHandler(registration, middleware));
-  // By list, too, because a registry replaces its lists and never changes them: an event costs one look.
+  // Cache by list, too, so that an event costs one lookup. A registry replaces its lists and never changes them.
   const wrapAll = remembered((registrations: readonly Registration[]) => registrations.map(wrap));
   return {
     ...kind,

@@ -95,8 +95,8 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
   }
 
   /**
-   * The same, cold, with every value of a handler that returns a stream. Each subscription asks; unsubscribing
-   * aborts.
+   * Returns a cold `ask` that emits every value of a handler that returns a stream. Each subscription asks;
+   * unsubscribing aborts.
    */
   ask$<Q extends MessageOf<"query">>(
     query: Q | Envelope<Q>,
@@ -106,7 +106,7 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
   }
 
   /**
-   * The results of a query, now and whenever `refreshOn` says that they may have changed.
+   * Returns the results of a query, now and whenever `refreshOn` says that they may have changed.
    *
    * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries
    * share each run; a later watcher sees the latest result at once, and the last to leave aborts the run. There

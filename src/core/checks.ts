@@ -67,7 +67,7 @@ export const positiveMilliseconds = check(
   (value) => typeof value === "number" && value > 0,
 );
 
-/** What `setTimeout` takes: it fires at once for a longer time. */
+/** Accepts the times that `setTimeout` takes, because it fires at once for a longer one. */
 export const timerMilliseconds = check(
   `a number of milliseconds from 0 to ${LONGEST_TIMEOUT_MS}`,
   (value) => milliseconds.accepts(value) && (value as number) <= LONGEST_TIMEOUT_MS,

@@ -176,7 +176,7 @@ export class InvalidOptionsError extends CqrsError {
 
   /** The name of the option, with dots for an option of an option: `restart.count`. */
   readonly option: string;
-  /** What the option may be. */
+  /** The values that the option may have. */
   readonly expected: string;
 
   constructor(text: string, option: string, expected: string) {

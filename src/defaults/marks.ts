@@ -11,7 +11,7 @@ export interface Mark {
   readonly isPrivate: boolean;
 }
 
-/** The same in every copy of the library. */
+/** A symbol of the registry, because every copy of the library reads the marks. */
 const MARKS = Symbol.for("cqrx.handlers");
 
 interface Marked {

@@ -42,7 +42,7 @@ const TEXT = { ...COMMON, "content-type": "text/plain; charset=utf-8" } as const
 export interface Site {
   readonly settings: Settings;
   readonly feed: Feed;
-  /** Whether it answers: false once closed, and while turned off. */
+  /** Returns whether it answers: false once closed, and while turned off. */
   readonly open: boolean;
   readonly token: string;
   toJSONLines(): string;

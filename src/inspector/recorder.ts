@@ -22,7 +22,7 @@ const MOST_TYPES = 1_000;
 /** The name of the entry that further types share. */
 const OTHERS = "(other types)";
 
-/** What is known about the messages of some buses: figures of all, and texts of some. Makes no timer and no frame. */
+/** Records the messages of some buses: figures of all, and texts of some. Makes neither timers nor frames. */
 export class Recorder {
   readonly sinceMs = wallNow();
   readonly ring: Ring;

@@ -43,7 +43,7 @@ export class Budget {
 export interface Family {
   readonly correlationId: string;
   kept: number;
-  /** Whether it can be found by its correlation id. */
+  /** True if it can be found by its correlation id. */
   found: boolean;
 }
 

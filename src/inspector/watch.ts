@@ -78,7 +78,8 @@ class Watch {
     const recorder = this.#recorder;
     const { envelope, durationMs } = outcome;
     const isLast = envelope === this.#last;
-    // What took less than a millisecond ended within one of the last acceptance, so that no clock is read.
+    // Do not read the clock for a message of less than a millisecond, because it ended within one of the last
+    // acceptance.
     const nowMs = durationMs < 1 ? recorder.acceptedMs : Date.now();
     const figures = isLast ? this.#lastFigures! : this.#figuresOf(envelope.payload);
     const state = outcome.status === "fulfilled" ? "fulfilled" : outcome.cancelled ? "cancelled" : "rejected";

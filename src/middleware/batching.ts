@@ -153,7 +153,8 @@ function load(deliveries: readonly LiveDelivery[], policy: Policy): void {
   let loading: Promise<unknown> | undefined;
   const whenLeft = (delivery: LiveDelivery): void => {
     if (loading === undefined) return;
-    // For a slot that is held further out: the load works on, also for a query that was aborted.
+    // Remember the load as work of an aborted query, so that a middleware further out holds its slot until the load
+    // has ended.
     if (delivery.holder.status === ABORTED) rememberWork(delivery.origin, loading);
     if (--left === 0) controller.abort(abortError("Every caller of this batch has left."));
   };

@@ -251,7 +251,7 @@ class Cache implements Closeable {
     const { keepMs } = this.#policy;
     const storedMs = this.#host.clock.now();
     const entry: CacheEntry = { value, type, storedMs, ...expiry(storedMs, keepMs), epoch: this.#epoch };
-    // Not awaited, because the caller has its result.
+    // Do not await the store, because the caller has its result.
     void this.#store.put(key, entry, keepMs, delivery);
   }
 
@@ -268,7 +268,7 @@ class Cache implements Closeable {
       else if (!this.#stopped) reportFault("caching", run.result, delivery);
       this.#order.end(key);
     });
-    // A microtask later, so that the caller has its result first, also if the handler is synchronous.
+    // Run a microtask later, so that the caller has its result first, also if the handler is synchronous.
     void Promise.resolve().then(() => run.run(rest));
   }
 }

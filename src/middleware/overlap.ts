@@ -89,7 +89,7 @@ const strategies: { readonly [name in OverlapOptions["strategy"]]: Strategy } = 
 function enqueue(lanes: Lanes, lane: Lane, turn: Turn): void {
   const { limit, maxQueued } = lanes.policy;
   refuseSelfDeadlock(lane, turn, limit);
-  // After an abort there may be room that the waiting messages take a microtask later.
+  // Count free slots, because the waiting messages take those of an aborted message a microtask later.
   const free = Math.max(0, limit - lane.running.length);
   if (lane.waiting.length - free >= maxQueued) throw new QueueFullError(turn.delivery.typeName, maxQueued);
   lanes.wait(lane, turn);

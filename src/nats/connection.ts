@@ -133,7 +133,7 @@ export class Connection {
     const { connected } = this;
     this.state.set("closed");
     for (const end of [...this.#closing]) end();
-    // What was sent last, such as a retry, arrives before the connection ends.
+    // Flush first. If the connection ended first, the last frames, such as a retry, would be lost.
     if (connected && !this.nc.isClosed())
       await Promise.race([this.nc.flush().catch(() => undefined), wait(1_000, false)]);
     await this.nc.close();

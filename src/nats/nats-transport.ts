@@ -279,7 +279,7 @@ class NatsLinkTransport implements NatsTransport {
 
   async #close(): Promise<void> {
     const stopped = Promise.all([...this.#consumers].map((consumer) => consumer.stop()));
-    // What the server still sends to the last pull is given back, unless there is no server.
+    // Wait until the consumers have given back the messages that the server still sends to their last pull.
     if (this.#connection.connected) await Promise.race([stopped, wait(2_000, false)]);
     this.#calls.close();
     const closing = this.#connection.close();

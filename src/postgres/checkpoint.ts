@@ -1,9 +1,9 @@
 import type { Database } from "./database.js";
 import type { Sql } from "./sql.js";
 
-/** Where a feed stands, and where the log ends. */
+/** The position of a feed, and the end of the log. */
 export interface Place {
-  /** Whether events wait for their position. */
+  /** True if events wait for their position. */
   readonly unplaced: boolean;
   /** The position of the last event of the log. */
   readonly head: number;

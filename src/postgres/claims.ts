@@ -14,7 +14,7 @@ export interface ClaimedCommand {
   readonly attempt: number;
 }
 
-/** What a claim has found and done. */
+/** The result of one claim. */
 export interface Claim {
   readonly commands: readonly ClaimedCommand[];
   /** True if a command waits whose last attempt never ended. */
@@ -54,14 +54,14 @@ export class Claims {
    * Deletes commands that have succeeded, claims due ones, and tells whether a command waits whose last attempt
    * never ended: one statement, because the way to the server and the commit take longer than the work.
    *
-   * Of a key, one that has begun keeps all others waiting, and an earlier one that is due the later ones. Two
-   * claims that see different rows could still begin two of a key; the unique index `commands_begun` lets one of
-   * them fail. Commands that have a key are not deleted here, because the claim would not see it.
+   * A command that has begun keeps all others of its key waiting, and one that is due keeps the later ones waiting.
+   * Two claims that see different rows could still begin two commands of a key; the unique index `commands_begun`
+   * lets one of them fail. Commands that have a key are not deleted here, because the claim would not see it.
    */
   async claim(limit: number, succeeded: readonly ClaimedCommand[]): Promise<Claim> {
     const table = this.#table;
     const values: unknown[] = [this.#leaseMs, this.#types.array, limit];
-    // Left out if there are none, because the server plans each statement anew.
+    // Leave out the part for an empty list, because the server plans each statement anew.
     const deleted =
       succeeded.length === 0
         ? ""

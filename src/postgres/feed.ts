@@ -27,7 +27,7 @@ export interface FeedOptions {
   /** @defaultValue \{ count: 10, delayMs: 100, maxDelayMs: 10_000 \} */
   readonly retry?: RetryOptions;
   /**
-   * What happens to an event that failed at every attempt: the feed stops at it, or it is skipped and kept.
+   * The treatment of an event that failed at every attempt: the feed stops at it, or skips and keeps it.
    * @defaultValue "stop"
    */
   readonly poison?: "stop" | "skip";

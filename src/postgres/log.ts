@@ -30,10 +30,10 @@ export interface TakenPage {
   readonly rows: readonly EventRow[];
 }
 
-/** How many rows are read at a time. */
+/** Rows of one page. */
 export const PAGE = 1_000;
 
-/** The same for rows that are folded at once: more, because each way to the server takes as long as many rows. */
+/** Rows of one page of `load`. It is larger, because a round trip to the server takes as long as many rows. */
 export const FOLDED_PAGE = 5_000;
 
 const COLUMNS = "position::float8 as position, stream, version, name, envelope::text as envelope";
@@ -55,7 +55,7 @@ export class Log {
     return rows as EventRow[];
   }
 
-  /** The same with only what leads to a state. */
+  /** Reads a page of a stream as {@link stream} does, with the columns that `load` needs. */
   async history(stream: string, after: number): Promise<Pick<EventRow, "version" | "name" | "envelope">[]> {
     const { rows } = await this.#db.query(
       `select version, name, envelope::text as envelope from ${this.#db.schema}.events

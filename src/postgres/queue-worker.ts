@@ -230,7 +230,7 @@ export class QueueWorker implements Worker {
     return own;
   }
 
-  /** The same, together with others, by the statement that looks for commands to run in their place. */
+  /** Ends a command together with others, in the statement that looks for the next ones. */
   #endByRound(command: ClaimedCommand): Promise<boolean> {
     return new Promise((ended) => {
       this.#succeeded.push({ command, ended });

@@ -36,7 +36,7 @@ export interface EnqueueOptions<Local extends object = object> extends DispatchO
   readonly delayMs?: number | undefined;
 }
 
-/** How enqueued events are published. */
+/** The options of enqueued events. */
 export interface EventBackgroundOptions {
   /**
    * How many enqueued messages run at the same time. One runs until its handler's own work has ended, even if an abort
@@ -52,7 +52,7 @@ export interface EventBackgroundOptions {
   readonly maxQueued?: number;
 }
 
-/** How enqueued commands run. */
+/** The options of enqueued commands. */
 export interface BackgroundOptions extends EventBackgroundOptions {
   /** How commands that fail are run again. @defaultValue they are not */
   readonly retry?: BackgroundRetryOptions;
@@ -69,7 +69,7 @@ export interface BackgroundRetryOptions {
   readonly delayMs?: number;
   /** The longest wait in milliseconds. @defaultValue 30_000 */
   readonly maxDelayMs?: number;
-  /** Whether another attempt may succeed. @defaultValue always */
+  /** Returns whether another attempt may succeed. @defaultValue always */
   readonly retryIf?: (error: unknown, command: object) => boolean;
 }
 
@@ -222,7 +222,7 @@ export class Background implements Closeable {
       this.#endWait(job);
       this.#makeReady(job);
     }, waitMs);
-    // A bus that closes does not wait for what cannot start before its deadline.
+    // A bus that closes does not wait for a message that cannot start before its deadline.
     engine.endIfIdle();
   }
 
@@ -237,7 +237,7 @@ export class Background implements Closeable {
   }
 
   #start(): void {
-    // Without the jobs that become ready meanwhile, because commands that enqueue themselves would never end this loop.
+    // Leave the jobs that become ready meanwhile, because commands that enqueue themselves would never end this loop.
     let count = this.#ready.size;
     for (const job of this.#ready) {
       if (count-- === 0 || this.#running >= this.#concurrency) return;
@@ -274,7 +274,7 @@ export class Background implements Closeable {
     } catch (failure) {
       return job.delivery.fail(failure);
     }
-    // Never beside work of this attempt that goes on.
+    // Wait for the attempt's own work, because a retry must not run beside it.
     afterWork(attempt, () => this.#readyAfter(job, backoffMs(job.attempts, delayMs, maxDelayMs)));
   }
 }

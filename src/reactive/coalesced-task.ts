@@ -25,12 +25,12 @@ export class CoalescedTask {
     const soon = delayMs === 0 && ++this.#runs % MICROTASKS_IN_A_ROW !== 0;
     const asked = (this.#asked = { dueMs: soon ? 0 : performance.now() + delayMs });
     const run = (): void => {
-      // Cancelled or rescheduled meanwhile.
+      // The task was cancelled or rescheduled meanwhile.
       if (this.#asked !== asked) return;
       this.#asked = undefined;
       this.#run();
     };
-    // Not queueMicrotask, because fake timers hold it back.
+    // A promise rather than queueMicrotask, because fake timers hold that back.
     if (soon) void Promise.resolve().then(run);
     else this.#timer = setTimeout(run, delayMs);
   }

@@ -55,7 +55,7 @@ export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<
     },
     return() {
       unread = undefined;
-      // In this order: if the teardown ran first, an end that it causes would look like an error.
+      // End first. If the teardown ran first, an end that it causes would look like an error.
       end({});
       subscription?.unsubscribe();
       return Promise.resolve({ done: true, value: undefined });

@@ -92,7 +92,8 @@ export class SharedQuery implements Closeable {
 
   join(watcher: Watcher): void {
     this.#watchers.add(watcher);
-    // Listen before asking. If it were asked first, a change in between would be neither in the result nor a refresh.
+    // Listen before asking. If the query were asked first, a change in between would be missing from its result and
+    // would not refresh it.
     const { refreshOn } = watcher.options;
     if (refreshOn !== undefined) this.#listenTo(refreshOn);
     if (!this.#looping) this.#refreshTask.reschedule(watcher.options.coalesceMs ?? 0);
@@ -113,7 +114,10 @@ export class SharedQuery implements Closeable {
     if (this.#watchers.size === 0) this.#end();
   }
 
-  /** Ends for good. Forgotten first, so that a watcher that subscribes again during the teardown starts a new one. */
+  /**
+   * Ends for good. Forgets the query first, so that a watcher that subscribes again during the teardown starts a
+   * new one.
+   */
   #end(): void {
     this.#forget();
     this.#detach();
@@ -140,8 +144,8 @@ export class SharedQuery implements Closeable {
   }
 
   /**
-   * Listens to the source of the handler's registration. Looked up for each run, because the handler may be a new
-   * one.
+   * Listens to the source that the handler's registration declares. Each run looks it up, because the handler may
+   * be a new one.
    */
   #listenToDeclared(): void {
     this.#handlers = this.#engine.registry.find(this.#query);
@@ -217,7 +221,7 @@ export class SharedQuery implements Closeable {
 
   #refresh(): void {
     if (!this.#started || this.#closing) return;
-    // The emissions of streams are shown synchronously, so that a refresh meanwhile was triggered by the run.
+    // Watchers see the emissions of a stream synchronously, so that a refresh meanwhile was triggered by the run.
     if (this.#showing) this.#triggered = true;
     if (this.#run !== undefined && !this.#run.emitted) {
       this.#triggered = true;
@@ -284,7 +288,7 @@ export class SharedQuery implements Closeable {
     const watchers = [...this.#watchers];
     const latest = this.#latest;
     const compared = latest !== undefined && watchers.some(({ comparesContent }) => comparesContent);
-    // One comparison by content for all watchers.
+    // Compare by content once for all watchers, because a large result makes the comparison expensive.
     const version = compared && deepEqual(latest.value, value) ? latest.version : ++versions;
     const result = (this.#latest = { value, version });
     this.#refreshIfOutdated();

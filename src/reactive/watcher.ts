@@ -20,8 +20,8 @@ export interface WatchOptions<R = unknown, Local extends object = object> {
   /** Asks the query again at each emission, in addition to the `refreshOn` of the handler's registration. */
   readonly refreshOn?: Observable<unknown>;
   /**
-   * Whether a result that equals the previous one is skipped, or a function that compares two results. By default
-   * results are compared by content; a handler that returns the same object, changed in place, needs `false`.
+   * `true` skips a result that equals the previous one by content, `false` shows it; or a function that compares
+   * two results. A handler that returns the same object, changed in place, needs `false`.
    * @defaultValue true
    */
   readonly distinct?: boolean | ((a: R, b: R) => boolean);

@@ -98,7 +98,7 @@ export function runInLink<A>(
   }
 }
 
-/** The same with the storage, so that the link is also found in all asynchronous work that is begun there. */
+/** Runs a reaction in the storage, too, so that the asynchronous work that it begins also finds the link. */
 export function runInAsyncLink<A>(
   link: ChainLink,
   run: (link: ChainLink, argument: A) => void,

@@ -32,7 +32,7 @@ export class SagaInbox implements Follower {
   /** How many events the saga has received. */
   delivered = 0;
   readonly #saga: string;
-  /** Whether links travel through promises and timers. */
+  /** True if links travel through promises and timers. */
   readonly asyncCauses: boolean;
   readonly #report: (error: unknown, envelope: Envelope) => void;
   readonly #waiting: QueuedEvent[] = [];
@@ -88,7 +88,7 @@ export class SagaInbox implements Follower {
   receive(event: LiveDelivery): void {
     if (this.#completing || this.#draining || this.#waiting.length > 0 || this.#events === undefined)
       return this.keep(event, captureContext());
-    // Not kept, because most events concern no saga, and each would cost more.
+    // Deliver the event without queueing it, because most events do not concern the saga, and queueing costs more.
     const link = linkTo(event, this);
     this.#draining = true;
     try {
@@ -121,7 +121,7 @@ export class SagaInbox implements Follower {
       while (this.#events !== undefined && this.#waiting.length > 0) {
         const { link, depth, scope } = this.#waiting.shift()!;
         const events: Subject<Envelope> = this.#events;
-        // At the depth of its own dispatch, so that a saga that causes its own events gets deeper.
+        // Restore the depth of the event's dispatch, so that a saga that causes its own events reaches maxDepth.
         dispatchDepth.current = depth;
         if (scope === here) this.#deliver(link, events);
         else copyOf(scope).runInAsyncScope(() => this.#deliver(link, events));
@@ -145,7 +145,7 @@ function copyOf(scope: AsyncScope): AsyncScope {
   return scope.runInAsyncScope(captureContext) as AsyncScope;
 }
 
-/** A function of the module, because a closure for each event would cost more. */
+/** Emits an event. It is a function of the module, because a closure for each event would cost more. */
 function emit(link: ChainLink, events: Subject<Envelope>): void {
   events.next(link.event);
 }

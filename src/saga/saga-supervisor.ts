@@ -151,7 +151,7 @@ export class SagaSupervisor {
     const failures = ++this.#failures;
     this.#report(error);
     return new Observable((subscriber) => {
-      // It has received its last event, for which alone it would be restarted.
+      // Do not restart a saga that has received its last event.
       if (this.#inbox.exhausted) return subscriber.complete();
       if (failures > count) return subscriber.error(new SagaFailedError(this.#name, failures, error));
       this.#restarts++;

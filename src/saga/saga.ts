@@ -28,7 +28,7 @@ export interface SagaOptions {
    */
   readonly maxHops?: number;
   /**
-   * Whether the cause of a command is known after a promise or a timer, too, by `AsyncLocalStorage`. While such a saga
+   * `true` finds the cause of a command after a promise or a timer, too, by `AsyncLocalStorage`. While such a saga
    * has received an event and runs, every promise of the process takes three to seven times as long on Node 20 and 22;
    * Node 24 is not slower. With `false`, a command that is not emitted synchronously has no cause unless it says one,
    * and loops that pause are found by `causedBy` or `maxPerSecond` only. @defaultValue true

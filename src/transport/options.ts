@@ -100,7 +100,7 @@ export interface ServeOptions {
    * @defaultValue "dead-letter"
    */
   readonly unknown?: "dead-letter" | "retry";
-  /** @defaultValue ["calls", "stored"] */
+  /** The kinds of message that this process takes; other processes take the rest. @defaultValue ["calls", "stored"] */
   readonly accept?: readonly ("calls" | "stored")[];
 }
 

@@ -20,7 +20,7 @@ export interface TransportFeatures {
   readonly stored: boolean;
   /** Events that were stored earlier can be read again. */
   readonly replay: boolean;
-  /** Whether messages of one key can be handled in order. */
+  /** True if the engine hands on messages of one key in order. */
   readonly order: "key" | "none";
   /** `retry(delayMs)` waits; without it, the link waits and holds the delivery meanwhile. */
   readonly delayedRetry: boolean;

@@ -17,7 +17,7 @@ class GetUserEmail extends Query<string | null> {
   }
 }
 
-test("a command, a query and an outcome", async () => {
+test("the package runs a command and a query, and emits an outcome", async () => {
   const emails = new Map<string, string>();
   const statuses: string[] = [];
   const commandBus = new CommandBus();
@@ -34,7 +34,7 @@ test("a command, a query and an outcome", async () => {
   expect(statuses).toEqual(["fulfilled"]);
 });
 
-test("what was imported before jest.resetModules() is refused afterwards, with a word", () => {
+test("what was imported before jest.resetModules() is refused afterwards, with a cure", () => {
   jest.resetModules();
   const again: typeof import("cqrx") = require("cqrx");
   expect(again.CommandBus).not.toBe(CommandBus);

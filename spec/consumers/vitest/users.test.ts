@@ -11,7 +11,7 @@ class CreateUser extends Command {
 
 class CountUsers extends Query<number> {}
 
-test("a command, a query and an outcome", async () => {
+test("the package runs a command and a query, and emits an outcome", async () => {
   const users: string[] = [];
   const statuses: string[] = [];
   const commandBus = new CommandBus({ middleware: [overlap({ strategy: "concat" })] });
@@ -26,7 +26,7 @@ test("a command, a query and an outcome", async () => {
   expect(statuses).toEqual(["fulfilled"]);
 });
 
-test("one copy, however it is loaded", async () => {
+test("import and require load the same copy", async () => {
   const require = createRequire(import.meta.url);
   expect(require("cqrx").CommandBus).toBe(CommandBus);
   expect(require("cqrx/middleware").overlap).toBe(overlap);

@@ -42,7 +42,7 @@ describe("a handler that returns a thenable which is not a Promise", () => {
   });
 });
 
-it("handlers in turn are not called any more once the event is aborted", async () => {
+it("an event that is aborted does not reach its later handlers in turn", async () => {
   const bus = new EventBus({ strategy: "sequential" });
   const leaving = new AbortController();
   const reason = new Error("left");

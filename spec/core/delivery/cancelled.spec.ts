@@ -27,8 +27,8 @@ function ending(outcome: Outcome): string {
 
 const ignore = (promise: Promise<unknown>): void => void promise.catch(() => undefined);
 
-describe("an outcome tells cancelled from failed", () => {
-  it("by the caller's signal, for any reason", async () => {
+describe("the outcome of a message", () => {
+  it("is cancelled by the caller's signal, for any reason", async () => {
     const { bus, ended } = busWith();
     bus.register(Work, forever);
     const controller = new AbortController();
@@ -41,7 +41,7 @@ describe("an outcome tells cancelled from failed", () => {
     expect(ended.at(-1)).toBe("Child fulfilled");
   });
 
-  it("by a subscriber that leaves, synchronously or later", () => {
+  it("is cancelled by a subscriber that leaves, synchronously or later", () => {
     const { bus, ended } = busWith();
     bus.register(Work, forever);
     bus
@@ -56,7 +56,7 @@ describe("an outcome tells cancelled from failed", () => {
     expect(ended.at(-1)).toBe("Work cancelled: AbortError");
   });
 
-  it("by a cancelled cause, and by one that failed while its effect ran", async () => {
+  it("is cancelled by a cancelled cause, and by one that failed while its effect ran", async () => {
     const { bus, ended } = busWith();
     bus.register(Child, forever);
     bus.register(Work, async ({ name }, context) => {
@@ -80,7 +80,7 @@ describe("an outcome tells cancelled from failed", () => {
   it.each([
     ["outermost", []],
     ["inside of other middleware", [retrying({ count: 1 })]],
-  ])("by a newer message: overlap with switch, %s", async (_, outer) => {
+  ])("is cancelled by a newer message: overlap with switch, %s", async (_, outer) => {
     const { bus, ended } = busWith({ middleware: [...outer, overlap({ strategy: "switch" })] });
     bus.register(Work, ({ name }, context) => (name === "last" ? undefined : forever({}, context)));
     const first = bus.dispatch(new Work());
@@ -88,7 +88,7 @@ describe("an outcome tells cancelled from failed", () => {
     expect(ended.sort()).toEqual(["Work cancelled: SupersededError", "Work fulfilled"]);
   });
 
-  it("for every caller of a shared run that was superseded", async () => {
+  it("is cancelled for every caller of a shared run that was superseded", async () => {
     const ended: string[] = [];
     const bus = new QueryBus({
       middleware: [coalescing({ key: ({ name }: Work) => name }), overlap({ strategy: "switch" })],
@@ -105,7 +105,7 @@ describe("an outcome tells cancelled from failed", () => {
     ]);
   });
 
-  it("by the end of the bus", async () => {
+  it("is cancelled by the end of the bus", async () => {
     const { bus, ended } = busWith();
     bus.register(Work, forever);
     ignore(bus.dispatch(new Work()));
@@ -117,7 +117,7 @@ describe("an outcome tells cancelled from failed", () => {
     ["a time limit", { middleware: [timeLimit(1)] }, "TimeLimitError"],
     ["a time limit of one attempt", { middleware: [retrying({ count: 0 }), timeLimit(1)] }, "TimeLimitError"],
     ["an error of its own", { middleware: [] }, "AbortError"],
-  ])("but %s is a failure", async (_, options, name) => {
+  ])("is a failure after %s", async (_, options, name) => {
     const { bus, ended } = busWith(options);
     bus.register(Work, (work, context) => {
       if (name === "AbortError") throw new DOMException("of the handler's own", "AbortError");
@@ -127,7 +127,7 @@ describe("an outcome tells cancelled from failed", () => {
     expect(ended).toEqual([`Work failed: ${name}`]);
   });
 
-  it("but a busy key, a full queue, and delivery.reject() are failures", async () => {
+  it("is a failure after a busy key, a full queue, or delivery.reject()", async () => {
     const busy = busWith({ middleware: [overlap({ strategy: "exhaust" })] });
     busy.bus.register(Work, forever);
     ignore(busy.bus.dispatch(new Work()));
@@ -146,7 +146,7 @@ describe("an outcome tells cancelled from failed", () => {
     expect(stream.ended).toEqual(["Work failed: Error"]);
   });
 
-  it("but an error that comes after a superseded attempt is a failure", async () => {
+  it("is a failure after an error that comes after a superseded attempt", async () => {
     let attempts = 0;
     const { bus, ended } = busWith({
       middleware: [retrying({ count: 1, retryIf: () => true }), overlap({ strategy: "switch" })],

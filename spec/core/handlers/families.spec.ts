@@ -120,13 +120,13 @@ describe("commands and queries", () => {
   });
 });
 
-describe("a class names itself and all below it", () => {
+describe("a class stands for itself and its subclasses: it", () => {
   const denied = authorization(() => false);
 
   it.each([
     ["a class", AdminCommand],
     ["several", [CreateUser, AdminCommand]],
-  ])("in when() of %s", async (_, types) => {
+  ])("narrows when() of %s", async (_, types) => {
     const bus = new CommandBus({ middleware: [when(types as typeof CreateUser, denied)] });
     bus.register(DeleteAll, () => undefined);
     bus.register(Unrelated, () => undefined);
@@ -136,7 +136,7 @@ describe("a class names itself and all below it", () => {
     await bus.dispatch(new Unrelated());
   });
 
-  it("in when() inside an operator", async () => {
+  it("narrows when() inside an operator", async () => {
     const inner = when(
       TaskEvent,
       around(() => {
@@ -148,7 +148,7 @@ describe("a class names itself and all below it", () => {
     await bus.publish(new Unrelated());
   });
 
-  it("in ofType(), for messages, deliveries and outcomes", async () => {
+  it("narrows ofType() over messages, deliveries and outcomes", async () => {
     const bus = new EventBus();
     const seen: string[] = [];
     bus.messages$.pipe(ofType(TaskEvent)).subscribe(({ meta }) => seen.push(meta.name));
@@ -161,7 +161,7 @@ describe("a class names itself and all below it", () => {
     expect(seen).toEqual(["TaskCreated", "TaskMovedFar", "TaskMovedFar", "Unrelated"]);
   });
 
-  it("in the record of a test", async () => {
+  it("narrows the record of a test", async () => {
     const bus = new EventBus();
     const record = recording(bus);
     await bus.publish(new TaskMovedFar());
@@ -169,7 +169,7 @@ describe("a class names itself and all below it", () => {
     expect(record.outcomesOf(Unrelated)).toEqual([]);
   });
 
-  it("in schemas: the message's own schema first, then the nearest base class's", async () => {
+  it("gives its schema to subclasses: the message's own schema first, then the nearest base class's", async () => {
     const schema = (name: string): StandardSchema => ({
       "~standard": {
         version: 1,

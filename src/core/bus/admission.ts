@@ -49,7 +49,7 @@ export class Admission {
   }
 
   /**
-   * Checks a message and its options, and adds to the delivery what they say.
+   * Checks a message and its options, and adds the options to the delivery.
    *
    * @returns the delivery, or another one if the message came in an envelope
    * @throws the error that the dispatch is rejected with

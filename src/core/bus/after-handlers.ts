@@ -40,15 +40,15 @@ export function notifyHandled(event: LiveDelivery): void {
   if (following === 0) return;
   const followers = byBus.get(event.host);
   if (followers === undefined || followers.all.size === 0) return;
-  // Without middleware an event passes here once.
+  // Remember the event only where a middleware may run its handlers again.
   if (event.host.hasMiddleware !== false) {
     if (followers.told.has(event.origin)) return;
     followers.told.add(event.origin);
   }
   const all = [...followers.all];
   if (all.length === 1) return all[0]!.receive(event);
-  // All have the event before the first reacts to it. Otherwise the others would receive first what it makes of the
-  // event, and then the event.
+  // Give all followers the event before the first reacts to it. Otherwise the others would receive the effects of the
+  // event before the event.
   const scope = captureContext();
   for (const follower of all) follower.keep(event, scope);
   for (const follower of all) follower.drain(scope);

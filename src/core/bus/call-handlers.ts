@@ -35,7 +35,7 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
         errors[place] = error;
         ended();
       };
-      // Not its own then, which may throw: a Proxy of a promise has none that works.
+      // Promise.resolve() instead of result.then(), because the then() of a Proxy of a promise throws.
       void Promise.resolve(result).then(
         (value) => (isStream(value) ? void consumed(value, delivery).then(ended, failed) : ended()),
         failed,
@@ -50,11 +50,12 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
   return undefined;
 }
 
+/** Starts each handler of an event once the one before it has ended. */
 export function callInTurn(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
   const errors: unknown[] = [];
   const callFrom = (start: number): unknown => {
     for (let place = start; place < handlers.length; place++) {
-      // An event that was aborted is not taken any further.
+      // Stop here, because the caller of an aborted event no longer waits for the other handlers.
       if (!delivery.pending) return undefined;
       try {
         const result = resultOfHandler(
@@ -82,7 +83,10 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
   return callFrom(0);
 }
 
-/** Returns what handlers failed with, by their place and not by their time, so that it does not depend on who was faster. */
+/**
+ * Makes one error for all handlers that failed. Its `errors` are in order of registration, because the order in
+ * which handlers end differs from run to run.
+ */
 function failureOf(
   byPlace: readonly unknown[],
   handlers: readonly Registration[],

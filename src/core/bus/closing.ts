@@ -48,7 +48,7 @@ export class Closing {
     if (!this.busy) this.group.endWhenIdle();
   }
 
-  /** Whether a message is in flight, other than those that start after the deadline. */
+  /** Returns whether a message is in flight, other than those that start after the deadline. */
   get busy(): boolean {
     const { count } = this.#inFlight;
     for (const { delayed } of this.#closeables) {
@@ -74,7 +74,8 @@ export class Closing {
   complete(): void {
     if (this.#asked || this.over) return;
     this.#asked = true;
-    // All before the first is asked, because one that completes synchronously would end the bus for the others.
+    // Count all parts before asking the first, because one that completes synchronously would end the bus for the
+    // others.
     for (const part of this.#closeables) if ("complete" in part) this.#completing.add(part);
     for (const part of this.#completing)
       part.complete!(() => {
@@ -123,7 +124,7 @@ export class ClosingGroup {
   join(other: ClosingGroup): void {
     if (other === this) return;
     for (const member of other.#members) member.group = this;
-    // Emptied, because it may still check in a microtask whether its buses are idle.
+    // Empty the other group, because it may still check in a microtask whether its buses are idle.
     this.#members.push(...other.#members.splice(0));
     this.#timers.push(...other.#timers.splice(0));
   }
@@ -162,7 +163,7 @@ export class ClosingGroup {
 
   end(members: readonly Closing[]): void {
     const ending = members.filter(({ over }) => !over);
-    // First. If observers heard of the end before, a message that they dispatch would be let in.
+    // Refuse messages first. If observers saw the end first, the bus would accept a message that they dispatch then.
     for (const member of ending) member.over = true;
     if (this.#open.length === 0) this.#timers.forEach(clearTimeout);
     for (const member of ending) member.finish();

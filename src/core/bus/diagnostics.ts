@@ -108,7 +108,7 @@ export function runDiagnosed(
     channel.asyncEnd.publish(message);
   };
   channel.start.runStores(message, () => {
-    // After the start is published, because a delivery that is cancelled already settles here.
+    // Add the hook after the start is published, because a delivery that is cancelled already settles here.
     delivery.whenSettled(settled);
     start(delivery);
   });

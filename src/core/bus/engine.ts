@@ -31,7 +31,7 @@ export interface BusKind {
   /** The name of the class, as no minifier changes it. */
   readonly name: string;
   readonly returnsValue: boolean;
-  /** Whether a message without a handler is refused. */
+  /** True if a message without a handler is refused. */
   readonly needsHandler: boolean;
   /** Middleware that `handle` puts around each handler. */
   readonly handlerMiddleware?: readonly Middleware[];
@@ -70,7 +70,7 @@ export class Engine implements DeliveryHost {
   readonly #diagnostics: ReturnType<typeof channelOf>;
   readonly #entrance = new Entrance();
   readonly #inFlight = new InFlight();
-  /** What the bus has open besides messages, such as operators that hold some. */
+  /** Parts that end with the bus, such as operators that hold messages. */
   readonly #closeables = new Set<Closeable>();
   readonly #probeFrom: number;
   #middleware: readonly Middleware[] = [];
@@ -171,7 +171,7 @@ export class Engine implements DeliveryHost {
     return delivery;
   }
 
-  /** Tells the observers of a message that is not let in. */
+  /** Reports on `refused$` a message that the bus does not accept. */
   refuse(messageType: string, error: unknown): void {
     const { refused } = this.observers;
     if (!refused.observed) return;
@@ -236,7 +236,7 @@ export class Engine implements DeliveryHost {
     return this.#closing !== undefined;
   }
 
-  /** Called again, the shorter of the deadlines holds. */
+  /** Closes the bus. The earliest deadline of several calls holds. */
   close(timeoutMs: number): Promise<CloseReport> {
     const closing = this.beginToClose();
     closing.flush();

@@ -53,7 +53,7 @@ export class Observers {
     try {
       durationMs = delivery.elapsedMs();
     } catch (error) {
-      // An injected clock failed; not reportingErrors(), whose closure every outcome would pay for.
+      // An injected clock failed. This is not reportingErrors(), because every outcome would pay for its closure.
       this.report({ kind: "observer", source: `clock of ${this.#name}`, error });
     }
     const depth = dispatchDepth.current;

@@ -33,7 +33,7 @@ export interface BusOptions {
 export const BUS_OPTIONS: Checks<BusOptions> = {
   middleware: anArray,
   registry: withMethods("a HandlerRegistry", "register", "has"),
-  // Checked as a handler, whose errors say more.
+  // Accept any value, because the check of handlers throws an error that says more.
   fallback: check("a handler", () => true),
   name: aText,
   maxDepth: check("a number from 1", (value) => (value as number) >= 1),

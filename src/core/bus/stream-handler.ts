@@ -37,7 +37,7 @@ export function streamHandler<M extends object, R>(
       name,
       call(_message, context) {
         const delivery = context as unknown as LiveDelivery;
-        // A fork, because an event may have other handlers, and the middleware above waits for the result.
+        // Hand on a fork, because an event may have other handlers, and the middleware above waits for the result.
         const mine = delivery.forked();
         held.add(mine);
         mine.whenSettled(() => held.delete(mine));

@@ -70,7 +70,7 @@ export function consumeIfDue(result: unknown, consumer: Consumer, consumption?: 
 
 /** Returns the result of a handler as a value, a promise, or a stream under `ask$`. */
 export function resultOfHandler(result: unknown, delivery: Consumer): unknown {
-  // Later readers may count on a promise: a thenable may run its work again each time its then is called.
+  // Convert a thenable to a promise once, because it may run its work again each time its then() is called.
   if (result instanceof Promise) return result;
   if (isThenable(result)) return Promise.resolve(result);
   return isStream(result) ? consumeIfDue(result, delivery) : result;
@@ -89,12 +89,13 @@ export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): 
   if (sink !== undefined) sink.streamed = true;
   let last: unknown;
   const values = new Observable<unknown>((subscriber) => {
-    // Before the values come: a stream that emits synchronously, perhaps without end, has to be stopped from within.
+    // Add the hook before subscribing. If it came later, a stream that emits synchronously without end could not be
+    // stopped.
     reply.whenSettled(() => subscriber.unsubscribe());
     try {
       return toObservable(stream).subscribe(subscriber);
     } catch (error) {
-      // A teardown that throws after the stream has been stopped; RxJS catches all other errors.
+      // Only the teardown of a stream that has been stopped throws here, because RxJS catches all other errors.
       reply.lateFailure(error);
       return undefined;
     }
@@ -118,7 +119,7 @@ function toObservable(stream: Stream): Observable<unknown> {
   if (!(Symbol.asyncIterator in stream)) return from(stream);
   return new Observable((subscriber) => {
     const iterator = stream[Symbol.asyncIterator]();
-    // As `for await` does: an iterator that has ended or thrown is not told to return.
+    // Do not call return() of an iterator that has ended or thrown; `for await` does not either.
     let ended = false;
     void (async () => {
       while (!subscriber.closed) {
@@ -135,7 +136,7 @@ function toObservable(stream: Stream): Observable<unknown> {
       subscriber.error(error);
     });
     return () => {
-      // In a promise, because an iterator may answer at once or throw, and its answer is of no use.
+      // Call return() inside a promise, because it may throw, and its result is not used.
       if (!ended) new Promise((resolve) => resolve(iterator.return?.())).then(undefined, () => undefined);
     };
   });

@@ -2,7 +2,7 @@ import type { Observable } from "rxjs";
 import type { Envelope } from "../messages/envelope.js";
 
 /**
- * Which of a handler's values the caller waits for: the first (`ask`, and the end of a command or event), each of
+ * The values of a handler that the caller waits for: the first (`ask`, and the end of a command or event), each of
  * them (`ask$`), or the latest for as long as it stays (`watch`).
  */
 export type ReplyForm = "one" | "many" | "live";
@@ -18,7 +18,7 @@ export interface HandlerContext<M = object, Local extends object = object> {
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   /**
-   * Which values the caller waits for: `"one"` under `ask`, `dispatch` and `publish`, `"many"` under `ask$`,
+   * The values that the caller waits for: `"one"` under `ask`, `dispatch` and `publish`, `"many"` under `ask$`,
    * `"live"` under `watch`. A handler that can do less work for one value reads it before it returns a stream.
    */
   readonly reply: ReplyForm;

@@ -34,7 +34,7 @@ import { rememberWork } from "./unfinished-work.js";
 
 export { ABORTED, FULFILLED, REFUSED, REJECTED } from "./settlement.js";
 
-/** What a step of the pipeline returns when it will settle the delivery itself. */
+/** The result of a step that will settle the delivery itself. */
 export const LATER = Symbol("later");
 
 /** The one implementation of {@link Delivery}: runs steps for a message and settles its reply with what they return. */
@@ -153,7 +153,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     abort(this.holder, reason);
   }
 
-  /** The same, because the result is not wanted any more. */
+  /** Aborts a message whose result is not wanted any more; its outcome says `cancelled`. */
   cancel(reason: unknown): void {
     cancel(this.holder, reason);
   }
@@ -206,7 +206,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     try {
       if (isStream(value)) return this.finishStream(value);
     } catch (error) {
-      // A teardown that throws, or a Proxy whose traps do.
+      // The teardown of a stream may throw, and so may the traps of a Proxy.
       return this.fail(error);
     }
     settle(this.holder, FULFILLED, value);
@@ -221,7 +221,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   /** Reports work that ended after its message had settled. Cancellation errors are expected here and not reported. */
   lateFailure(reason: unknown): void {
     const { links } = this.origin;
-    // Once, because an error that travels up through several functions is late at each of them.
+    // Report an error once, because one that travels up through several functions is late at each of them.
     if (reason === this.holder.result || reason === links.lateFailure || isAbortError(reason)) return;
     links.lateFailure = reason;
     this.reportLate(asError(reason, this));
@@ -247,7 +247,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
       if (cause.pending) this.links.cause = cause.origin;
       cancelTogether(cause.holder, this);
     } else if ("signal" in cause && cause.signal !== undefined) {
-      // A context of another copy of the library.
+      // The cause is a context of another copy of the library.
       this.abortOn(cause.signal);
     }
   }
@@ -326,15 +326,14 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
   }
 
   /**
-   * Which values the caller waits for: the first, as `ask` does, all, as `ask$` does, or the latest, as `watch`
-   * does.
+   * The values that the caller waits for: the first (`ask`), all (`ask$`) or the latest (`watch`).
    */
   get reply(): ReplyForm {
     const consumption = this.holder.madeLinks?.consumption;
     return typeof consumption === "object" ? consumption.reply : (consumption ?? "one");
   }
 
-  /** Whether the caller waits for more than one value, so that a stream travels up to it as it is. */
+  /** True if the caller waits for more than one value, so that a stream travels up to it as it is. */
   get streaming(): boolean {
     return this.holder.madeLinks?.consumption !== undefined;
   }

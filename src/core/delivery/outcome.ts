@@ -16,7 +16,7 @@ export type FulfilledOutcome<M = object, R = unknown> = OutcomeOf<M> & PromiseFu
 export type RejectedOutcome<M = object> = OutcomeOf<M> &
   PromiseRejectedResult & {
     /**
-     * Whether the message was cancelled: by its caller's signal or departure, by a cause that ended, by a newer
+     * True if the message was cancelled: by its caller's signal or departure, by a cause that ended, by a newer
      * message (`overlap` with `"switch"`), or by the end of the bus. Everything else is a failure, a time limit,
      * a busy key and a full queue included.
      */

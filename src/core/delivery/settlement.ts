@@ -82,8 +82,8 @@ function runHooks(reply: Reply): void {
 }
 
 /**
- * Runs code of others, such as the teardown of a stream; its error must not reach the callers that wait for the
- * reply.
+ * Runs a hook. Its error must not reach the callers that wait for the reply, because a hook runs code of users, such
+ * as the teardown of a stream.
  */
 function runHook(reply: Reply, hook: Hook): void {
   try {
@@ -126,7 +126,7 @@ export function settled$Of(reply: Reply): Observable<PromiseSettledResult<never>
   );
 }
 
-/** Returns how a reply was settled; for replies that are. */
+/** Returns the result of a settled reply. */
 export function settledResultOf({ status, result }: Reply): PromiseSettledResult<unknown> {
   return status === FULFILLED
     ? { status: "fulfilled", value: result }

@@ -23,7 +23,7 @@ export type Handler<M = never, R = unknown, Local extends object = object> =
 export interface RefreshOptions<Q = object, E = unknown> {
   /** Watched queries of the type are asked again at each emission, whatever its value. */
   readonly refreshOn?: Observable<E>;
-  /** Whether an emission concerns a query. @defaultValue every emission does */
+  /** Returns whether an emission concerns a query. @defaultValue every emission does */
   readonly affects?: (emission: E, query: Q) => boolean;
 }
 

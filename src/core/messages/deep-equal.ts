@@ -60,7 +60,7 @@ class Comparison {
    * compared once.
    */
   readonly #assumed = new Map<object, Set<object>>();
-  /** The same pairs, in order of comparison. */
+  /** The pairs of `#assumed`, in order of comparison. */
   readonly #trail: [object, object][] = [];
 
   constructor(options: EqualityOptions) {

@@ -12,7 +12,7 @@ export class Broadcast<T> {
   #completed = false;
   readonly #report: Report;
   readonly stream: Observable<T>;
-  /** The same stream for subscribers that only look, such as an inspector: errors still count as unhandled. */
+  /** The stream for subscribers that only look, such as an inspector: errors still count as unhandled. */
   readonly onlooking: Observable<T>;
   readonly #onlookers = new Set<Subscriber<T>>();
   /** A field and not a getter, because each message reads it. */
@@ -31,7 +31,7 @@ export class Broadcast<T> {
     );
   }
 
-  /** Whether a subscriber handles the values, and does not only look. */
+  /** True if a subscriber handles the values, and does not only look. */
   get handled(): boolean {
     return this.#subscribers.length > this.#onlookers.size;
   }

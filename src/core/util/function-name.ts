@@ -1,5 +1,5 @@
 /**
- * Whether functions have the names that their authors gave them, because a minifier renames them together with
+ * True if functions have the names that their authors gave them, because a minifier renames them together with
  * this one.
  */
 const namesAreKept = functionName.name === "functionName";

@@ -14,7 +14,7 @@ export interface Policy {
   readonly limit: number;
   /** How many messages of one key wait at most. */
   readonly maxQueued: number;
-  /** Whether a turn lasts until the handler's own work has ended, even if it was given up before. */
+  /** True if a turn lasts until the handler's own work has ended, even after an abort or a time limit. */
   readonly waitsForWork: boolean;
 }
 
@@ -51,7 +51,7 @@ export class Turn implements Linked<Turn> {
     return reply.status === FULFILLED && isStream(reply.result) ? origin : reply;
   }
 
-  /** The message has settled, and its handler does not work on after an abort. */
+  /** True if the message has settled, and its handler does not work on after an abort. */
   get isOver(): boolean {
     return !this.holder.pending && this.delivery.origin.madeLinks?.unfinished === undefined;
   }
@@ -63,7 +63,7 @@ export class Lane {
   declare readonly running: LinkedList<Turn>;
   declare readonly waiting: LinkedList<Turn>;
   declare draining: boolean;
-  /** The lane has left the map, so that another lane may have its key. */
+  /** True if the lane has left the map, so that another lane may have its key. */
   declare forgotten: boolean;
 
   constructor(key: unknown) {
@@ -157,8 +157,8 @@ export class Lanes implements Closeable {
   }
 
   /**
-   * Runs waiting messages as long as there is room. A loop, because messages that end synchronously would nest
-   * otherwise.
+   * Runs waiting messages as long as there is room. It is a loop, because messages that end synchronously would
+   * overflow the stack otherwise.
    */
   #drain(lane: Lane): void {
     if (lane.draining) return;
@@ -170,8 +170,7 @@ export class Lanes implements Closeable {
       // Restore the depth of the dispatch, because messages that cause each other through the queue must
       // reach maxDepth, too.
       dispatchDepth.current = Math.max(depth, next.delivery.origin.depth);
-      // Without a hook: the one that would have taken the turn out of the queue takes it out of the running
-      // ones.
+      // Add no hook: the one of wait() is called when the delivery settles, and takes it out of the running ones.
       next.delivery.runIn(next.scope, next.rest);
     }
     dispatchDepth.current = depth;

@@ -117,7 +117,8 @@ export class SharedRun {
       this.delivery.abort(
         status === FULFILLED ? abortError(`Every caller that waited for ${typeName} has left.`) : result,
       );
-      // For a slot that the last caller holds further out: the work belongs to the first caller's message.
+      // Remember the run as work of the last caller, too, so that a middleware further out holds its slot until the
+      // run has ended. The work belongs to the first caller's message.
       if (this.delivery.origin !== delivery.origin)
         rememberWork(delivery.origin, new Promise<void>((resolve) => this.whenReleased(resolve)));
     });

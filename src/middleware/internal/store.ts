@@ -218,7 +218,7 @@ export class StoreClient {
  * nothing does.
  */
 function unstable(type: MessageType | undefined, key: unknown): string | undefined {
-  // By nameOf(), because it knows which names are the class's own and which are inherited.
+  // Compare with nameOf(), because it ignores a messageName that the class inherits.
   if (type?.messageName === undefined || nameOf(type) !== type.messageName)
     return "class names are unique within a process only; give the class a static messageName of its own";
   if (isSecondOfItsName(type))

@@ -31,7 +31,7 @@ export type Declare = <F extends WorldFault = never>(
   needs?: readonly F[],
 ) => void;
 
-/** What needs a server that can be killed. */
+/** The faults that need a server that can be killed. */
 export const CRASH = ["crash", "restart"] as const;
 
 /** The longest that a test waits for something to happen, in milliseconds. */

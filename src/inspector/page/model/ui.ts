@@ -24,7 +24,7 @@ export const SPANS_MS: readonly number[] = [1_000, 2_000, 5_000, 10_000, 30_000,
 export interface Ui {
   state: FeedState;
   shown: Shown;
-  /** What Escape shows again after a selection or a zoom. */
+  /** The view that Escape shows again after a selection or a zoom. */
   back: Shown | undefined;
   /** The time shown while live, which a zoom changes only for a while. */
   liveSpan: number;

@@ -4,7 +4,7 @@ import { type Store } from "../model/store.js";
 import { type Ui } from "../model/ui.js";
 import { type Theme } from "../theme.js";
 
-/** What every part of the view works on. */
+/** The data that every part of the view works on. */
 export interface Context {
   readonly store: Store;
   readonly ui: Ui;
