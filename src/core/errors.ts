@@ -67,7 +67,7 @@ export class CqrsError extends Error {
    * stack quotes it during construction.
    */
   override get name(): string {
-    const words = (this.constructor as typeof CqrsError).code.toLowerCase();
+    const words = String((this.constructor as typeof CqrsError).code).toLowerCase();
     return `${words.replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
   }
 
