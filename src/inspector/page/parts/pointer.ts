@@ -19,7 +19,10 @@ export function nearest(hits: readonly Hit[], x: number, y: number, reach: numbe
   return found;
 }
 
-/** Returns the listeners of the diagram: hover, click, drag to move in time, wheel sideways to move, and upright to zoom. */
+/**
+ * Returns the listeners of the diagram: hover, click, drag to move in time, wheel sideways to move, and upright to
+ * zoom.
+ */
 export function pointerListeners(
   { actions }: Context,
   hits: () => readonly Hit[],
