@@ -13,33 +13,23 @@ const PENDING: LiveSnapshot<never> = Object.freeze({ status: "pending" });
 export class SnapshotState {
   /** Made when it is read, because most live queries are subscribed to only, and freezing costs more than showing. */
   #current: LiveSnapshot<unknown> | undefined = PENDING;
-  #status: LiveSnapshot<unknown>["status"] = "pending";
   #value: unknown;
-  #error: unknown;
   #shown: unknown;
 
   get current(): LiveSnapshot<unknown> {
-    return (this.#current ??= Object.freeze(
-      this.#status === "error"
-        ? { status: "error", error: this.#error, value: this.#value }
-        : { status: "value", value: this.#value },
-    ));
+    return (this.#current ??= Object.freeze({ status: "value", value: this.#value }));
   }
 
   /** @param result - identifies the result, because another subscriber may show one that is in the snapshot already */
   show(value: unknown, result: unknown): void {
     if (this.#shown === result) return;
     this.#shown = result;
-    this.#current = undefined;
-    this.#status = "value";
     this.#value = value;
-    this.#error = undefined;
+    this.#current = undefined;
   }
 
   fail(error: unknown): void {
     this.#shown = undefined;
-    this.#current = undefined;
-    this.#status = "error";
-    this.#error = error;
+    this.#current = Object.freeze({ status: "error", error, value: this.#value });
   }
 }
