@@ -1,6 +1,7 @@
 import type { RefreshOptions } from "../core/handlers/handler.js";
 import type { Observable, Subscriber } from "rxjs";
 import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
+import type { CancelTarget } from "../core/delivery/abort.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
 import {
   aBoolean,
@@ -78,7 +79,7 @@ export function showIn(snapshot: SnapshotState, result: SharedResult, options: W
 }
 
 /** A subscriber, with the result that it has received last. */
-export class Watcher {
+export class Watcher implements CancelTarget {
   readonly #subscriber: Subscriber<unknown>;
   readonly options: WatchOptions;
   readonly comparesContent: boolean;
@@ -118,7 +119,7 @@ export class Watcher {
     try {
       said = typeof distinct === "function" && distinct(this.#shown.value, value);
     } catch (error) {
-      this.end(error);
+      this.cancel(error);
       return true;
     }
     try {
@@ -146,7 +147,7 @@ export class Watcher {
   }
 
   /** Errors the subscriber with any options. */
-  end(error: unknown): void {
+  cancel(error: unknown): void {
     this.#snapshot.fail(error);
     this.#subscriber.error(error);
   }
