@@ -8,7 +8,7 @@ import { messageKey } from "../core/messages/message-key.js";
 import { iterateLatest } from "./latest-iterator.js";
 import { SnapshotState, type LiveSnapshot } from "./live-snapshot.js";
 import { SharedQuery } from "./shared-query.js";
-import { checkedOptions, showIn, Watcher, type WatchOptions } from "./watcher.js";
+import { checkedOptions, Watcher, type WatchOptions } from "./watcher.js";
 
 /**
  * The results of a query, now and after each change.
@@ -46,7 +46,7 @@ const shared = new WeakMap<Engine, WeakMap<object, Map<unknown, SharedQuery>>>()
 export function liveQuery(engine: Engine, query: object, options: WatchOptions<never>): LiveQuery<never> {
   const checked = checkedOptions(options);
   const report = (source: string, error: unknown): void => engine.report({ kind: "observer", source, error });
-  const snapshot = new SnapshotState();
+  const snapshot = new SnapshotState(checked.distinct === true);
   let watchers = 0;
   const values = (options: WatchOptions): Observable<unknown> =>
     new Observable((subscriber) => {
@@ -65,7 +65,7 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
   const getSnapshot = (): LiveSnapshot<unknown> => {
     // Without watchers of its own, it may know the result from those of an equal query.
     const result = watchers > 0 ? undefined : knownQuery(engine, query, checked)?.latest;
-    if (result !== undefined) showIn(snapshot, result, checked);
+    if (result !== undefined) snapshot.show(result);
     return snapshot.current;
   };
   const changes$ = new Observable((subscriber) => {
