@@ -38,8 +38,13 @@ export function pageText() {
     mangle: { toplevel: true },
     ecma: 2022,
   });
-  // Only style has line breaks here. The text stands in a script element, which "</script" would end.
-  return `(()=>{${code.replaceAll(/([{}])\n/g, "$1").replaceAll("</script", "<\\/script")}})()`;
+  // The text stands in a script element, which "</script" would end.
+  return `(()=>{${code.replaceAll(/`\n[^`]*`/g, folded).replaceAll("</script", "<\\/script")}})()`;
+}
+
+/** Removes white space without a meaning from a text of style. No other text of the page begins with a line break. */
+function folded(style) {
+  return style.replaceAll(/\s*([{},;!/])\s*|(:) |\n/g, "$1$2").replaceAll(";}", "}");
 }
 
 /** Returns the text of the module that takes the place of src/inspector/page-script.ts in the package. */

@@ -124,8 +124,8 @@ function decorator<M extends object, R, Local extends object>(
     if (typeof prototype === "function") fail(STATIC);
     if (bus !== undefined)
       fail(
-        "with a bus registers when an instance is constructed, which a decorator of experimentalDecorators cannot see; " +
-          `write @${kind}(SomeType), and registerHandlers(instance, { ${kind}Bus })`,
+        "with a bus registers when an instance is constructed, which a decorator of experimentalDecorators " +
+          `cannot see; write @${kind}(SomeType), and registerHandlers(instance, { ${kind}Bus })`,
       );
     markHandler(prototype, { kind, type, name, isPrivate: false, method: byName(name) });
   };
@@ -133,7 +133,8 @@ function decorator<M extends object, R, Local extends object>(
   const checkHandlerClass = ({ length, prototype }: DecoratedClass): void => {
     if (typeof prototype.handle !== "function" || length > 0)
       fail(
-        "needs a class with a handle method and a constructor without arguments; otherwise mark the method and call registerHandlers(instance)",
+        "needs a class with a handle method and a constructor without arguments; otherwise mark the method " +
+          "and call registerHandlers(instance)",
       );
   };
 

@@ -82,7 +82,8 @@ export function registerHandlers(instance: object, buses: HandlerBuses = {}): Su
   const marks = marksOf(instance);
   if (marks.length === 0)
     throw new InvalidHandlerError(
-      `registerHandlers() found no method of ${owner} that is marked with @command(Type), @query(Type) or @event(Type).`,
+      `registerHandlers() found no method of ${owner} that is marked with @command(Type), @query(Type) ` +
+        "or @event(Type).",
     );
   const { commandBus = defaultCommandBus, queryBus = defaultQueryBus, eventBus = defaultEventBus } = buses;
   const registered = new Subscription();
@@ -106,7 +107,8 @@ function handlerOf(mark: Mark, instance: object, owner: string): HandlerFunction
   const method = mark.method(instance);
   if (typeof method !== "function")
     throw new InvalidHandlerError(
-      `${name} is marked with @${mark.kind}(${nameOf(mark.type)}), but is not a method; an object has its own field of that name.`,
+      `${name} is marked with @${mark.kind}(${nameOf(mark.type)}), but is not a method; ` +
+        "an object has its own field of that name.",
     );
   const bound = method.bind(instance) as HandlerFunction<never, unknown>;
   return Object.defineProperty(bound, "name", { value: name });

@@ -3,8 +3,8 @@ import { jsonOf, type ServerSentEvent } from "./format-event.js";
 
 /**
  * Returns an outcome as an event: the id and the name of the message, and as data its status (`fulfilled`,
- * `rejected` or `cancelled`), its ids, its time and its duration. A payload, headers and texts of errors are left out, because they may hold secrets; an error
- * is told by its `code`, or by its name.
+ * `rejected` or `cancelled`), its ids, its time and its duration. A payload, headers and texts of errors are left
+ * out, because they may hold secrets; an error is told by its `code`, or by its name.
  *
  * @example
  * const audit$ = commandBus.outcomes$.pipe(map(outcomeEvent), share()); // written once for all clients

@@ -2,7 +2,8 @@ import { pageScript } from "./page-script.js";
 import type { Recording } from "./protocol.js";
 
 const HEAD =
-  '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>cqrx inspector</title>';
+  '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">' +
+  "<title>cqrx inspector</title>";
 
 /** Returns the policy of the page: its own script, its own feed, no other request, and no text that becomes markup. */
 export function contentSecurityPolicy(): string {

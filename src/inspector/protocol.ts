@@ -29,8 +29,8 @@ export interface InspectedError {
 /**
  * The record of a message that was kept. It holds plain text and numbers only.
  *
- * `payload`, `result` and `headers` are JSON texts that `JSON.parse` always accepts: parts that were left out are marked inside as strings,
- * such as `"[Redacted]"`, `"[Circular]"` or `"… 12 more"`.
+ * `payload`, `result` and `headers` are JSON texts that `JSON.parse` always accepts: parts that were left out are
+ * marked inside as strings, such as `"[Redacted]"`, `"[Circular]"` or `"… 12 more"`.
  */
 export interface InspectedMessage {
   /** Number of the record, ascending in the order of keeping; the key of the record in a run. */

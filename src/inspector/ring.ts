@@ -99,8 +99,8 @@ export class KeptMessage {
 const RECORD_BYTES = 200;
 
 /**
- * A string with a character above U+00FF takes two bytes for each. Searching it also makes the engine join the pieces that it was made
- * of, which would be kept alive otherwise.
+ * A string with a character above U+00FF takes two bytes for each. Searching it also makes the engine join the pieces
+ * that it was made of, which would be kept alive otherwise.
  */
 function bytesOf(text: string | undefined): number {
   if (text === undefined) return 0;

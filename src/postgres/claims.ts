@@ -133,7 +133,8 @@ from (select) as one left join claimed on true order by id`,
   #deletion(commands: readonly ClaimedCommand[], parameter: (value: unknown) => string): string {
     const [only, ...others] = commands;
     if (others.length === 0)
-      return `delete from ${this.#table} c where id = ${parameter(only!.id)} and attempt = ${parameter(only!.attempt)} and running`;
+      return `delete from ${this.#table} c
+where id = ${parameter(only!.id)} and attempt = ${parameter(only!.attempt)} and running`;
     const list = (numbers: readonly number[]): string => `${parameter(`{${numbers.join(",")}}`)}::text`;
     return `delete from ${this.#table} c using unnest(${list(commands.map(({ id }) => id))}::bigint[], ${list(
       commands.map(({ attempt }) => attempt),
@@ -144,7 +145,8 @@ from (select) as one left join claimed on true order by id`,
   async extend(commands: readonly ClaimedCommand[]): Promise<ReadonlySet<number>> {
     if (commands.length === 0) return new Set();
     const { rows } = await this.#db.query(
-      `update ${this.#table} c set due_at = ${LATER} from json_to_recordset($2::text::json) as mine (id bigint, attempt int)
+      `update ${this.#table} c set due_at = ${LATER}
+from json_to_recordset($2::text::json) as mine (id bigint, attempt int)
 where c.id = mine.id and c.attempt = mine.attempt and c.running returning c.id::float8 as id`,
       [this.#leaseMs, JSON.stringify(commands.map(({ id, attempt }) => ({ id, attempt })))],
     );

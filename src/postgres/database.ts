@@ -187,7 +187,8 @@ export class Database implements Sql {
     checkOptions<PruneOptions>("prune()", options, { inboxMs: milliseconds, entriesMs: milliseconds });
     const count = async (condition: string, ms: number | undefined): Promise<number> => {
       const { rows } = await this.query(
-        `with deleted as (delete from ${this.schema}.${condition} returning 1) select count(*)::int as count from deleted`,
+        `with deleted as (delete from ${this.schema}.${condition} returning 1)
+select count(*)::int as count from deleted`,
         ms === undefined ? [] : [ms],
       );
       return (rows[0] as { count: number }).count;

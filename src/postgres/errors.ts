@@ -38,7 +38,8 @@ export class TransactionEndedError extends CqrsError {
   static override readonly code = "TRANSACTION_ENDED";
 
   constructor(
-    text = "The transaction of this work has ended, so its statement was not run; await all work inside the transaction.",
+    text = "The transaction of this work has ended, so its statement was not run; " +
+      "await all work inside the transaction.",
     cause?: unknown,
   ) {
     super(text, { cause });
@@ -54,7 +55,8 @@ export class LeaseLostError extends CqrsError {
 
   constructor(messageType: string) {
     super(
-      `The lease of ${messageType} ended before its handler did, and its effects were rolled back; raise leaseMs, or look for work that blocks the process.`,
+      `The lease of ${messageType} ended before its handler did, and its effects were rolled back; ` +
+        "raise leaseMs, or look for work that blocks the process.",
       { messageType },
     );
   }

@@ -19,9 +19,11 @@ export function rowOf(envelope: Envelope, parameter: Parameter): string {
  */
 export function given(envelopes: readonly Envelope[], parameter: Parameter): string {
   const list = (values: readonly unknown[]): string => `${parameter(JSON.stringify(values))}::text::json`;
+  const ids = list(envelopes.map(({ meta }) => meta.id));
+  const names = list(envelopes.map(({ meta }) => meta.name));
   return `(select n, id, name, envelope
-  from json_array_elements_text(${list(envelopes.map(({ meta }) => meta.id))}) with ordinality as ids (id, n)
-  join json_array_elements_text(${list(envelopes.map(({ meta }) => meta.name))}) with ordinality as names (name, n) using (n)
+  from json_array_elements_text(${ids}) with ordinality as ids (id, n)
+  join json_array_elements_text(${names}) with ordinality as names (name, n) using (n)
   join json_array_elements(${list(envelopes)}) with ordinality as envelopes (envelope, n) using (n)
 ) as given`;
 }

@@ -121,7 +121,8 @@ export class LogFeed implements Feed {
     const { rows } = await this.#db.query(
       `select s.position::float8 as position, e.envelope::text as envelope, s.error,
 (extract(epoch from s.skipped_at) * 1000)::float8 as skipped_ms
-from ${schema}.skipped s join ${schema}.events e using (position) where s.feed = $1 and e.position is not null order by s.position limit $2`,
+from ${schema}.skipped s join ${schema}.events e using (position)
+where s.feed = $1 and e.position is not null order by s.position limit $2`,
       [this.#name, Math.min(options.limit ?? 100, 1_000_000)],
     );
     return (rows as { position: number; envelope: string; error: string; skipped_ms: number }[]).map(
@@ -139,7 +140,8 @@ from ${schema}.skipped s join ${schema}.events e using (position) where s.feed =
       const { schema } = this.#db;
       const { rows } = await sql.query(
         `with found as (delete from ${schema}.skipped where feed = $1 and position = $2 returning position)
-select e.name, e.envelope::text as envelope from ${schema}.events e join found using (position) where e.position is not null`,
+select e.name, e.envelope::text as envelope
+from ${schema}.events e join found using (position) where e.position is not null`,
         [this.#name, position],
       );
       const [row] = rows as EventRow[];

@@ -49,7 +49,8 @@ export class Log {
   /** Reads a page of a stream in the ambient transaction, with the events that it has appended itself. */
   async stream(stream: string, after: number): Promise<EventRow[]> {
     const { rows } = await this.#db.query(
-      `select ${COLUMNS} from ${this.#db.schema}.events where stream = $1 and version > $2 order by version limit ${PAGE}`,
+      `select ${COLUMNS} from ${this.#db.schema}.events
+where stream = $1 and version > $2 order by version limit ${PAGE}`,
       [stream, after],
     );
     return rows as EventRow[];

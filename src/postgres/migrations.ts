@@ -47,7 +47,8 @@ create table ${schema}.commands (
 );
 create index commands_due on ${schema}.commands (due_at, id) where failed_at is null;
 create index commands_key on ${schema}.commands (key, id) where key is not null and failed_at is null;
-create unique index commands_begun on ${schema}.commands (key) where key is not null and failed_at is null and attempt > 0;
+create unique index commands_begun on ${schema}.commands (key)
+  where key is not null and failed_at is null and attempt > 0;
 create index commands_running on ${schema}.commands (due_at) where running and failed_at is null;
 create index commands_failed on ${schema}.commands (failed_at) where failed_at is not null;
 create table ${schema}.inbox (

@@ -1,62 +1,61 @@
 import type { Observable, Subscription } from "rxjs";
 
+interface Reader<T> {
+  readonly resolve: (result: IteratorResult<T>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Iterates over an Observable and keeps only the latest unread value: a slow reader skips values, and memory
  * stays flat. Subscribes at the first `next()`; `break`, `return()`, the end and an error unsubscribe.
  */
 export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<T> {
+  const readers: Reader<T>[] = [];
   let subscription: Subscription | undefined;
   let unread: { readonly value: T } | undefined;
-  /** Set at the end, with the error if there was one. */
-  let ended: { readonly error?: unknown } | undefined;
-  let readers: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
+  /** Kept until it is thrown, once. */
+  let failure: { readonly error: unknown } | undefined;
+  let ended = false;
 
-  const end = (how: { readonly error?: unknown }): void => {
-    if (ended !== undefined) return;
-    ended = how;
-    const waiting = readers;
-    readers = [];
-    for (const [index, reader] of waiting.entries()) {
-      // The error is thrown once.
-      if (index === 0 && "error" in how) reader.reject(takeError());
-      else reader.resolve({ done: true, value: undefined });
+  const serve = (): void => {
+    while (readers.length > 0 && (unread !== undefined || ended)) {
+      const { resolve, reject } = readers.shift()!;
+      if (unread !== undefined) {
+        resolve({ done: false, value: unread.value });
+        unread = undefined;
+      } else if (failure !== undefined) {
+        reject(failure.error);
+        failure = undefined;
+      } else resolve({ done: true, value: undefined });
     }
   };
-  const takeError = (): unknown => {
-    const { error } = ended!;
-    ended = {};
-    return error;
+  const end = (how?: { readonly error: unknown }): void => {
+    if (ended) return;
+    ended = true;
+    failure = how;
+    serve();
   };
-  const start = (): void => {
-    subscription ??= source$.subscribe({
+  const start = (): Subscription =>
+    source$.subscribe({
       next(value) {
-        const reader = readers.shift();
-        if (reader === undefined) unread = { value };
-        else reader.resolve({ done: false, value });
+        unread = { value };
+        serve();
       },
       error: (error: unknown) => end({ error }),
-      complete: () => end({}),
+      complete: () => end(),
     });
-  };
 
   return {
-    next() {
-      if (ended === undefined) start();
-      if (unread !== undefined) {
-        const { value } = unread;
-        unread = undefined;
-        return Promise.resolve({ done: false, value });
-      }
-      if (ended !== undefined) {
-        if ("error" in ended) return Promise.reject(takeError());
-        return Promise.resolve({ done: true, value: undefined });
-      }
-      return new Promise((resolve, reject) => readers.push({ resolve, reject }));
-    },
+    next: () =>
+      new Promise((resolve, reject) => {
+        if (!ended) subscription ??= start();
+        readers.push({ resolve, reject });
+        serve();
+      }),
     return() {
       unread = undefined;
       // End first. If the teardown ran first, an end that it causes would look like an error.
-      end({});
+      end();
       subscription?.unsubscribe();
       return Promise.resolve({ done: true, value: undefined });
     },

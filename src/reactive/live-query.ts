@@ -1,4 +1,4 @@
-import { distinctUntilChanged, Observable } from "rxjs";
+import { catchError, distinctUntilChanged, map, Observable, of, startWith } from "rxjs";
 import { abortOn } from "../core/delivery/abort.js";
 import type { Engine } from "../core/bus/engine.js";
 import type { Headers } from "../core/messages/envelope.js";
@@ -8,7 +8,7 @@ import { messageKey } from "../core/messages/message-key.js";
 import { iterateLatest } from "./latest-iterator.js";
 import { SnapshotState, type LiveSnapshot } from "./live-snapshot.js";
 import { SharedQuery } from "./shared-query.js";
-import { checkedOptions, showIn, Watcher, type WatchOptions } from "./watcher.js";
+import { checkedOptions, Watcher, type WatchOptions } from "./watcher.js";
 
 /**
  * The results of a query, now and after each change.
@@ -40,19 +40,18 @@ export interface LiveQuery<R> extends Observable<R>, AsyncIterable<R> {
   readonly snapshot$: Observable<LiveSnapshot<R>>;
 }
 
-/** The watched queries of each bus, by their local context, then by their key. */
-const shared = new WeakMap<Engine, Map<object | undefined, Map<unknown, SharedQuery>>>();
+/** The watched queries of each bus, by their local context, or else the bus, then by their key. */
+const shared = new WeakMap<Engine, WeakMap<object, Map<unknown, SharedQuery>>>();
 
 export function liveQuery(engine: Engine, query: object, options: WatchOptions<never>): LiveQuery<never> {
   const checked = checkedOptions(options);
   const report = (source: string, error: unknown): void => engine.report({ kind: "observer", source, error });
-  const snapshot = new SnapshotState();
+  const snapshot = new SnapshotState(checked.distinct === true);
   let watchers = 0;
   const values = (options: WatchOptions): Observable<unknown> =>
     new Observable((subscriber) => {
       const watcher = new Watcher(subscriber, options, snapshot, report);
-      if (options.signal !== undefined)
-        subscriber.add(abortOn(options.signal, { cancel: (reason) => watcher.end(reason) }));
+      if (options.signal !== undefined) subscriber.add(abortOn(options.signal, watcher));
       if (subscriber.closed) return;
       const live = sharedQuery(engine, query, options);
       watchers++;
@@ -66,56 +65,47 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
   const getSnapshot = (): LiveSnapshot<unknown> => {
     // Without watchers of its own, it may know the result from those of an equal query.
     const result = watchers > 0 ? undefined : knownQuery(engine, query, checked)?.latest;
-    if (result !== undefined) showIn(snapshot, result, checked);
+    if (result !== undefined) snapshot.show(result);
     return snapshot.current;
   };
-  const snapshots$ = new Observable<LiveSnapshot<unknown>>((subscriber) => {
-    const emit = (): void => subscriber.next(getSnapshot());
-    emit();
+  const changes$ = new Observable((subscriber) => {
     const onError = (error: unknown): unknown => {
-      emit();
+      subscriber.next(error);
       return checked.onError?.(error);
     };
-    return values({ ...checked, onError }).subscribe({
-      next: emit,
-      error: () => {
-        emit();
-        subscriber.complete();
-      },
-      complete: () => subscriber.complete(),
-    });
+    return values({ ...checked, onError })
+      .pipe(catchError((error: unknown) => of(error)))
+      .subscribe(subscriber);
   });
+  const snapshots$ = changes$.pipe(startWith(undefined), map(getSnapshot), distinctUntilChanged());
   const guarded = <T>(stream$: Observable<T>): Observable<T> =>
     catchObserverErrors(stream$, (error) => report(`watch(${nameOf(typeOf(query))})`, error));
   const live$ = guarded(values(checked));
   return Object.assign(live$, {
     [Symbol.asyncIterator]: () => iterateLatest(live$),
     getSnapshot,
-    snapshot$: guarded(snapshots$.pipe(distinctUntilChanged())),
+    snapshot$: guarded(snapshots$),
   }) as unknown as LiveQuery<never>;
 }
 
-function knownQuery(
-  engine: Engine,
-  query: object,
-  { headers, context }: WatchOptions,
-): SharedQuery | undefined {
-  return shared.get(engine)?.get(context)?.get(keyOf(query, headers));
-}
-
-function sharedQuery(engine: Engine, query: object, options: WatchOptions): SharedQuery {
-  const known = knownQuery(engine, query, options);
-  if (known !== undefined) return known;
-  const { headers, context } = options;
-  const contexts = shared.get(engine) ?? new Map<object | undefined, Map<unknown, SharedQuery>>();
+function queriesIn(engine: Engine, context: object = engine): Map<unknown, SharedQuery> {
+  const contexts = shared.get(engine) ?? new WeakMap<object, Map<unknown, SharedQuery>>();
   shared.set(engine, contexts);
   const queries = contexts.get(context) ?? new Map<unknown, SharedQuery>();
   contexts.set(context, queries);
+  return queries;
+}
+
+function knownQuery(engine: Engine, query: object, options: WatchOptions): SharedQuery | undefined {
+  return queriesIn(engine, options.context).get(keyOf(query, options.headers));
+}
+
+function sharedQuery(engine: Engine, query: object, { headers, context }: WatchOptions): SharedQuery {
+  const queries = queriesIn(engine, context);
   const key = keyOf(query, headers);
-  const made = new SharedQuery(engine, query, { headers, context }, () => {
-    queries.delete(key);
-    if (queries.size === 0 && contexts.get(context) === queries) contexts.delete(context);
-  });
+  const known = queries.get(key);
+  if (known !== undefined) return known;
+  const made = new SharedQuery(engine, query, { headers, context }, () => queries.delete(key));
   queries.set(key, made);
   return made;
 }

@@ -9,37 +9,40 @@ export type LiveSnapshot<R> =
 
 const PENDING: LiveSnapshot<never> = Object.freeze({ status: "pending" });
 
+/** A result that watchers share. */
+export interface SharedResult {
+  readonly value: unknown;
+  /** Equal results have one version; results of other queries have others. */
+  readonly version: number;
+}
+
 /** Keeps the snapshot of one live query: the same object until something that its watchers would see has changed. */
 export class SnapshotState {
   /** Made when it is read, because most live queries are subscribed to only, and freezing costs more than showing. */
   #current: LiveSnapshot<unknown> | undefined = PENDING;
-  #status: LiveSnapshot<unknown>["status"] = "pending";
   #value: unknown;
-  #error: unknown;
-  #shown: unknown;
+  /** Identifies the result, because another subscriber may show one that is in the snapshot already. */
+  #shown: SharedResult | number | undefined;
+  readonly #comparesContent: boolean;
 
-  get current(): LiveSnapshot<unknown> {
-    return (this.#current ??= Object.freeze(
-      this.#status === "error"
-        ? { status: "error", error: this.#error, value: this.#value }
-        : { status: "value", value: this.#value },
-    ));
+  constructor(comparesContent: boolean) {
+    this.#comparesContent = comparesContent;
   }
 
-  /** @param result - identifies the result, because another subscriber may show one that is in the snapshot already */
-  show(value: unknown, result: unknown): void {
-    if (this.#shown === result) return;
-    this.#shown = result;
+  get current(): LiveSnapshot<unknown> {
+    return (this.#current ??= Object.freeze({ status: "value", value: this.#value }));
+  }
+
+  show(result: SharedResult): void {
+    const shown = this.#comparesContent ? result.version : result;
+    if (this.#shown === shown) return;
+    this.#shown = shown;
+    this.#value = result.value;
     this.#current = undefined;
-    this.#status = "value";
-    this.#value = value;
-    this.#error = undefined;
   }
 
   fail(error: unknown): void {
     this.#shown = undefined;
-    this.#current = undefined;
-    this.#status = "error";
-    this.#error = error;
+    this.#current = Object.freeze({ status: "error", error, value: this.#value });
   }
 }

@@ -12,7 +12,8 @@ import { FULFILLED, type LiveDelivery } from "../core/delivery/live-delivery.js"
 import { nameOf, typeOf } from "../core/messages/message.js";
 import { deepEqual } from "../core/messages/deep-equal.js";
 import { CoalescedTask } from "./coalesced-task.js";
-import type { SharedResult, Watcher } from "./watcher.js";
+import type { SharedResult } from "./live-snapshot.js";
+import type { Watcher } from "./watcher.js";
 
 /** How many runs in a row may each trigger the next before the query counts as a loop. */
 const MOST_TRIGGERED = 100;
@@ -55,9 +56,9 @@ export class SharedQuery implements Closeable {
     { watchers: number; readonly subscription: Subscription }
   >();
   readonly #refreshTask: CoalescedTask;
-  /** The handlers of the last ask. */
+  /** The handlers of the last ask, and the subscription to the source that they declare. */
   #handlers: readonly Registration[] | undefined;
-  #declared: { readonly options: RefreshOptions; readonly subscription: Subscription } | undefined;
+  #declared = Subscription.EMPTY;
   #run: Run | undefined;
   /** The delivery of the last run, which may have settled. */
   #lastRun: LiveDelivery | undefined;
@@ -123,8 +124,7 @@ export class SharedQuery implements Closeable {
     this.#detach();
     this.#leaveRegistry();
     this.#refreshTask.cancel();
-    this.#declared?.subscription.unsubscribe();
-    this.#declared = undefined;
+    this.#declared.unsubscribe();
     this.#abortRun();
   }
 
@@ -138,7 +138,7 @@ export class SharedQuery implements Closeable {
     }
     const subscription = new Subscription();
     this.#sources.set(refreshOn, { watchers: 1, subscription });
-    this.#refreshOn(refreshOn, subscription, () => true);
+    this.#refreshOn(refreshOn, subscription);
     // The source may have emitted before this subscription; refresh once to catch up.
     this.#refresh();
   }
@@ -148,21 +148,12 @@ export class SharedQuery implements Closeable {
    * be a new one.
    */
   #listenToDeclared(): void {
-    this.#handlers = this.#engine.registry.find(this.#query);
-    const options = this.#handlers?.[0]?.refresh as RefreshOptions | undefined;
-    if (options === this.#declared?.options) return;
-    this.#declared?.subscription.unsubscribe();
-    this.#declared = undefined;
-    if (options === undefined) return;
-    const { refreshOn, affects } = options;
-    const { subscription } = (this.#declared = { options, subscription: new Subscription() });
-    if (refreshOn === undefined) return;
-    this.#refreshOn(
-      refreshOn,
-      subscription,
-      (emission) =>
-        affects === undefined || syncBoolean(affects(emission, this.#query), "register()", "affects"),
-    );
+    const handlers = this.#engine.registry.find(this.#query);
+    if (handlers === this.#handlers) return;
+    this.#handlers = handlers;
+    this.#declared.unsubscribe();
+    const { refreshOn, affects } = (handlers?.[0]?.refresh as RefreshOptions | undefined) ?? {};
+    if (refreshOn !== undefined) this.#refreshOn(refreshOn, (this.#declared = new Subscription()), affects);
   }
 
   /** Asks again, because a newly registered handler may return another result and declare other refresh sources. */
@@ -175,20 +166,17 @@ export class SharedQuery implements Closeable {
   #refreshOn(
     refreshOn: Observable<unknown>,
     subscription: Subscription,
-    affected: (emission: unknown) => boolean,
+    affects?: RefreshOptions["affects"],
   ): void {
     const next = (emission: unknown): void => {
-      let again = true;
       try {
-        again = affected(emission);
+        if (affects && !syncBoolean(affects(emission, this.#query), "register()", "affects")) return;
       } catch (error) {
         // Ask once too often rather than show a stale result.
         this.#report(error);
       }
-      if (again) {
-        this.#triggered ||= this.#tellsOfRun(emission);
-        this.#refresh();
-      }
+      this.#triggered ||= this.#tellsOfRun(emission);
+      this.#refresh();
     };
     subscription.add(refreshOn.subscribe({ next, error: (error: unknown) => this.#report(error) }));
   }
@@ -243,9 +231,9 @@ export class SharedQuery implements Closeable {
   }
 
   #refreshIfOutdated(): void {
-    const outdated = this.#outdated;
+    if (!this.#outdated) return;
     this.#outdated = false;
-    if (outdated) this.#refresh();
+    this.#refresh();
   }
 
   // Runs -----------------------------------------------------------------------------------------------------------
@@ -287,7 +275,7 @@ export class SharedQuery implements Closeable {
     run.emitted = true;
     const watchers = [...this.#watchers];
     const latest = this.#latest;
-    const compared = latest !== undefined && watchers.some(({ comparesContent }) => comparesContent);
+    const compared = latest !== undefined && watchers.some(({ options }) => options.distinct === true);
     // Compare by content once for all watchers, because a large result makes the comparison expensive.
     const version = compared && deepEqual(latest.value, value) ? latest.version : ++versions;
     const result = (this.#latest = { value, version });

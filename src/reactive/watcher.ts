@@ -1,6 +1,7 @@
 import type { RefreshOptions } from "../core/handlers/handler.js";
 import type { Observable, Subscriber } from "rxjs";
 import { checkedHeaders, type Headers } from "../core/messages/envelope.js";
+import type { CancelTarget } from "../core/delivery/abort.js";
 import { asPromise, isThenable } from "../core/util/thenable.js";
 import {
   aBoolean,
@@ -14,7 +15,7 @@ import {
   timerMilliseconds,
   type Checks,
 } from "../core/checks.js";
-import type { SnapshotState } from "./live-snapshot.js";
+import type { SharedResult, SnapshotState } from "./live-snapshot.js";
 
 export interface WatchOptions<R = unknown, Local extends object = object> {
   /** Asks the query again at each emission, in addition to the `refreshOn` of the handler's registration. */
@@ -56,32 +57,17 @@ const OPTIONS: Checks<WatchOptions> = {
 /** @throws InvalidOptionsError, or InvalidMessageError for headers that no envelope may have */
 export function checkedOptions(options: WatchOptions<never>): WatchOptions {
   checkOptions<WatchOptions>("watch()", options, OPTIONS);
-  const { headers } = options;
-  return { ...options, headers: headers && checkedHeaders(headers) };
+  const { distinct = true, headers } = options;
+  return { ...options, distinct, headers: headers && checkedHeaders(headers) };
 }
 
 /** The rules for the options of a query handler that keep its watchers up to date. */
 export const REFRESH_OPTIONS: Checks<RefreshOptions> = { refreshOn: anObservable, affects: aFunction };
 
-/** A result that watchers share. */
-export interface SharedResult {
-  readonly value: unknown;
-  /** Equal results have one version; results of other queries have others. */
-  readonly version: number;
-}
-
-const comparesContent = ({ distinct = true }: WatchOptions): boolean => distinct === true;
-
-/** Puts a result into a snapshot that is renewed when a watcher with these options would show the result. */
-export function showIn(snapshot: SnapshotState, result: SharedResult, options: WatchOptions): void {
-  snapshot.show(result.value, comparesContent(options) ? result.version : result);
-}
-
 /** A subscriber, with the result that it has received last. */
-export class Watcher {
+export class Watcher implements CancelTarget {
   readonly #subscriber: Subscriber<unknown>;
   readonly options: WatchOptions;
-  readonly comparesContent: boolean;
   /** Reports the error of a function among the options. */
   readonly #report: (option: keyof WatchOptions, error: unknown) => void;
   readonly #snapshot: SnapshotState;
@@ -95,30 +81,26 @@ export class Watcher {
   ) {
     this.#subscriber = subscriber;
     this.options = options;
-    this.comparesContent = comparesContent(options);
     this.#snapshot = snapshot;
     this.#report = report;
   }
 
   show(result: SharedResult): void {
-    if (this.#subscriber.closed) return;
-    // Almost all watchers compare by content, which the versions tell.
-    const isShown = this.comparesContent
-      ? this.#shown?.version === result.version
-      : this.#isShownBy(this.options.distinct, result);
-    if (isShown) return;
+    if (this.#subscriber.closed || this.#isShown(result)) return;
     this.#shown = result;
-    this.#snapshot.show(result.value, this.comparesContent ? result.version : result);
+    this.#snapshot.show(result);
     this.#subscriber.next(result.value);
   }
 
-  #isShownBy(distinct: WatchOptions["distinct"], { value }: SharedResult): boolean {
-    if (this.#shown === undefined) return false;
+  #isShown({ value, version }: SharedResult): boolean {
+    const { distinct } = this.options;
+    if (distinct === true) return this.#shown?.version === version;
+    if (typeof distinct !== "function" || this.#shown === undefined) return false;
     let said: unknown;
     try {
-      said = typeof distinct === "function" && distinct(this.#shown.value, value);
+      said = distinct(this.#shown.value, value);
     } catch (error) {
-      this.end(error);
+      this.cancel(error);
       return true;
     }
     try {
@@ -146,7 +128,7 @@ export class Watcher {
   }
 
   /** Errors the subscriber with any options. */
-  end(error: unknown): void {
+  cancel(error: unknown): void {
     this.#snapshot.fail(error);
     this.#subscriber.error(error);
   }

@@ -44,9 +44,11 @@ export class EventLink implements ChainLink {
   }
 }
 
+type Run<A> = (link: ChainLink, argument: A) => void;
+
 interface Storage {
   getStore(): ChainLink | undefined;
-  run<A>(link: ChainLink, run: (link: ChainLink, argument: A) => void, same: ChainLink, argument: A): void;
+  run<A>(link: ChainLink, run: Run<A>, same: ChainLink, argument: A): void;
   disable(): void;
 }
 
@@ -81,11 +83,7 @@ export function useAsyncContext(): () => void {
 const storedLink = (): ChainLink | undefined => (users > 0 ? storage?.getStore() : undefined);
 
 /** Runs a saga's reaction to an event. {@link currentLink} finds the link in it while it runs. */
-export function runInLink<A>(
-  link: ChainLink,
-  run: (link: ChainLink, argument: A) => void,
-  argument: A,
-): void {
+export function runInLink<A>(link: ChainLink, run: Run<A>, argument: A): void {
   const outer = running;
   const outerStored = storedAtStart;
   running = link;
@@ -99,11 +97,7 @@ export function runInLink<A>(
 }
 
 /** Runs a reaction in the storage, too, so that the asynchronous work that it begins also finds the link. */
-export function runInAsyncLink<A>(
-  link: ChainLink,
-  run: (link: ChainLink, argument: A) => void,
-  argument: A,
-): void {
+export function runInAsyncLink<A>(link: ChainLink, run: Run<A>, argument: A): void {
   if (storage == null) runInLink(link, run, argument);
   else storage.run(link, run, link, argument);
 }

@@ -13,6 +13,7 @@ import {
   type ChainLink,
   type EventLink,
 } from "./causal-chain.js";
+import type { SagaSettings } from "./saga-settings.js";
 
 /** How many events wait for a saga that is being restarted; later ones are reported and lost. */
 const MOST_WAITING = 10_000;
@@ -31,20 +32,15 @@ interface QueuedEvent {
 export class SagaInbox implements Follower {
   /** How many events the saga has received. */
   delivered = 0;
-  readonly #saga: string;
-  /** True if links travel through promises and timers. */
-  readonly asyncCauses: boolean;
-  readonly #report: (error: unknown, envelope: Envelope) => void;
+  readonly #saga: SagaSettings;
   readonly #waiting: QueuedEvent[] = [];
   #events: Subject<Envelope> | undefined;
   #draining = false;
   #completing = false;
   #releaseContext: (() => void) | undefined;
 
-  constructor(saga: string, asyncCauses: boolean, report: (error: unknown, envelope: Envelope) => void) {
+  constructor(saga: SagaSettings) {
     this.#saga = saga;
-    this.asyncCauses = asyncCauses;
-    this.#report = report;
   }
 
   /** Returns the events for a new instance of the saga. */
@@ -107,10 +103,8 @@ export class SagaInbox implements Follower {
   }
 
   #miss({ typeName: messageType, envelope }: LiveDelivery, why: string): void {
-    this.#report(
-      new CqrsError(`Saga ${this.#saga} misses ${messageType}: ${why}.`, { messageType }),
-      envelope,
-    );
+    const text = `Saga ${this.#saga.name} misses ${messageType}: ${why}.`;
+    this.#saga.report(new CqrsError(text, { messageType }), envelope);
   }
 
   drain(here?: AsyncScope): void {
@@ -135,7 +129,7 @@ export class SagaInbox implements Follower {
 
   #deliver(link: EventLink, events: Subject<Envelope>): void {
     link.number = ++this.delivered;
-    if (!this.asyncCauses) return runInLink(link, emit, events);
+    if (!this.#saga.asyncCauses) return runInLink(link, emit, events);
     this.#releaseContext ??= useAsyncContext();
     runInAsyncLink(link, emit, events);
   }

@@ -1,5 +1,4 @@
-import { defer, isObservable, Observable, ReplaySubject, retry, Subscription, tap } from "rxjs";
-import type { Engine } from "../core/bus/engine.js";
+import { EMPTY, isObservable, Observable, of, ReplaySubject, retry, Subscription, throwError } from "rxjs";
 import { CqrsError, InvalidHandlerError, SagaFailedError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { captureContext } from "../core/util/async-context.js";
@@ -9,6 +8,7 @@ import { ignored, isThenable } from "../core/util/thenable.js";
 import { startTimer } from "../core/util/timers.js";
 import type { CommandSender } from "./command-sender.js";
 import type { SagaInbox } from "./saga-inbox.js";
+import type { SagaSettings } from "./saga-settings.js";
 
 export interface RestartOptions {
   /** How often in a row a saga is restarted before it is given up; `Infinity` for no limit. @defaultValue 10 */
@@ -30,21 +30,11 @@ export type SagaState = "running" | "restarting" | "failed" | "stopped";
 /** A function that turns the events of a bus into the commands that follow. */
 export type SagaFunction = (events$: Observable<Envelope>) => Observable<object>;
 
-/** One run of the function, from a start to its end. */
-interface Instance {
-  readonly startedMs: number;
-  /** The number of events that the saga had received before. */
-  readonly deliveredBefore: number;
-  /** It has emitted after an event, so that its next failure counts as the first. */
-  reacted: boolean;
-}
-
 /** Subscribes to a saga, restarts it with back-off when it fails, and gives it up when it keeps failing. */
 export class SagaSupervisor {
-  readonly #name: string;
+  readonly #saga: SagaSettings;
   readonly #project: SagaFunction;
-  readonly #restart: Required<RestartOptions>;
-  readonly #engine: Engine;
+  readonly #restart: RestartOptions;
   readonly #inbox: SagaInbox;
   readonly #sender: CommandSender;
   readonly #states = new ReplaySubject<SagaState>(1);
@@ -54,26 +44,27 @@ export class SagaSupervisor {
   /** The async context in which the saga was created; used for work that no event triggered. */
   readonly #ownScope = captureContext();
   #state: SagaState | undefined;
-  #instance: Instance | undefined;
-  #failures = 0;
-  #restarts = 0;
+  /** When the present instance was started, and how many events the saga had received before. */
+  #startedMs = 0;
+  #deliveredBefore = 0;
+  #failuresInARow = 0;
+  /** How often it was restarted. */
+  restarts = 0;
   #completing = false;
 
   constructor(
-    name: string,
+    saga: SagaSettings,
     project: SagaFunction,
-    { count = 10, delayMs = 100, maxDelayMs = 30_000 }: RestartOptions,
-    engine: Engine,
+    restart: RestartOptions,
     inbox: SagaInbox,
     sender: CommandSender,
   ) {
-    this.#name = name;
+    this.#saga = saga;
     this.#project = project;
-    this.#restart = { count, delayMs, maxDelayMs };
-    this.#engine = engine;
+    this.#restart = restart;
     this.#inbox = inbox;
     this.#sender = sender;
-    this.state$ = catchObserverErrors(this.#states, (error) => this.#report(error));
+    this.state$ = catchObserverErrors(this.#states, (error) => saga.report(error));
     this.subscription.add(() => this.#end("stopped"));
   }
 
@@ -81,34 +72,30 @@ export class SagaSupervisor {
     return this.#state ?? "running";
   }
 
-  /** How often it was restarted. */
-  get restarts(): number {
-    return this.#restarts;
-  }
-
   start(): void {
     this.subscription.add(
-      defer(() => this.#instantiate())
-        .pipe(
-          tap(() => this.#noteReaction()),
-          retry({ delay: (error: unknown) => this.#beforeRestart(error) }),
-        )
+      this.#instances()
+        .pipe(retry({ delay: (error: unknown) => this.#beforeRestart(error) }))
         .subscribe({
-          next: (command) => this.#sender.send(command),
+          next: (command) => {
+            // It reacts, so that its next failure counts as the first.
+            if (this.#receivedEvents) this.#failuresInARow = 0;
+            this.#sender.send(command);
+          },
           error: (error: unknown) => this.#giveUp(error),
           complete: () => this.subscription.unsubscribe(),
         }),
     );
   }
 
-  /** Calls the function and subscribes to its commands in the saga's own async context. */
-  #instantiate(): Observable<object> {
+  /**
+   * Makes an instance of the saga for each subscription: calls the function and subscribes to its commands, in the
+   * saga's own async context.
+   */
+  #instances(): Observable<object> {
     return new Observable((subscriber) => {
-      this.#instance = {
-        startedMs: performance.now(),
-        deliveredBefore: this.#inbox.delivered,
-        reacted: false,
-      };
+      this.#startedMs = performance.now();
+      this.#deliveredBefore = this.#inbox.delivered;
       this.#enter("running");
       const subscription = this.#ownScope.runInAsyncScope(() =>
         this.#commandsOf(this.#inbox.open()).subscribe({
@@ -120,7 +107,11 @@ export class SagaSupervisor {
       this.#inbox.drain();
       return () => {
         this.#inbox.close();
-        this.#reportingErrors(() => subscription.unsubscribe());
+        try {
+          subscription.unsubscribe();
+        } catch (error) {
+          this.#saga.report(error);
+        }
       };
     });
   }
@@ -131,13 +122,13 @@ export class SagaSupervisor {
     ignored(commands$);
     const returned = isThenable(commands$) ? "a promise" : "a value that is not an Observable";
     throw new InvalidHandlerError(
-      `Saga ${this.#name} returned ${returned}; return the commands as an Observable.`,
+      `Saga ${this.#saga.name} returned ${returned}; return the commands as an Observable.`,
     );
   }
 
-  #noteReaction(): void {
-    const instance = this.#instance!;
-    if (this.#inbox.delivered > instance.deliveredBefore) instance.reacted = true;
+  /** Whether the present instance has received an event. */
+  get #receivedEvents(): boolean {
+    return this.#inbox.delivered > this.#deliveredBefore;
   }
 
   /**
@@ -145,25 +136,24 @@ export class SagaSupervisor {
    * given up.
    */
   #beforeRestart(error: unknown): Observable<void> {
-    const { startedMs, reacted, deliveredBefore } = this.#instance!;
-    const { count, delayMs, maxDelayMs } = this.#restart;
-    if (reacted || performance.now() - startedMs >= maxDelayMs) this.#failures = 0;
-    const failures = ++this.#failures;
-    this.#report(error);
-    return new Observable((subscriber) => {
-      // Do not restart a saga that has received its last event.
-      if (this.#inbox.exhausted) return subscriber.complete();
-      if (failures > count) return subscriber.error(new SagaFailedError(this.#name, failures, error));
-      this.#restarts++;
-      this.#enter("restarting");
-      if (failures === 1 && this.#inbox.delivered > deliveredBefore) return subscriber.next();
-      return startTimer(backoffMs(failures, delayMs, maxDelayMs), () => subscriber.next(), {});
-    });
+    const { count = 10, delayMs = 100, maxDelayMs = 30_000 } = this.#restart;
+    if (performance.now() - this.#startedMs >= maxDelayMs) this.#failuresInARow = 0;
+    const failures = ++this.#failuresInARow;
+    this.#saga.report(error);
+    // Do not restart a saga that has received its last event.
+    if (this.#inbox.exhausted) return EMPTY;
+    if (failures > count) return throwError(() => new SagaFailedError(this.#saga.name, failures, error));
+    this.restarts++;
+    this.#enter("restarting");
+    if (failures === 1 && this.#receivedEvents) return of(undefined);
+    return new Observable((subscriber) =>
+      startTimer(backoffMs(failures, delayMs, maxDelayMs), () => subscriber.next()),
+    );
   }
 
   #giveUp(error: unknown): void {
     this.#end("failed");
-    this.#report(error);
+    this.#saga.report(error);
     this.subscription.unsubscribe();
   }
 
@@ -178,9 +168,9 @@ export class SagaSupervisor {
   /** Stops at once. */
   stop(): void {
     if (this.#completing && !this.#ended)
-      this.#report(
+      this.#saga.report(
         new CqrsError(
-          `Saga ${this.#name} had not completed when its bus was closed, and what it had begun is lost; ` +
+          `Saga ${this.#saga.name} had not completed when its bus was closed, and what it had begun is lost; ` +
             "give close() more time, or let the saga complete after its events do.",
         ),
       );
@@ -204,17 +194,5 @@ export class SagaSupervisor {
     if (state === this.#state || this.#ended) return;
     this.#state = state;
     this.#states.next(state);
-  }
-
-  #reportingErrors(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  #report(error: unknown): void {
-    this.#engine.report({ kind: "saga", source: this.#name, error });
   }
 }

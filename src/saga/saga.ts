@@ -13,11 +13,11 @@ import {
   wholeNumber,
 } from "../core/checks.js";
 import { InvalidHandlerError } from "../core/errors.js";
-import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageKind } from "../core/messages/message.js";
 import { functionName } from "../core/util/function-name.js";
 import { CommandSender } from "./command-sender.js";
 import { SagaInbox } from "./saga-inbox.js";
+import type { SagaSettings } from "./saga-settings.js";
 import { SagaSupervisor, type RestartOptions, type SagaFunction, type SagaState } from "./saga-supervisor.js";
 
 export interface SagaOptions {
@@ -106,11 +106,16 @@ export function saga(
     "restart.",
   );
   const { engine } = eventBus;
-  const report = (error: unknown, envelope?: Envelope): void =>
-    engine.report({ kind: "saga", source: name, error, envelope });
-  const inbox = new SagaInbox(name, asyncCauses, report);
-  const sender = new CommandSender(name, inbox, eventBus, commandBus, { maxHops, maxPerSecond }, report);
-  const supervisor = new SagaSupervisor(name, project, restart, engine, inbox, sender);
+  const settings: SagaSettings = {
+    name,
+    maxHops,
+    maxPerSecond,
+    asyncCauses,
+    report: (error, envelope) => engine.report({ kind: "saga", source: name, error, envelope }),
+  };
+  const inbox = new SagaInbox(settings);
+  const sender = new CommandSender(settings, inbox, eventBus, commandBus);
+  const supervisor = new SagaSupervisor(settings, project, restart, inbox, sender);
   const { subscription } = supervisor;
   if (engine.closed) supervisor.stop();
   else {

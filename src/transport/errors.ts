@@ -23,7 +23,8 @@ export class OutcomeUnknownError extends CqrsError {
 
   constructor(messageType: string, id: string, why: string, cause?: unknown) {
     super(
-      `${messageType} was sent, and ${why}; it may have been handled. Look for its effects by its id before you send it again.`,
+      `${messageType} was sent, and ${why}; it may have been handled. ` +
+        "Look for its effects by its id before you send it again.",
       { messageType, cause },
     );
     this.id = id;
@@ -39,7 +40,8 @@ export class RemoteError extends CqrsError {
 
   constructor(remoteName: string, text: string | undefined, options: CqrsErrorOptions) {
     super(
-      `The remote handler of ${options.messageType} failed with ${remoteName}${text === undefined ? "" : `: ${text}`}. ` +
+      `The remote handler of ${options.messageType} failed with ${remoteName}` +
+        `${text === undefined ? "" : `: ${text}`}. ` +
         "Give its class a static code and list it in the errors of both links to catch it by class.",
       options,
     );

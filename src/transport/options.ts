@@ -53,7 +53,8 @@ export interface LinkOptions {
 /** Options of `link.route`. */
 export interface RouteOptions<M = never> {
   /**
-   * `"handled"` waits for the result of another process; `"stored"` until the message is stored there. Events are always stored.
+   * `"handled"` waits for the result of another process; `"stored"` until the message is stored there. Events are
+   * always stored.
    * @defaultValue "handled"; "stored" for events
    */
   readonly until?: "handled" | "stored";

@@ -28,8 +28,11 @@ const RULES: Checks<Placement> = {
 };
 
 const STYLE = `
-  button { position: fixed; right: 12px; bottom: 12px; z-index: 2147483646; padding: 8px 14px; border: 1px solid #8884;
-    border-radius: 999px; background: #14161d; color: #f2f4fa; font: 600 13px/1.2 system-ui, sans-serif; cursor: pointer; }
+  button {
+    position: fixed; right: 12px; bottom: 12px; z-index: 2147483646; padding: 8px 14px;
+    border: 1px solid #8884; border-radius: 999px; background: #14161d; color: #f2f4fa;
+    font: 600 13px/1.2 system-ui, sans-serif; cursor: pointer;
+  }
   button:focus-visible { outline: 3px solid #7aa2ff; outline-offset: 2px; }
   .panel { position: fixed; inset: 0; z-index: 2147483647; }
   [hidden] { display: none; }

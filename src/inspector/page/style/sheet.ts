@@ -15,7 +15,10 @@ let made: CSSStyleSheet | undefined;
 export function styleSheet(): CSSStyleSheet {
   if (made) return made;
   made = new CSSStyleSheet();
-  const themes = `.app{${propertiesOf(DARK)}color-scheme:dark}.app[data-theme=light]{${propertiesOf(LIGHT)}color-scheme:light}`;
+  const themes = `
+.app { ${propertiesOf(DARK)} color-scheme: dark; }
+.app[data-theme=light] { ${propertiesOf(LIGHT)} color-scheme: light; }
+`;
   made.replaceSync([themes, base, toolbar, diagram, bottom, details, sizes].join(""));
   return made;
 }
