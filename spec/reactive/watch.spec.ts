@@ -1245,4 +1245,75 @@ describe("an aborted run", () => {
       runs[0]!.resolve(1);
       await canaries(bus);
     }));
+
+  it("whose teardown ends the last watcher is not followed by another", () =>
+    withTraps(async () => {
+      let asked = 0;
+      let unsubscribe = (): void => undefined;
+      bus.register(Count, () => {
+        asked++;
+        return concat(of(asked), NEVER).pipe(finalize(() => unsubscribe()));
+      });
+      const watched = shownBy(bus.watch(new Count(), { refreshOn: refresh$ }));
+      ({ unsubscribe } = watched);
+      refresh$.next("changed");
+      await microtasks();
+      expect([asked, bus.inFlight, refresh$.observed]).toEqual([1, 0, false]);
+      expect(watched.log).toEqual([1]);
+      await canaries(bus);
+    }));
+
+  it("whose teardown closes the bus is not followed by another", () =>
+    withTraps(async () => {
+      let asked = 0;
+      bus.register(Count, () => {
+        asked++;
+        return concat(of(asked), NEVER).pipe(finalize(() => void bus.close()));
+      });
+      const watched = shownBy(bus.watch(new Count(), { refreshOn: refresh$ }));
+      refresh$.next("changed");
+      await microtasks();
+      expect([asked, bus.inFlight, refresh$.observed]).toEqual([1, 0, false]);
+      expect(watched.log).toEqual([1, "complete"]);
+      await canaries(new QueryBus());
+    }));
+
+  it("of a handler whose refreshOn ends the last watcher in its teardown subscribes to no other source", () =>
+    withTraps(async () => {
+      let unsubscribe = (): void => undefined;
+      const ending$ = new Observable(() => () => unsubscribe());
+      const registration = bus.register(Count, () => 1, { refreshOn: ending$ });
+      const watched = shownBy(bus.watch(new Count()));
+      ({ unsubscribe } = watched);
+      registration.unsubscribe();
+      bus.register(Count, () => 2, { refreshOn: refresh$ });
+      await microtasks();
+      expect([watched.log, refresh$.observed, bus.inFlight]).toEqual([[1], false, 0]);
+      await canaries(bus);
+    }));
+});
+
+describe("a source whose teardown ends the last other watcher", () => {
+  it("leaves a watcher that comes during it to share the query with later ones", () =>
+    withTraps(async () => {
+      const counted = counting();
+      let during = (): void => undefined;
+      const ending$ = new Observable(() => () => during());
+      const first = shownBy(bus.watch(new Count(), { refreshOn: ending$ }));
+      const second = shownBy(bus.watch(new Count()));
+      await microtasks();
+      let third: ReturnType<typeof shownBy> | undefined;
+      during = () => {
+        second.unsubscribe();
+        third = shownBy(bus.watch(new Count()));
+      };
+      first.unsubscribe();
+      const runs = counted.runs;
+      const fourth = shownBy(bus.watch(new Count()));
+      expect([counted.runs, fourth.log]).toEqual([runs, third!.log]);
+      expect(bus.describe().watchers).toMatchObject([{ watchers: 2, shared: 1 }]);
+      third!.unsubscribe();
+      fourth.unsubscribe();
+      await canaries(bus);
+    }));
 });

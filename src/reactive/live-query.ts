@@ -105,7 +105,10 @@ function sharedQuery(engine: Engine, query: object, { headers, context }: WatchO
   const key = keyOf(query, headers);
   const known = queries.get(key);
   if (known !== undefined) return known;
-  const made = new SharedQuery(engine, query, { headers, context }, () => queries.delete(key));
+  const made = new SharedQuery(engine, query, { headers, context }, () => {
+    // Another may have its place, because a query can end twice: once more in the teardown of a source.
+    if (queries.get(key) === made) queries.delete(key);
+  });
   queries.set(key, made);
   return made;
 }

@@ -153,7 +153,9 @@ export class SharedQuery implements Closeable {
     this.#handlers = handlers;
     this.#declared.unsubscribe();
     const { refreshOn, affects } = (handlers?.[0]?.refresh as RefreshOptions | undefined) ?? {};
-    if (refreshOn !== undefined) this.#refreshOn(refreshOn, (this.#declared = new Subscription()), affects);
+    // The teardown of the old source may have ended the last watcher.
+    if (refreshOn !== undefined && this.#watchers.size > 0)
+      this.#refreshOn(refreshOn, (this.#declared = new Subscription()), affects);
   }
 
   /** Asks again, because a newly registered handler may return another result and declare other refresh sources. */
@@ -241,6 +243,8 @@ export class SharedQuery implements Closeable {
   #ask(): void {
     // Abort the previous run: the values of its stream are stale.
     this.#abortRun();
+    // The teardown of its stream may have ended the last watcher.
+    if (this.#watchers.size === 0) return;
     this.#countTriggered();
     this.#outdated = false;
     const run: Run = { emitted: false };
