@@ -1,6 +1,6 @@
 import { check, checkOption, checkOptions, required, type Checks } from "../core/checks.js";
 import { excerpt, InvalidMessageError } from "../core/errors.js";
-import { fieldsOf, type Fields } from "../core/messages/hidden-state.js";
+import type { Fields } from "../core/messages/hidden-state.js";
 import { READ } from "../core/messages/message.js";
 import { limits } from "../core/messages/json-form.js";
 import { aboutType } from "../core/messages/validate.js";
@@ -76,7 +76,8 @@ export function messageClass<Base extends object, Input, Data extends object>(
 
 /** @throws InvalidMessageError for a field that would hide a member of the class, such as a method */
 function setFields(message: object, data: object): void {
-  for (const key of fieldsOf(data)) {
+  const fields: Fields = { ...data };
+  for (const key of Reflect.ownKeys(fields)) {
     if (key in message)
       throw new InvalidMessageError(
         `payload.${excerpt(String(key))} has the name of a member of the class; ` +
@@ -86,6 +87,6 @@ function setFields(message: object, data: object): void {
           issues: [{ message: "has the name of a member of the class", path: [key] }],
         },
       );
-    (message as Record<PropertyKey, unknown>)[key] = (data as Fields)[key];
+    (message as Record<PropertyKey, unknown>)[key] = fields[key];
   }
 }

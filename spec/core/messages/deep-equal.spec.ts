@@ -147,6 +147,7 @@ describe("deepEqual", () => {
     ["flags", /a/g, /a/i],
     ["what toJSON shows", new Shown(1), new Shown(2)],
     ["members of Sets", new Set([{ a: 1 }]), new Set([{ a: 2 }])],
+    ["numbers of members", new Set([1]), new Set([1, 2])],
     ["promises", Promise.resolve(1), Promise.resolve(1)],
     ["Subjects", new Subject(), new Subject()],
     ["instances without fields", new Empty(), new Empty()],

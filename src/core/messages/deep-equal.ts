@@ -1,14 +1,5 @@
 import { isEnvelope } from "./envelope.js";
-import {
-  contentOf,
-  fieldsOf,
-  FIELDS_ONLY,
-  isDense,
-  isPlainObject,
-  plainKeysOf,
-  type Content,
-  type Fields,
-} from "./hidden-state.js";
+import { isDense, isEnumerable, stateOf, type Content, type Fields } from "./hidden-state.js";
 
 /** Options of {@link deepEqual}. */
 export interface EqualityOptions {
@@ -77,18 +68,12 @@ class Comparison {
     this.#trail.push([a, b]);
     if (isEnvelope(a) && isEnvelope(b))
       return this.equal(a.payload, b.payload) && this.equal({ ...a.meta }, { ...b.meta });
-    const prototype = Object.getPrototypeOf(a) as object | null;
-    const keys = plainKeysOf(a, prototype);
-    if (keys !== undefined && keys.length > 0) {
-      const others = plainKeysOf(b, prototype);
-      return others === undefined ? false : this.#sameKeys(a, b, keys, others);
-    }
-    if (prototype === Array.prototype && isDense(a as unknown[]) && isDense(b as unknown[]))
-      return this.#sameItems(a as unknown[], b as unknown[]);
-    const [left, right] = [contentOf(a), contentOf(b)];
-    if (left === undefined || right === undefined) return false;
-    if (left.items.length !== right.items.length) return false;
-    return this.#sameContent(left, right) && this.#sameFields(a, b, left);
+    if (isDense(a) && isDense(b)) return this.#sameItems(a, b);
+    const { emptyEqual = false } = this.#options;
+    const left = stateOf(a, emptyEqual);
+    const right = stateOf(b, emptyEqual);
+    if (left.content === undefined || right.content === undefined) return false;
+    return this.#sameContent(left.content, right.content) && this.#sameFields(a, b, left.keys, right.keys);
   }
 
   /**
@@ -105,8 +90,8 @@ class Comparison {
   }
 
   #sameContent({ items: a, unordered }: Content, { items: b }: Content): boolean {
-    if (unordered !== undefined) return this.#sameMembers(Array.from(a), Array.from(b), unordered);
-    return this.#sameItems(a, b);
+    if (unordered === undefined) return this.#sameItems(a, b);
+    return a.length === b.length && this.#sameMembers(Array.from(a), Array.from(b), unordered);
   }
 
   #sameItems(a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean {
@@ -137,29 +122,11 @@ class Comparison {
     return false;
   }
 
-  #sameFields(a: object, b: object, content: Content): boolean {
-    // The first keys of a typed array are those of its numbers, which were compared as content.
-    const numbers = ArrayBuffer.isView(a) ? ((a as Partial<Uint8Array>).length ?? 0) : 0;
-    const [keys, others] = [fieldsOf(a).slice(numbers), fieldsOf(b).slice(numbers)];
-    if (
-      keys.length === 0 &&
-      content === FIELDS_ONLY &&
-      !isPlainObject(a) &&
-      this.#options.emptyEqual !== true
-    )
-      return false;
-    return this.#sameKeys(a, b, keys, others);
-  }
-
-  #sameKeys(a: object, b: object, keys: readonly PropertyKey[], others: readonly PropertyKey[]): boolean {
-    return (
-      keys.length === others.length &&
-      keys.every(
-        (key) =>
-          Object.prototype.propertyIsEnumerable.call(b, key) &&
-          this.equal((a as Fields)[key], (b as Fields)[key]),
-      )
-    );
+  #sameFields(a: object, b: object, keys: readonly PropertyKey[], others: readonly PropertyKey[]): boolean {
+    if (keys.length !== others.length) return false;
+    for (const key of keys)
+      if (!isEnumerable(b, key) || !this.equal((a as Fields)[key], (b as Fields)[key])) return false;
+    return true;
   }
 }
 

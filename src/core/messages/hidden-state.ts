@@ -9,7 +9,7 @@
  * | `class { #id }`, also where TypeScript, Babel or esbuild compiled it   | hidden                             |
  * | `class { constructor() { secrets.set(this, …) } }`                     | hidden                             |
  * | object with an own field that is not enumerable                        | hidden                             |
- * | Array, Date, Map, Set, RegExp, ArrayBuffer, typed arrays, Error        | visible, see `contentOf`           |
+ * | Array, Date, Map, Set, RegExp, ArrayBuffer, typed arrays, Error        | visible, see `stateOf`             |
  * | Promise, WeakMap, Proxy of a class and every other class of a platform | hidden                             |
  * | class below any of these                                               | hidden if either of the two is     |
  *
@@ -17,24 +17,26 @@
  * rename the helpers by which esbuild compiles private fields below ES2022; such a class needs a `toJSON()`.
  */
 
-const platforms = new WeakMap<object, object | null | undefined>();
+const platforms = new WeakMap<object, object | null | false>();
 
 /**
  * Returns the built-in prototype that a chain of prototypes ends in: `null` for plain objects and classes of
- * fields, `undefined` if a class on the way hides state.
+ * fields, `false` if a class on the way hides state.
  */
-export function platformOf(prototype: object | null): object | null | undefined {
-  if (prototype === null || Object.getPrototypeOf(prototype) === null) return null;
-  if (platforms.has(prototype)) return platforms.get(prototype);
+export function platformOf(prototype: object | null): object | null | false {
+  if (prototype === null) return null;
+  let platform = platforms.get(prototype);
+  if (platform === undefined) platforms.set(prototype, (platform = findPlatform(prototype)));
+  return platform;
+}
+
+function findPlatform(prototype: object): object | null | false {
+  const base = Object.getPrototypeOf(prototype) as object | null;
+  if (base === null) return null;
   const type: unknown = Object.hasOwn(prototype, "constructor") && prototype.constructor;
   const source = typeof type === "function" ? Function.prototype.toString.call(type) : "";
-  const platform = NATIVE.test(source)
-    ? prototype
-    : hidesState(source)
-      ? undefined
-      : platformOf(Object.getPrototypeOf(prototype) as object | null);
-  platforms.set(prototype, platform);
-  return platform;
+  if (NATIVE.test(source)) return prototype;
+  return hidesState(source) ? false : platformOf(base);
 }
 
 /** Returns true if instances of a prototype hold nothing but fields, unless an instance hides a field itself. */
@@ -106,24 +108,52 @@ export interface Content {
 /** The content of an object that holds nothing beside its enumerable fields. */
 export const FIELDS_ONLY: Content = { items: [] };
 
+/** What an object shows. */
+export interface State {
+  readonly prototype: object | null;
+  /** The keys of its enumerable fields, those that are symbols last. */
+  readonly keys: PropertyKey[];
+  /** What it shows beside its fields, or `undefined` if it has hidden state. */
+  readonly content: Content | undefined;
+}
+
 /**
- * Returns what an object shows beside its enumerable fields, or `undefined` if it has hidden state.
+ * Returns what an object shows.
  *
+ * @param emptyIsVisible - an instance without fields shows its state; otherwise it may hold anything
  * @throws what its `toJSON()` or a getter throws
  */
-export function contentOf(value: object): Content | undefined {
-  const platform = platformOf(Object.getPrototypeOf(value) as object | null);
+export function stateOf(value: object, emptyIsVisible: boolean): State {
+  const keys: PropertyKey[] = Object.keys(value);
+  const symbols = Object.getOwnPropertySymbols(value);
+  if (symbols.length > 0) keys.push(...symbols.filter((key) => isEnumerable(value, key)));
+  // Not Reflect.ownKeys, which takes three times as long as both.
+  const hidden = Object.getOwnPropertyNames(value).length + symbols.length - keys.length;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  const content = contentOf(value, platformOf(prototype), hidden);
+  // The first keys of a typed array are those of its numbers, which are content.
+  if (ArrayBuffer.isView(value)) keys.splice(0, (value as Partial<Uint8Array>).length);
+  const isEmpty = content === FIELDS_ONLY && keys.length === 0 && !isPlainObject(value);
+  return { prototype, keys, content: isEmpty && !emptyIsVisible ? undefined : content };
+}
+
+/** @param hidden - the number of own fields that are not enumerable */
+function contentOf(
+  value: object,
+  platform: ReturnType<typeof platformOf>,
+  hidden: number,
+): Content | undefined {
   if (platform) {
     const { name } = platform.constructor;
     if (name.endsWith("Error")) return { items: errorContentOf(value as Error) };
     // Arrays have a length that is not enumerable, and regular expressions a lastIndex; more would be hidden state.
-    if (hidesFields(value, name === "Array" || name === "RegExp" ? 1 : 0)) return undefined;
+    if (hidden > (name === "Array" || name === "RegExp" ? 1 : 0)) return undefined;
     const content = builtInContentOf(value, name);
     if (content !== undefined) return content;
   }
   const { toJSON } = value as { readonly toJSON?: unknown };
   if (typeof toJSON === "function") return { items: [(toJSON as (key: string) => unknown).call(value, "")] };
-  return platform === null && !hidesFields(value, 0) ? FIELDS_ONLY : undefined;
+  return platform === null && hidden === 0 ? FIELDS_ONLY : undefined;
 }
 
 function builtInContentOf(value: object, name: string): Content | undefined {
@@ -158,54 +188,17 @@ function errorContentOf(error: Error): unknown[] {
   return [error.name, error.message, ...others.map((key) => [key, (error as unknown as Fields)[key]])];
 }
 
-/** Returns true if an object has more own keys that are not enumerable than `expected`. */
-function hidesFields(value: object, expected: number): boolean {
-  return Reflect.ownKeys(value).length > fieldsOf(value).length + expected;
-}
-
-function isEnumerable(value: object, key: PropertyKey): boolean {
+/** Returns true if an object has an own enumerable field of this name. */
+export function isEnumerable(value: object, key: PropertyKey): boolean {
   return Object.prototype.propertyIsEnumerable.call(value, key);
 }
 
-const fieldPrototypes = new WeakMap<object, boolean>();
-
-/**
- * Returns the keys of an object that holds nothing but fields with names, or `undefined` if it takes a closer
- * look. It is the fast path of {@link contentOf}: almost every object in a message is of this kind.
- */
-export function plainKeysOf(value: object, prototype: object | null): string[] | undefined {
-  if (prototype !== Object.prototype && !isFieldPrototype(prototype)) return undefined;
-  const keys = Object.keys(value);
-  // Not Reflect.ownKeys, which takes three times as long as both.
-  return Object.getOwnPropertyNames(value).length === keys.length &&
-    Object.getOwnPropertySymbols(value).length === 0
-    ? keys
-    : undefined;
-}
-
-function isFieldPrototype(prototype: object | null): boolean {
-  if (prototype === null) return false;
-  let known = fieldPrototypes.get(prototype);
-  if (known === undefined) {
-    known = platformOf(prototype) === null && !("toJSON" in prototype);
-    fieldPrototypes.set(prototype, known);
-  }
-  return known;
-}
-
 /** Returns true for an array without holes and without other fields. */
-export function isDense(array: unknown[]): boolean {
-  const keys = Reflect.ownKeys(array);
+export function isDense(value: object): value is unknown[] {
+  if (!Array.isArray(value) || Object.getPrototypeOf(value) !== Array.prototype) return false;
+  const keys = Reflect.ownKeys(value);
   // The last of them is "length", unless there are other fields.
-  return keys.length === array.length + 1 && keys[array.length] === "length";
-}
-
-/** Lists the own enumerable keys of an object, those that are symbols last. */
-export function fieldsOf(value: object): PropertyKey[] {
-  const symbols = Object.getOwnPropertySymbols(value);
-  return symbols.length === 0
-    ? Object.keys(value)
-    : [...Object.keys(value), ...symbols.filter((key) => isEnumerable(value, key))];
+  return keys.length === value.length + 1 && keys[value.length] === "length";
 }
 
 /** An object, read by its keys. */

@@ -1,14 +1,5 @@
-import {
-  contentOf,
-  fieldsOf,
-  FIELDS_ONLY,
-  isDense,
-  isPlainObject,
-  plainKeysOf,
-  type Content,
-  type Fields,
-} from "./hidden-state.js";
-import { nameOf, typeOf } from "./message.js";
+import { FIELDS_ONLY, isDense, stateOf, type Content, type Fields } from "./hidden-state.js";
+import { nameOf } from "./message.js";
 
 /** Messages of more objects are written each object once; an object that is reached on two ways counts twice. */
 const MOST_INLINE = 10_000;
@@ -35,11 +26,7 @@ const MOST_INLINE = 10_000;
  * messageKey(new GetUser("u1")); // 'GetUser{"userId":"u1"}'
  */
 export function messageKey(message: object): string {
-  const inline = new InlineWriter(message);
-  const key = inline.object(message);
-  if (inline.count <= MOST_INLINE) return key;
-  const measure = new Measure(message);
-  return new TableWriter(measure).table(measure.levels);
+  return inlineKey(message) ?? tableKey(message);
 }
 
 const typeKeys = new WeakMap<object, string>();
@@ -47,7 +34,7 @@ const typesOfName = new Map<string, number>();
 
 /** Returns a text that reads like the name of the type and differs from that of every other type. */
 export function typeKey(type: object | undefined): string {
-  if (type === undefined) return "null";
+  if (typeof type !== "function") return "null";
   let key = typeKeys.get(type);
   if (key === undefined) {
     const name = nameOf(type as never);
@@ -69,126 +56,90 @@ export function isSecondOfItsName(type: object | undefined): boolean {
 // Built-in classes take their names first, because an application may have a class `Map` of its own.
 [Object, Array, Date, Map, Set, Uint8Array].forEach(typeKey);
 
-/** Writes the objects inside an object; the functions at the end of this file write everything else. */
-interface ObjectWriter {
-  /** The message itself. */
-  readonly root: object;
-  object(value: object): string;
-}
+/** Writes an object inside a message; the functions at the end of this file write everything else. */
+type ObjectWriter = (value: object) => string;
 
-/** Writes each object where it is met. Once there are too many, it stops descending and its text is of no use. */
-class InlineWriter implements ObjectWriter {
-  readonly root: object;
-  count = 0;
+/** Writes each object where it is met, or returns `undefined` if there are too many. */
+function inlineKey(message: object): string | undefined {
   /** The objects around the one being written, outermost first. */
-  readonly #ancestors: object[] = [];
-
-  constructor(root: object) {
-    this.root = root;
-  }
-
-  object(value: object): string {
-    const depth = this.#ancestors.indexOf(value);
+  const ancestors: object[] = [];
+  let count = 0;
+  const writeInner = (value: object): string => {
+    const depth = ancestors.indexOf(value);
     if (depth >= 0) return `^${depth}`;
-    if (++this.count > MOST_INLINE) return "";
-    this.#ancestors.push(value);
-    const written = writeObject(value, this);
-    this.#ancestors.pop();
+    if (++count > MOST_INLINE) return "";
+    ancestors.push(value);
+    const written = writeObject(value, writeInner);
+    ancestors.pop();
     return written;
-  }
+  };
+  ancestors.push(message);
+  const key = writeObject(message, writeInner, true);
+  return count > MOST_INLINE ? undefined : key;
 }
 
 /**
- * Sorts the objects of a message by height: the longest way down to an object without objects inside.
- * It visits each object once, and writes nothing.
+ * Writes each object once, in a table of texts. Equal texts get one number, and the objects above refer to
+ * that number. Numbers follow the order of the texts, so that equal messages are written alike, whether they
+ * share objects or hold copies.
  */
-class Measure implements ObjectWriter {
-  readonly root: object;
-  readonly levels: object[][] = [];
-  /** The objects that a cycle leads back to, numbered by the first visit. */
-  readonly cyclic = new Map<object, number>();
+function tableKey(message: object): string {
+  /** An object that a cycle leads back to is `^` and a number until it is written, then `&` and that of its text. */
+  const references = new Map<object, string>();
+  const write = (value: object): string =>
+    // An object without a reference was made by toJSON() or a getter just now.
+    references.get(value) ?? writeObject(value, write);
+  const numbers = new Map<string, number>();
+  for (const level of levelsOf(message, references)) {
+    const texts = level.map((value) => {
+      const written = writeObject(value, write);
+      // Copies of an object that a cycle leads back to are different places in their cycles.
+      return references.has(value) ? `${references.get(value)}=${written}` : written;
+    });
+    for (const text of [...texts].sort()) if (!numbers.has(text)) numbers.set(text, numbers.size);
+    level.forEach((value, index) => references.set(value, `&${numbers.get(texts[index]!)}`));
+  }
+  return [...numbers.keys()].reverse().join("\n");
+}
+
+/**
+ * Sorts the objects of a message by height: the longest way down to an object without objects inside. Visits each
+ * object once, and numbers those that a cycle leads back to, by the first visit.
+ */
+function levelsOf(message: object, cyclic: Map<object, string>): object[][] {
+  const levels: object[][] = [];
   /** Heights; 0 while an object is being visited. */
-  readonly #heights = new Map<object, number>();
+  const heights = new Map<object, number>();
   /** The height of the highest object inside the one being visited. */
-  #inside = 0;
-
-  constructor(root: object) {
-    this.root = root;
-    this.object(root);
-  }
-
-  object(value: object): string {
-    const known = this.#heights.get(value);
-    if (known === 0 && !this.cyclic.has(value)) this.cyclic.set(value, this.cyclic.size);
-    const height = known ?? this.#visit(value);
-    this.#inside = Math.max(this.#inside, height);
-    return "";
-  }
-
-  #visit(value: object): number {
-    const before = this.#inside;
-    this.#inside = 0;
-    this.#heights.set(value, 0);
-    writeObject(value, this);
-    const height = this.#inside + 1;
-    this.#inside = before;
-    this.#heights.set(value, height);
-    (this.levels[height - 1] ??= []).push(value);
-    return height;
-  }
-}
-
-/**
- * Writes each object once, level by level. Equal texts of a level get one number, and the objects above refer
- * to that number. Numbers follow the order of the texts, so that equal messages are written alike, whether
- * they share objects or hold copies.
- */
-class TableWriter implements ObjectWriter {
-  readonly root: object;
-  readonly #cyclic: ReadonlyMap<object, number>;
-  readonly #references = new Map<object, string>();
-
-  constructor({ root, cyclic }: Measure) {
-    this.root = root;
-    this.#cyclic = cyclic;
-  }
-
-  table(levels: readonly (readonly object[])[]): string {
-    const table: string[] = [];
-    for (const level of levels) {
-      const texts = new Map(level.map((value) => [value, this.#labelled(value)]));
-      const numbers = new Map([...new Set(texts.values())].sort().map((text) => [text, table.push(text)]));
-      for (const [value, text] of texts) this.#references.set(value, `&${numbers.get(text)!}`);
+  let inside = 0;
+  const visit = (value: object): string => {
+    let height = heights.get(value);
+    if (height === 0 && !cyclic.has(value)) cyclic.set(value, `^${cyclic.size}`);
+    if (height === undefined) {
+      const before = inside;
+      inside = 0;
+      heights.set(value, 0);
+      writeObject(value, visit);
+      height = inside + 1;
+      inside = before;
+      heights.set(value, height);
+      (levels[height - 1] ??= []).push(value);
     }
-    return table.reverse().join("\n");
-  }
-
-  /**
-   * Writes an object that a cycle leads back to with its number, because copies of it are different places in
-   * their cycles.
-   */
-  #labelled(value: object): string {
-    const number = this.#cyclic.get(value);
-    return `${number === undefined ? "" : `^${number}=`}${writeObject(value, this)}`;
-  }
-
-  object(value: object): string {
-    const known = this.#references.get(value);
-    if (known !== undefined) return known;
-    const number = this.#cyclic.get(value);
-    // An object without a number was made by toJSON() or a getter just now.
-    return number === undefined ? writeObject(value, this) : `^${number}`;
-  }
+    inside = Math.max(inside, height);
+    return "";
+  };
+  visit(message);
+  return levels;
 }
 
 function write(value: unknown, writer: ObjectWriter): string {
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value);
+      return quoted(value);
     case "bigint":
       return `${value}n`;
     case "object":
-      return value === null ? "null" : writer.object(value);
+      return value === null ? "null" : writer(value);
     case "function":
       return `function#${identityOf(value)}`;
     case "symbol":
@@ -198,49 +149,27 @@ function write(value: unknown, writer: ObjectWriter): string {
   }
 }
 
+/** Most texts hold nothing that JSON escapes, and `JSON.stringify` takes several times as long as the test. */
+function quoted(text: string): string {
+  return /["\\\p{Cc}\p{Cs}]/u.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
 function writeSymbol(value: symbol): string {
   const name = Symbol.keyFor(value);
   return name === undefined ? `symbol#${identityOf(value)}` : `symbol(${JSON.stringify(name)})`;
 }
 
-function writeObject(value: object, writer: ObjectWriter): string {
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  const keys = plainKeysOf(value, prototype);
-  if (prototype === Object.prototype && keys !== undefined)
-    return writeFields(value, keys.length > 1 ? keys.sort() : keys, writer);
-  // Arrays without holes and other fields, which are almost all of them, are written without their keys.
-  if (prototype === Array.prototype && isDense(value as unknown[]))
-    return writeArray(value as unknown[], writer);
-  const name = typeKey(typeOf(value));
-  if (keys === undefined) return name + writeInstance(value, writer);
-  return `${name}${keys.length === 0 ? emptiness(value, writer) : ""}${writeFields(value, keys.sort(), writer)}`;
+function writeObject(value: object, writer: ObjectWriter, isMessage = false): string {
+  if (isDense(value)) return writeArray(value, writer);
+  // A message without fields says everything by its type.
+  const { prototype, keys, content } = stateOf(value, isMessage);
+  const name = prototype === Object.prototype ? "" : typeKey(prototype?.constructor);
+  if (content === FIELDS_ONLY) return name + writeFields(value, keys, writer);
+  const shown = content === undefined ? `#${identityOf(value)}` : `(${writeContent(content, writer)})`;
+  return name + shown + writeFields(value, keys, writer);
 }
 
-function writeInstance(value: object, writer: ObjectWriter): string {
-  const content = contentOf(value);
-  // The first keys of a typed array are those of its numbers, which are content.
-  const keys = fieldsOf(value).slice(
-    ArrayBuffer.isView(value) ? ((value as Partial<Uint8Array>).length ?? 0) : 0,
-  );
-  const shown =
-    content === undefined
-      ? `#${identityOf(value)}`
-      : content !== FIELDS_ONLY
-        ? `(${writeContent(content, writer)})`
-        : keys.length === 0
-          ? emptiness(value, writer)
-          : "";
-  return `${shown}${writeFields(value, keys.sort(byText), writer)}`;
-}
-
-/**
- * Tells instances without fields apart, because they may hold anything; but a message without fields says
- * everything by its type.
- */
-function emptiness(value: object, writer: ObjectWriter): string {
-  return value === writer.root || isPlainObject(value) ? "" : `#${identityOf(value)}`;
-}
-
+/** A loop, because `Array.from` and `join` take twice as long. */
 function writeArray(array: unknown[], writer: ObjectWriter): string {
   let written = "";
   for (let index = 0; index < array.length; index++)
@@ -254,10 +183,11 @@ function writeContent({ items, unordered }: Content, writer: ObjectWriter): stri
   return (unordered === undefined ? members : members.sort()).join();
 }
 
-function writeFields(value: object, keys: readonly PropertyKey[], writer: ObjectWriter): string {
+function writeFields(value: object, keys: PropertyKey[], writer: ObjectWriter): string {
+  if (keys.length > 1) keys.sort(byText);
   let written = "";
   for (const key of keys) {
-    const name = typeof key === "string" ? JSON.stringify(key) : `[${write(key, writer)}]`;
+    const name = typeof key === "string" ? quoted(key) : `[${write(key, writer)}]`;
     written += `${written && ","}${name}:${write((value as Fields)[key], writer)}`;
   }
   return `{${written}}`;
