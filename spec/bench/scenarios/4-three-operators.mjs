@@ -11,7 +11,7 @@ export default {
   title: "three raw operators, async handler",
   subject: "cqrx",
   bars: { "of(x).pipe(a, b, c)": { atMost: 1.2 } },
-  counted: { bars: { "of(x).pipe(a, b, c)": 1.08 } },
+  counted: { bars: { "of(x).pipe(a, b, c)": 1.05 } },
   contenders: {
     async cqrx() {
       const { asyncHandler, handled } = handlers();
