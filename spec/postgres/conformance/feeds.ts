@@ -59,6 +59,9 @@ export function feedsConformance(server: TestServer): void {
     feeds.push(feed);
     return { feed, handled, faults, name };
   }
+  /** Waits longer than the default, because a loaded machine takes more than 5 seconds. */
+  const caughtUp = (feed: Feed, appended: Parameters<Feed["caughtUp"]>[0]): Promise<void> =>
+    feed.caughtUp(appended, { timeoutMs: 100_000 });
   const events = (): EventStore => new EventStore(suite.db, { types });
   const written = async (name: string): Promise<string[]> =>
     (await notes(suite.pool, suite.schema))
@@ -82,7 +85,7 @@ export function feedsConformance(server: TestServer): void {
   const fresh = async (): Promise<string> => {
     const { feed } = open({ name: "placing", types: [Ignored] });
     const appended = await events().publish(new Ignored(0));
-    await feed.caughtUp(appended);
+    await caughtUp(feed, appended);
     return at(`feed ${++names}`);
   };
 
@@ -104,7 +107,7 @@ export function feedsConformance(server: TestServer): void {
       feed.committed$.subscribe((position) => committed.push(position));
       await events().append("s", [new Noted("1"), new Noted("2")]);
       const appended = await events().publish(new Noted("3"));
-      await feed.caughtUp(appended);
+      await caughtUp(feed, appended);
       expect(handled).toEqual(["1", "2", "3"]);
       expect(await written(name)).toEqual(["1", "2", "3"]);
       await until(async () => committed.at(-1) === (await checkpoint(name)));
@@ -114,12 +117,12 @@ export function feedsConformance(server: TestServer): void {
     it("goes on where it was, under its name", async () => {
       const name = await fresh();
       const first = open({ name });
-      await first.feed.caughtUp(await events().publish(new Noted("1")));
+      await caughtUp(first.feed, await events().publish(new Noted("1")));
       await first.feed.close();
       expect(first.feed.state$.value).toBe("stopped");
       const appended = await events().publish(new Noted("2"));
       const second = open({ name });
-      await second.feed.caughtUp(appended);
+      await caughtUp(second.feed, appended);
       expect(second.handled).toEqual(["2"]);
     });
 
@@ -136,7 +139,7 @@ export function feedsConformance(server: TestServer): void {
         },
       });
       const appended = await events().publish(["1", "2", "3", "4"].map((text) => new Noted(text)));
-      await feed.caughtUp(appended);
+      await caughtUp(feed, appended);
       expect(await written(name)).toEqual(["1", "2", "3", "4"]);
       expect(attempts).toEqual([1, 1, 2, 3]);
       expect(faults).toMatchObject([
@@ -163,7 +166,7 @@ export function feedsConformance(server: TestServer): void {
       expect(faults.map(({ error }) => (error as Error).message)).toEqual(["poison", "poison"]);
       await expect(feed.caughtUp(appended)).rejects.toThrow("has stopped");
       const mended = open({ name });
-      await mended.feed.caughtUp(appended);
+      await caughtUp(mended.feed, appended);
       expect(await written(name)).toEqual(["after", "bad", "good"]);
     });
 
@@ -179,7 +182,7 @@ export function feedsConformance(server: TestServer): void {
         },
       });
       const appended = await events().publish([new Noted("1"), new Noted("bad"), new Noted("2")]);
-      await feed.caughtUp(appended);
+      await caughtUp(feed, appended);
       expect(await written(name)).toEqual(["1", "2"]);
       expect(faults).toHaveLength(1);
       const [skipped, ...others] = await feed.skipped();
@@ -200,7 +203,7 @@ export function feedsConformance(server: TestServer): void {
       await suite.pool.query(
         `insert into ${suite.schema}.events (message_id, name, envelope) values ('broken', 'Noted', '{"meta":{"name":"Noted","version":9},"payload":{}}')`,
       );
-      await feed.caughtUp(await events().publish(new Noted("canary")));
+      await caughtUp(feed, await events().publish(new Noted("canary")));
       expect(await written(name)).toEqual(["canary"]);
       expect(faults).toMatchObject([{ error: { code: "INVALID_MESSAGE" } }]);
     });
@@ -216,7 +219,7 @@ export function feedsConformance(server: TestServer): void {
         handle: ({ text }) => (text === "bad" ? db.query("select 1 / 0").catch(() => undefined) : undefined),
       });
       const appended = await events().publish(["1", "bad", "2", "3"].map((text) => new Noted(text)));
-      await feed.caughtUp(appended);
+      await caughtUp(feed, appended);
       expect(await written(name)).toEqual(["1", "2", "3"]);
       expect(faults).toMatchObject([
         { error: { code: "TRANSACTION_ENDED", cause: { message: "division by zero" } } },
@@ -230,15 +233,15 @@ export function feedsConformance(server: TestServer): void {
       const appended = await events().publish(new Noted("1"));
       await until(() => first.handled.length === 1);
       const second = open({ name });
-      const waiting = second.feed.caughtUp(appended);
+      const waiting = caughtUp(second.feed, appended);
       // The standby looks while the other holds the checkpoint.
       const more = await events().publish(new Noted("2"));
       expect(second.handled).toEqual([]);
       release();
       await waiting;
       await first.feed.close();
-      await second.feed.caughtUp(more);
-      await second.feed.caughtUp(await events().publish(new Noted("3")));
+      await caughtUp(second.feed, more);
+      await caughtUp(second.feed, await events().publish(new Noted("3")));
       expect([...first.handled, ...second.handled]).toEqual(["1", "2", "3"]);
       expect(await written(name)).toEqual(["1", "2", "3"]);
     });
@@ -255,9 +258,9 @@ export function feedsConformance(server: TestServer): void {
         [`cut ${suite.schema}`],
       );
       const second = open({ name });
-      await second.feed.caughtUp(appended);
+      await caughtUp(second.feed, appended);
       release();
-      await first.feed.caughtUp(await events().publish(new Noted("3")));
+      await caughtUp(first.feed, await events().publish(new Noted("3")));
       expect(await written(name)).toEqual(["1", "2", "3"]);
       expect(first.feed.state$.value).toBe("running");
       await first.feed.close();
@@ -274,14 +277,14 @@ export function feedsConformance(server: TestServer): void {
       const frozen = open({ name, db: new Database(pausing, { schema: suite.schema }) });
       await until(() => pausing.paused > 0);
       const other = open({ name });
-      await other.feed.caughtUp(first);
-      await other.feed.caughtUp(await events().publish([new Noted("2"), new Noted("3")]));
+      await caughtUp(other.feed, first);
+      await caughtUp(other.feed, await events().publish([new Noted("2"), new Noted("3")]));
       const before = await checkpoint(name);
       await other.feed.close();
       thaw();
       await until(() => pausing.paused === 0);
       const canary = await events().publish(new Noted("4"));
-      await frozen.feed.caughtUp(canary);
+      await caughtUp(frozen.feed, canary);
       expect(await checkpoint(name)).toBeGreaterThan(before);
       expect(frozen.handled).toEqual(["4"]);
       expect(await written(name)).toEqual(["1", "2", "3", "4"]);
@@ -318,7 +321,7 @@ export function feedsConformance(server: TestServer): void {
         pollMs: 1,
         db: new Database(counting, { schema: suite.schema }),
       });
-      await feed.caughtUp(await events().publish(new Noted("before")));
+      await caughtUp(feed, await events().publish(new Noted("before")));
       // Fewer on the server that each `npm test` uses.
       const count = server.name === "debian" ? 1_000_000 : 3_000;
       const { rows } = await suite.pool.query<{ head: string }>(
@@ -339,7 +342,7 @@ update ${suite.schema}.checkpoints set position = position + ${count} where name
       const name = await fresh();
       const counting = new CountingPool(suite.pool);
       const { feed } = open({ name, db: new Database(counting, { schema: suite.schema }) });
-      await feed.caughtUp(await events().publish(Array.from({ length: 300 }, () => new Noted("waits"))));
+      await caughtUp(feed, await events().publish(Array.from({ length: 300 }, () => new Noted("waits"))));
       const page = counting.statements.find((text) => text.includes("lateral"))!;
       const plan = await suite.db.transaction(async (sql) => {
         // What is left is what cannot be avoided: the sort of the rows of the batch, above the limit.
@@ -402,7 +405,7 @@ update ${suite.schema}.checkpoints set position = position + ${count} where name
           if (failures-- > 0) throw new Error("after the command");
         },
       });
-      await feed.caughtUp(await events().publish(new Noted("7")));
+      await caughtUp(feed, await events().publish(new Noted("7")));
       const { rows } = await suite.pool.query(`select name from ${suite.schema}.commands`);
       expect(rows).toEqual([{ name: "Ignored" }]);
     });
@@ -421,11 +424,11 @@ update ${suite.schema}.checkpoints set position = position + ${count} where name
         { schema: suite.schema },
       );
       const { feed, faults, handled } = open({ name, db, pollMs: 1, retry: { count: 0 } });
-      await feed.caughtUp(await events().publish(new Noted("1")));
+      await caughtUp(feed, await events().publish(new Noted("1")));
       broken = true;
       await until(() => refused > 20);
       broken = false;
-      await feed.caughtUp(await events().publish(new Noted("2")));
+      await caughtUp(feed, await events().publish(new Noted("2")));
       expect(handled).toEqual(["1", "2"]);
       expect(faults).toMatchObject([{ error: { message: "down" } }]);
     });
