@@ -54,6 +54,26 @@ describe("encodeJson and decodeJson", () => {
     expect(() => decodeJson('{"__proto__":1}')).toThrow(InvalidMessageError);
   });
 
+  it.each([
+    ["undefined", undefined],
+    ["an object that looks like a tag", { $: "" }],
+    ["a Date", new Date(0)],
+    ["-0", -0],
+    ["bytes", new Uint8Array(6)],
+  ])("refuses to write what is too long to be read: %s", (_, member) => {
+    const fitting = 1_048_576 / (encodeJson([member]).length - 1);
+    for (let members = Math.floor(0.95 * fitting); ; members = Math.ceil(members * 1.02)) {
+      const value = Array.from({ length: members }, () => member);
+      let text: string;
+      try {
+        text = encodeJson(value);
+      } catch (error) {
+        return expect(error).toBeInstanceOf(PayloadTooLargeError);
+      }
+      decodeJson(text);
+    }
+  });
+
   it("refuse a payload that is too large with an error class of its own, which names the limit", () => {
     expect(() => encodeJson("x".repeat(1_048_577))).toThrow(PayloadTooLargeError);
     expect(() => decodeJson(`"${"x".repeat(1_200_000)}"`)).toThrow(PayloadTooLargeError);

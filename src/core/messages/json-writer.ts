@@ -2,9 +2,6 @@ import { InvalidMessageError, PayloadTooLargeError, refuse } from "../errors.js"
 import { isFieldsOnly, plainKindOf } from "./hidden-state.js";
 import { isForbidden, limits, pathOf, tagOf, type Fields, type Steps, type Tag } from "./json-form.js";
 
-/** Thrown when a payload may be too long by the quick count, so that it is counted exactly. */
-const MAYBE_TOO_LONG = /* @__PURE__ */ new Error("The payload may be too long.");
-
 /**
  * Returns plain JSON data from which `fromJson` makes an equal value. Dates, Maps, Sets, bigints,
  * bytes, `undefined`, `NaN`, infinities and `-0` are kept. Functions, symbols, cycles and nested class
@@ -16,38 +13,30 @@ const MAYBE_TOO_LONG = /* @__PURE__ */ new Error("The payload may be too long.")
  * @throws InvalidMessageError with the path
  * @throws PayloadTooLargeError
  */
-export function toJson(value: unknown, path: string, asMessage = true): unknown {
-  try {
-    return written(value, path, asMessage, false);
-  } catch (error) {
-    if (error !== MAYBE_TOO_LONG) throw error;
-    return written(value, path, asMessage, true);
-  }
-}
-
-function written(value: unknown, root: string, asMessage: boolean, exact: boolean): unknown {
+export function toJson(value: unknown, root: string, asMessage = true): unknown {
   const steps: Steps = [];
   const ancestors: object[] = [];
-  let length = 0;
+  // Bounds of the length of the text, because counting it exactly would mean to write it twice.
+  let least = 0;
+  let most = 0;
 
   function fail(problem: string, cause?: unknown): never {
     return refuse(pathOf(root, steps), problem, cause);
   }
 
-  /**
-   * Counts at least as many characters as `JSON.stringify` writes, so that every text that is written can be
-   * read.
-   */
-  function count(characters: number): void {
-    length += characters;
-    if (length <= limits.textLength) return;
-    if (!exact) throw MAYBE_TOO_LONG;
-    throw new PayloadTooLargeError(root, length, limits.textLength);
+  function count(atLeast: number, atMost: number): void {
+    least += atLeast;
+    most += atMost;
+    checkLength(least);
   }
 
-  /** Counts the longest form that a text may have; the exact one only for a payload that may be too long. */
-  function countText(text: string): void {
-    count(exact ? JSON.stringify(text).length + 1 : 6 * text.length + 3);
+  function checkLength(length: number): void {
+    if (length > limits.textLength) throw new PayloadTooLargeError(root, length, limits.textLength);
+  }
+
+  /** Counts a text with its quotes and a comma or colon. Each character may be written as six: `\u001f`. */
+  function countText({ length }: string): void {
+    count(length + 2, 6 * length + 3);
   }
 
   function write(value: unknown): unknown {
@@ -58,25 +47,26 @@ function written(value: unknown, root: string, asMessage: boolean, exact: boolea
       case "number":
         if (!Number.isFinite(value) || Object.is(value, -0))
           return tag("$number", Object.is(value, -0) ? "-0" : String(value));
-        count(exact ? String(value).length + 1 : 26);
+        count(1, 26);
         return value;
       case "bigint":
         return tag("$bigint", String(value));
       case "undefined":
         return tag("$undefined", true);
       case "boolean":
-        count(6);
+        count(4, 6);
         return value;
       case "object":
-        count(5);
+        count(2, 5);
         return value === null ? null : writeObject(value);
       default:
         return fail(`is a ${typeof value}, which cannot be written as JSON`);
     }
   }
 
-  function tag(name: Tag, body: string | true | unknown[]): unknown {
-    count(name.length + 8 + (typeof body === "string" ? body.length : 0));
+  function tag(name: Tag, body: string | true | object): object {
+    const length = name.length + (typeof body === "string" ? body.length : 0);
+    count(length, length + 10);
     return { [name]: body };
   }
 
@@ -109,7 +99,7 @@ function written(value: unknown, root: string, asMessage: boolean, exact: boolea
   function writePlain(value: object): object {
     const written = writeFields(value);
     // An object that looks like a tag is wrapped, so that it is not read as one.
-    return tagOf(written) === undefined ? written : { $object: written };
+    return tagOf(written) === undefined ? written : tag("$object", written);
   }
 
   function writeMembers(value: object): unknown {
@@ -130,7 +120,8 @@ function written(value: unknown, root: string, asMessage: boolean, exact: boolea
       case "Set":
         return tag("$set", writeItems(only<Set<unknown>>(value)));
       case "Uint8Array": {
-        count((value as Uint8Array).length * (4 / 3) + 4);
+        // Before the text is made, because there may be many.
+        checkLength((value as Uint8Array).length);
         const bytes = only<Uint8Array>(value, (value as Uint8Array).length);
         return tag("$bytes", btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), "")));
       }
@@ -187,10 +178,17 @@ function written(value: unknown, root: string, asMessage: boolean, exact: boolea
     return fail(problem, cause);
   }
 
-  if (!asMessage) return write(value);
-  // The payload itself may be an instance of its class, but only if its fields are all that it holds.
-  if (!isFieldsOnly(value))
-    fail("has hidden state, such as private fields; give the message toJSON() and static fromJSON()");
-  ancestors.push(value);
-  return writeFields(value);
+  function writeMessage(value: unknown): Fields {
+    // The payload itself may be an instance of its class, but only if its fields are all that it holds.
+    if (!isFieldsOnly(value))
+      return fail(
+        "has hidden state, such as private fields; give the message toJSON() and static fromJSON()",
+      );
+    ancestors.push(value);
+    return writeFields(value);
+  }
+
+  const written = asMessage ? writeMessage(value) : write(value);
+  if (most > limits.textLength) checkLength(JSON.stringify(written).length);
+  return written;
 }
