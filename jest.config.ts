@@ -77,7 +77,13 @@ const config: Config = {
       testMatch: ["<rootDir>/spec/**/*.spec.ts"],
       testPathIgnorePatterns: [...ignored, ...slow],
     },
-    { ...shared, displayName: "slow", testMatch: slow, testPathIgnorePatterns: ignored },
+    {
+      ...shared,
+      displayName: "slow",
+      testMatch: slow,
+      testPathIgnorePatterns: ignored,
+      setupFilesAfterEnv: [...shared.setupFilesAfterEnv!, "<rootDir>/spec/support/patience.ts"],
+    },
   ] as Config["projects"] & object,
 };
 

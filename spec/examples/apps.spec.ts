@@ -27,7 +27,7 @@ describe("examples/nestjs", () => {
   beforeAll(async () => {
     app = new ExampleApp("nestjs", [], { PORT: "0" });
     url = await app.url();
-  }, 300_000);
+  });
   afterAll(() => app[Symbol.asyncDispose]());
 
   const call = async (method: string, path: string, body?: unknown): Promise<[number, unknown]> => {
@@ -100,7 +100,7 @@ describe("examples/react", () => {
     await ExampleApp.install("react");
     await run("npm", ["run", "build"], { cwd: folder });
     site = await serveFolder(join(folder, "dist"));
-  }, 300_000);
+  });
   afterAll(() => site.close());
 
   it("starts by one command", async () => {
@@ -121,7 +121,7 @@ describe("examples/angular", () => {
     await run("npm", ["run", "build"], { cwd: folder });
     await run("npm", ["run", "build:zone"], { cwd: folder });
     site = await serveFolder(join(folder, "dist"));
-  }, 600_000);
+  });
   afterAll(() => site.close());
 
   it("starts by one command", async () => {
