@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { concat, NEVER, of, throwError } from "rxjs";
+import { concat, NEVER, Observable, of, throwError } from "rxjs";
 import { CommandBus, fulfilled, InvalidOptionsError, ofType, Query, QueryBus } from "cqrx";
 import { eventStream, SlowClientError, type ServerSentEvent } from "cqrx/http";
 import { timeLimit } from "cqrx/middleware";
 import { EventReader } from "../examples/support/sse.js";
-import { canaries, macrotask } from "../support/traps.js";
+import { canaries, macrotask, withTraps } from "../support/traps.js";
 import { Source } from "./support/source.js";
 
 const url = "http://localhost/live";
@@ -297,4 +297,22 @@ describe("the arguments of eventStream()", () => {
     expect(make).toThrow(`eventStream(): ${text}`);
     await canaries(new CommandBus());
   });
+});
+
+describe("a client that leaves while the source is being subscribed", () => {
+  it("gets nothing more, and the source is unsubscribed", () =>
+    withTraps(async () => {
+      let left = false;
+      const source$ = new Observable<number>((subscriber) => {
+        subscriber.next(1);
+        void reader.cancel();
+        left = subscriber.closed;
+        subscriber.next(2);
+        subscriber.complete();
+      });
+      const reader = eventStream(source$).body!.getReader();
+      await reader.read();
+      await macrotask();
+      expect([left, await reader.read()]).toEqual([true, { done: true, value: undefined }]);
+    }));
 });

@@ -355,3 +355,20 @@ describe("batching", () => {
     expect(() => batching(options as never)).toThrow(problem);
   });
 });
+
+describe("an observer of outcomes that asks when it is told of an aborted query", () => {
+  it("does not have the aborted query loaded, even if its own fills the batch", () =>
+    withTraps(async () => {
+      const { bus, loads } = setUp({ maxSize: 2 });
+      const leaving = new AbortController();
+      let asked: Promise<string> | undefined;
+      bus.outcomes$.subscribe(() => void (asked ??= bus.ask(new GetUser(2))));
+      const left = reasonOf(bus.ask(new GetUser(1), { signal: leaving.signal }));
+      leaving.abort("left");
+      expect(await left).toBe("left");
+      expect(loads.map(({ ids }) => ids)).toEqual([[2]]);
+      loads[0]!.reply.resolve(["two"]);
+      expect(await asked).toBe("two");
+      await canaries(bus);
+    }));
+});

@@ -14,7 +14,7 @@ import {
 import { caching, coalescing, messageKey, StoreFailedError, type CacheEntry } from "cqrx/middleware";
 import { delivery, manualClock, marbles } from "cqrx/testing";
 import { LRUCache } from "lru-cache";
-import { map, NEVER, of, pipe, Subject, tap, throwError, timer } from "rxjs";
+import { finalize, map, NEVER, of, pipe, Subject, tap, throwError, timer } from "rxjs";
 import { deferred, microtasks, reasonOf, watch } from "../conformance/support.js";
 import { canaries, withTraps } from "../support/traps.js";
 import { AsyncStore, brokenStore, faultsOf } from "./support.js";
@@ -799,4 +799,47 @@ describe("caching", () => {
     expect(() => caching(options as never)).toThrow(InvalidOptionsError);
     expect(() => caching(options as never)).toThrow(problem);
   });
+});
+
+describe("a cache whose refreshOn throws in its teardown", () => {
+  it("aborts its background refreshes when the bus closes all the same", () =>
+    withTraps(async () => {
+      const refreshOn = NEVER.pipe(
+        finalize(() => {
+          throw new Error("teardown");
+        }),
+      );
+      const options = { store: new Map(), ttlMs: 1, staleWhileRevalidateMs: 1_000, refreshOn };
+      const clock = manualClock(1_000);
+      const bus = new QueryBus({ clock, middleware: [caching(options)] });
+      const signals: AbortSignal[] = [];
+      bus.faults$.subscribe();
+      bus.register(GetUser, (_, { signal }) => (signals.push(signal) === 1 ? "u1" : deferred().promise));
+      await bus.ask(new GetUser("u1"));
+      clock.advance(10);
+      await bus.ask(new GetUser("u1"));
+      await microtasks();
+      await bus.close();
+      expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
+      await canaries(new QueryBus());
+    }));
+});
+
+describe("a query that is aborted by the key function", () => {
+  it("does not reach its handler past a store that is not used for it", () =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      class Unnamed {}
+      const key = (): string => {
+        leaving.abort("left");
+        return "k";
+      };
+      const bus = new QueryBus({ middleware: [when(Unnamed, caching({ store: new AsyncStore(), key }))] });
+      bus.faults$.subscribe();
+      let runs = 0;
+      bus.register(Unnamed, () => ++runs);
+      expect(await reasonOf(bus.ask(new Unnamed(), { signal: leaving.signal }))).toBe("left");
+      expect(runs).toBe(0);
+      await canaries(bus);
+    }));
 });

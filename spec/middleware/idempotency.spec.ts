@@ -570,3 +570,19 @@ describe("idempotency", () => {
       await canaries(bus);
     }));
 });
+
+describe("a message without a key", () => {
+  it("that the key function aborts does not reach its handler", () =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      const leave = (): undefined => leaving.abort("left") as undefined;
+      const bus = new CommandBus({
+        middleware: [when(Pay, idempotency({ key: leave, store: new Map() }))],
+      });
+      let runs = 0;
+      bus.register(Pay, () => void runs++);
+      expect(await reasonOf(bus.dispatch(new Pay("r1"), { signal: leaving.signal }))).toBe("left");
+      expect(runs).toBe(0);
+      await canaries(bus);
+    }));
+});

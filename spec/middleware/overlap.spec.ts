@@ -22,7 +22,7 @@ import {
 } from "cqrx/middleware";
 import { delivery, marbles, sequentialIds } from "cqrx/testing";
 import fc from "fast-check";
-import { EMPTY, map, NEVER, Observable, of, pipe, Subject, tap, timer, mergeMap } from "rxjs";
+import { EMPTY, map, NEVER, Observable, of, pipe, Subject, take, tap, timer, mergeMap } from "rxjs";
 import { deferred, microtasks, reasonOf, watch, type Deferred } from "../conformance/support.js";
 import { canaries, macrotask, withTraps } from "../support/traps.js";
 
@@ -819,4 +819,27 @@ describe("overlap as an operator", () => {
       .subscribe({ error: (reason: unknown) => (error = reason) });
     expect(error).toMatchObject({ code: "MIDDLEWARE_CRASHED" });
   });
+});
+
+describe("an observer of outcomes that sends the next message", () => {
+  it.each([
+    ["synchronous", 0, () => undefined],
+    ["asynchronous", 1, () => Promise.resolve()],
+  ])("finds the turn free that the message had which it is told of (%s)", (_, maxQueued, work) =>
+    withTraps(async () => {
+      const bus = new CommandBus({ middleware: [concat({ maxQueued })] });
+      const ran: number[] = [];
+      bus.register(Work, ({ n }) => {
+        ran.push(n);
+        return work();
+      });
+      const sent: Promise<void>[] = [];
+      bus.outcomes$.pipe(take(1)).subscribe(() => sent.push(bus.dispatch(new Work(3))));
+      for (let n = 1; n <= 1 + maxQueued; n++) sent.push(bus.dispatch(new Work(n)));
+      await microtasks();
+      await Promise.all(sent);
+      expect(ran).toEqual(maxQueued === 0 ? [1, 3] : [1, 2, 3]);
+      await canaries(bus);
+    }),
+  );
 });

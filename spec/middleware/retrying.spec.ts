@@ -559,3 +559,24 @@ describe("retrying as an operator", () => {
     expect(seen).toEqual(["1.1", "2.1", "2.2", "1.2"]);
   });
 });
+
+describe("a message that is aborted while its next attempt is decided", () => {
+  it.each(["retryIf", "random"])("by %s is rejected at once, and no timer is left", (option) =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      const leave = (): never => {
+        leaving.abort("left");
+        return 1 as never;
+      };
+      const options = { count: 1, delayMs: 1_000, retryIf: () => true };
+      const decide = option === "random" ? { random: leave } : { retryIf: () => leave() === 1 };
+      const bus = new CommandBus({ middleware: [retrying({ ...options, ...decide })] });
+      bus.register(Work, () => {
+        throw error;
+      });
+      expect(await reasonOf(bus.dispatch(new Work(), { signal: leaving.signal }))).toBe("left");
+      expect(jest.getTimerCount()).toBe(0);
+      await canaries(bus);
+    }),
+  );
+});

@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { around, CommandBus, EventBus, QueryBus, type Delivery, type Fault, type HandlerContext } from "cqrx";
+import {
+  around,
+  CommandBus,
+  EventBus,
+  QueryBus,
+  when,
+  type Delivery,
+  type Fault,
+  type HandlerContext,
+} from "cqrx";
 import { overlap, timeLimit, TimeLimitError } from "cqrx/middleware";
 import { delivery, marbles } from "cqrx/testing";
 import fc from "fast-check";
@@ -308,4 +317,21 @@ describe("timeLimit as an operator", () => {
     expect(seen).toEqual(["begin 1", "begin 2", "end 2", "end 1"]);
     expect([a.settlement, b.settlement]).toMatchObject([{ status: "fulfilled" }, { status: "fulfilled" }]);
   });
+});
+
+describe("a message without a limit", () => {
+  it("that the function for the limit aborts does not reach its handler", () =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      const limit = (): number => {
+        leaving.abort("left");
+        return Infinity;
+      };
+      const bus = new CommandBus({ middleware: [when(Work, timeLimit(limit))] });
+      let runs = 0;
+      bus.register(Work, () => void runs++);
+      expect(await reasonOf(bus.dispatch(new Work(), { signal: leaving.signal }))).toBe("left");
+      expect(runs).toBe(0);
+      await canaries(bus);
+    }));
 });

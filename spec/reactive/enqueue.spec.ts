@@ -631,3 +631,17 @@ describe("background options", () => {
       expect(jest.getTimerCount()).toBe(0);
     }));
 });
+
+describe("an observer of outcomes that enqueues", () => {
+  it("finds the place free that the message took which it is told of", () =>
+    withTraps(async () => {
+      start({ background: { maxQueued: 1 } });
+      bus.register(SendMail, ({ to }) => void log.push(to));
+      bus.outcomes$.subscribe(() => log.length < 3 && bus.enqueue(new SendMail(`${log.length}`)));
+      bus.enqueue(new SendMail());
+      await bus.drain();
+      await macrotask();
+      expect([log, faults]).toEqual([["ada", "1", "2"], []]);
+      await canaries(bus);
+    }));
+});

@@ -1317,3 +1317,159 @@ describe("a source whose teardown ends the last other watcher", () => {
       await canaries(bus);
     }));
 });
+
+describe("a teardown that throws", () => {
+  const broken = new Error("teardown");
+  const breaking = <T>(values$: Observable<T>): Observable<T> =>
+    values$.pipe(
+      finalize(() => {
+        throw broken;
+      }),
+    );
+  const streaming = (): Observable<number> => concat(of(1), NEVER);
+
+  it.each([
+    ["of a watcher", {}, { refreshOn: breaking(NEVER) }],
+    ["of the registration", { refreshOn: breaking(NEVER) }, {}],
+  ])("in a source %s is reported, and the query ends with its last watcher", (_, declared, options) =>
+    withTraps(async () => {
+      bus.register(Count, streaming, declared);
+      const watched = shownBy(bus.watch(new Count(), options));
+      await microtasks();
+      watched.unsubscribe();
+      expect([bus.inFlight, bus.describe().watchers]).toEqual([0, undefined]);
+      expect(faults).toMatchObject([
+        { kind: "refresh", source: "watch(Count)", error: { errors: [broken] } },
+      ]);
+      await canaries(bus);
+    }),
+  );
+
+  it("in the source of a former handler is reported, and the new handler is asked", () =>
+    withTraps(async () => {
+      const registration = bus.register(Count, () => 1, { refreshOn: breaking(NEVER) });
+      const watched = shownBy(bus.watch(new Count()));
+      await microtasks();
+      registration.unsubscribe();
+      bus.register(Count, () => 2);
+      await microtasks();
+      expect(watched.log).toEqual([1, 2]);
+      expect(faults).toMatchObject([{ kind: "refresh", source: "watch(Count)" }]);
+      watched.unsubscribe();
+      await canaries(bus);
+    }));
+
+  it("in some watchers is reported, and the others complete with the bus, too", () =>
+    withTraps(async () => {
+      counting();
+      const watched = [1, 2, 3].map(() => shownBy(breaking(bus.watch(new Count()))));
+      await bus.close();
+      for (const { log } of watched) expect(log).toEqual([1, "complete"]);
+      expect(faults.map(({ source }) => source)).toEqual(Array(3).fill("the teardown of a watcher"));
+      await canaries(new QueryBus());
+    }));
+
+  it("in a watcher is reported, and a query that shares its signal is aborted, too", () =>
+    withTraps(async () => {
+      class Other {}
+      counting();
+      bus.register(Other, () => deferred().promise);
+      const leaving = new AbortController();
+      const { signal } = leaving;
+      const watched = shownBy(breaking(bus.watch(new Count(), { signal })));
+      const asked = bus.ask(new Other(), { signal });
+      leaving.abort(broken);
+      await expect(asked).rejects.toBe(broken);
+      expect(watched.log).toEqual([1, broken]);
+      await canaries(bus);
+    }));
+});
+
+describe("a watcher that changes the query while the others wait for a result", () => {
+  const following = (watcher: (value: number) => void) => {
+    const values$ = new Subject<number>();
+    bus.register(Count, () => values$);
+    bus.watch(new Count()).subscribe(watcher);
+    return { values$, watched: shownBy(bus.watch(new Count())) };
+  };
+
+  it("and makes the stream emit again shows them the new result only", () =>
+    withTraps(async () => {
+      const { values$, watched } = following((value) => value === 1 && values$.next(2));
+      values$.next(1);
+      values$.complete();
+      expect(watched.log).toEqual([2]);
+      await canaries(bus);
+    }));
+
+  it("and closes the bus lets them have the result", () =>
+    withTraps(async () => {
+      const { values$, watched } = following(() => void bus.close());
+      values$.next(1);
+      expect(watched.log).toEqual([1, "complete"]);
+      await canaries(new QueryBus());
+    }));
+
+  it("and closes the bus after a failure lets them have the failure", () =>
+    withTraps(async () => {
+      const { runs } = gated();
+      const error = new Error("no");
+      bus.watch(new Count(), { onError: () => void bus.close() }).subscribe();
+      const watched = shownBy(bus.watch(new Count()));
+      runs[0]!.reject(error);
+      await microtasks();
+      expect(watched.log).toEqual([error]);
+      await canaries(new QueryBus());
+    }));
+});
+
+describe("a query whose toJSON() aborts its watcher", () => {
+  it("is not asked", () =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      class Leaving {
+        toJSON(): object {
+          leaving.abort("left");
+          return {};
+        }
+      }
+      let asked = 0;
+      bus.register(Leaving, () => {
+        asked++;
+        return NEVER;
+      });
+      const watched = shownBy(bus.watch(new Leaving(), { signal: leaving.signal }));
+      expect([asked, bus.inFlight, bus.describe().watchers]).toEqual([0, 0, undefined]);
+      expect(watched.log).toEqual(["left"]);
+      await canaries(bus);
+    }));
+});
+
+describe("an iterator of a live query that is used while the query is asked first", () => {
+  it("ends the query when it is told to return", () =>
+    withTraps(async () => {
+      const iterator = bus.watch(new Count())[Symbol.asyncIterator]();
+      bus.register(Count, () => {
+        void iterator.return!();
+        return NEVER;
+      });
+      expect(await iterator.next()).toEqual({ done: true, value: undefined });
+      expect([bus.inFlight, bus.describe().watchers]).toEqual([0, undefined]);
+      await canaries(bus);
+    }));
+
+  it("watches once when it is asked for two results", () =>
+    withTraps(async () => {
+      const iterator = bus.watch(new Count())[Symbol.asyncIterator]();
+      let second: Promise<IteratorResult<number>> | undefined;
+      bus.register(Count, () => {
+        second ??= iterator.next();
+        return concat(of(1, 2), NEVER);
+      });
+      expect(await iterator.next()).toEqual({ done: false, value: 1 });
+      expect(await second).toEqual({ done: false, value: 2 });
+      await iterator.return!();
+      expect([bus.inFlight, bus.describe().watchers]).toEqual([0, undefined]);
+      await canaries(bus);
+    }));
+});

@@ -1154,3 +1154,23 @@ describe("the end of a saga", () => {
     await canaries(eventBus);
   });
 });
+
+describe("a saga that is stopped by an observer of its state", () => {
+  it("when it is restarted does not make another instance", () =>
+    withTraps(async () => {
+      let made = 0;
+      const failing: SagaFunction = (events$) => {
+        made++;
+        return events$.pipe(mergeMap(() => throwError(() => new Error("no"))));
+      };
+      const running = saga(eventBus, commandBus, failing);
+      let restarting = false;
+      running.state$.subscribe((state) => {
+        if (state === "running" && restarting) running.unsubscribe();
+        restarting = state === "restarting";
+      });
+      await eventBus.publish(new Happened());
+      expect([made, running.state]).toEqual([1, "stopped"]);
+      await canaries(eventBus, commandBus);
+    }));
+});

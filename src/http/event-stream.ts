@@ -1,4 +1,4 @@
-import { EMPTY, fromEvent, Subscription, takeUntil, type Observable } from "rxjs";
+import { EMPTY, fromEvent, Observable, Subscription, takeUntil } from "rxjs";
 import { anObject, checkOptions } from "../core/checks.js";
 import {
   checkSource,
@@ -51,17 +51,15 @@ export function eventStream<T>(source: EventSourceOf<T>, options: EventStreamOpt
         started = true;
         const unsentBytes = (): number => -(controller.desiredSize ?? 0);
         const chunks$ = eventChunks(source, { lastEventId, unsentBytes }, eventOptions);
-        reading.add(
-          untilAborted(chunks$, request?.signal).subscribe({
-            next: (chunk) => controller.enqueue(chunk),
-            error: (error: unknown) => {
-              // Drops what waits: close() would keep it until it is read.
-              controller.error(error);
-              tell(options.onError, error);
-            },
-            complete: () => controller.close(),
-          }),
-        );
+        untilLeft(untilAborted(chunks$, request?.signal), reading).subscribe({
+          next: (chunk) => controller.enqueue(chunk),
+          error: (error: unknown) => {
+            // Drops what waits: close() would keep it until it is read.
+            controller.error(error);
+            tell(options.onError, error);
+          },
+          complete: () => controller.close(),
+        });
       },
       cancel: () => reading.unsubscribe(),
     },
@@ -69,6 +67,14 @@ export function eventStream<T>(source: EventSourceOf<T>, options: EventStreamOpt
     { highWaterMark: 0, size: ({ byteLength }) => byteLength },
   );
   return new Response(body, { headers: STREAM_HEADERS });
+}
+
+/** Adds the subscriber to `reading` first, because the client may leave while the source is being subscribed. */
+function untilLeft<T>(values$: Observable<T>, reading: Subscription): Observable<T> {
+  return new Observable((subscriber) => {
+    reading.add(subscriber);
+    return values$.subscribe(subscriber);
+  });
 }
 
 function untilAborted<T>(values$: Observable<T>, signal: AbortSignal | undefined): Observable<T> {

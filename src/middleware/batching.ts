@@ -139,7 +139,8 @@ class Batches implements Closeable {
   #load(batch: Batch): void {
     this.#gathering = undefined;
     batch.stopTimer();
-    const deliveries = [...batch.waiting];
+    // An aborted query leaves after its outcome is out, whose observers may ask the query that fills the batch.
+    const deliveries = [...batch.waiting].filter(({ pending }) => pending);
     if (deliveries.length === 0) return;
     this.#loads++;
     this.#queries += deliveries.length;

@@ -162,15 +162,16 @@ class Cache implements Closeable {
 
   stop(): void {
     this.#stopped = true;
-    this.#unsubscribe();
     for (const run of this.#refreshing.values()) run.abort(abortError("The bus is closed."));
+    // Last, because the teardown of the source may throw.
+    this.#unsubscribe();
   }
 
   answer(delivery: LiveDelivery, rest: Step): unknown {
     if (this.#blind) return rest(delivery);
     const { key: keyOf, usesMessageKey } = this.#policy;
     const key = keyOf(delivery.message, delivery);
-    if (!this.#store.isSafeFor(delivery, usesMessageKey ? key : undefined)) return rest(delivery);
+    if (!this.#store.isSafeFor(delivery, usesMessageKey ? key : undefined)) return resume(delivery, rest);
     let found: unknown;
     try {
       found = this.#store.get(key);

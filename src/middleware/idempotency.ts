@@ -84,7 +84,7 @@ export function idempotency<M extends object = object, R = unknown>(
     const desk = deskIn(place);
     return (delivery) => {
       const key = policy.key(delivery.message, delivery);
-      if (key === undefined) return rest(delivery);
+      if (key === undefined) return resume(delivery, rest);
       if (typeof key !== "string") throw wrongResult("key", "a string or undefined", key);
       return replying((delivery) => desk.admit(key, delivery, rest), place.outermost)(delivery);
     };

@@ -90,9 +90,17 @@ function enqueue(lanes: Lanes, lane: Lane, turn: Turn): void {
   const { limit, maxQueued } = lanes.policy;
   refuseSelfDeadlock(lane, turn, limit);
   // Count free slots, because the waiting messages take those of an aborted message a microtask later.
-  const free = Math.max(0, limit - lane.running.length);
-  if (lane.waiting.length - free >= maxQueued) throw new QueueFullError(turn.delivery.typeName, maxQueued);
+  const { length } = lane.waiting;
+  if (length >= maxQueued && length - freeSlots(lane, limit) >= maxQueued)
+    throw new QueueFullError(turn.delivery.typeName, maxQueued);
   lanes.wait(lane, turn);
+}
+
+/** Counts slots of turns that are over, too: outcome observers run before turns are released, and may send a message. */
+function freeSlots({ running }: Lane, limit: number): number {
+  let taken = 0;
+  for (const turn of running) if (!turn.isOver) taken++;
+  return Math.max(0, limit - taken);
 }
 
 function supersede(lanes: Lanes, lane: Lane, turn: Turn): void {

@@ -193,7 +193,10 @@ class Retry {
     const scope = (this.#scope ??= captureContext());
     if (this.#stopTimer === undefined) this.#delivery.whenSettled(() => this.#stopTimer?.());
     try {
-      this.#stopTimer = startTimer(this.#delayMs(), () => scope.runInAsyncScope(() => this.run()), {
+      const delayMs = this.#delayMs();
+      // A `retryIf` or `random` may have aborted the message.
+      if (!this.#delivery.pending) return;
+      this.#stopTimer = startTimer(delayMs, () => scope.runInAsyncScope(() => this.run()), {
         scheduler: this.#policy.scheduler,
         // Keep the process alive, because the sender waits for the next attempt.
         keepAlive: true,

@@ -11,6 +11,7 @@ import {
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { createMiddleware } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
+import { resume } from "../core/pipeline/resume.js";
 import { ignored } from "../core/util/thenable.js";
 import { LONGEST_TIMEOUT_MS, startTimer, type TimerOptions } from "../core/util/timers.js";
 import { TimeLimitError } from "./errors.js";
@@ -51,7 +52,7 @@ export function timeLimit<M extends object = object, R = unknown>(
   return createMiddleware(name, (rest) => (delivery) => {
     const limit = typeof limitMs === "function" ? checkLimit(limitMs(delivery.message as M)) : limitMs;
     // Run without a timer, because a timer of more than 24 days would fire at once.
-    if (limit > LONGEST_TIMEOUT_MS) return rest(delivery);
+    if (limit > LONGEST_TIMEOUT_MS) return resume(delivery, rest);
     const limited = delivery.forked();
     limited.run(rest);
     if (limited.pending) abortAfter(limit, limited, options);

@@ -251,13 +251,14 @@ export class Background implements Closeable {
     this.#running++;
     const attempt = forkForAttempt(job.delivery, ++job.attempts);
     attempt.whenSettled(() => {
-      this.#attempting--;
       afterWork(attempt, () => {
         this.#running--;
         if (this.#ready.size > 0) this.#fill.schedule();
       });
       if (attempt.status === FULFILLED) job.delivery.succeed();
       else if (job.delivery.pending) this.#failed(job, attempt);
+      // Last, because an observer of the outcome may enqueue, and a message that has settled does not wait.
+      this.#attempting--;
     });
     attempt.runIn(job.scope, job.run);
   }

@@ -1,4 +1,4 @@
-import type { Observable, Subscription } from "rxjs";
+import { Subscription, type Observable } from "rxjs";
 
 interface Reader<T> {
   readonly resolve: (result: IteratorResult<T>) => void;
@@ -11,7 +11,9 @@ interface Reader<T> {
  */
 export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<T> {
   const readers: Reader<T>[] = [];
-  let subscription: Subscription | undefined;
+  /** Made before subscribing, because the source may call `next()` or `return()` while it is being subscribed. */
+  const subscription = new Subscription();
+  let started = false;
   let unread: { readonly value: T } | undefined;
   /** Kept until it is thrown, once. */
   let failure: { readonly error: unknown } | undefined;
@@ -35,28 +37,32 @@ export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<
     failure = how;
     serve();
   };
-  const start = (): Subscription =>
-    source$.subscribe({
-      next(value) {
-        unread = { value };
-        serve();
-      },
-      error: (error: unknown) => end({ error }),
-      complete: () => end(),
-    });
+  const start = (): void => {
+    started = true;
+    subscription.add(
+      source$.subscribe({
+        next(value) {
+          unread = { value };
+          serve();
+        },
+        error: (error: unknown) => end({ error }),
+        complete: () => end(),
+      }),
+    );
+  };
 
   return {
     next: () =>
       new Promise((resolve, reject) => {
-        if (!ended) subscription ??= start();
         readers.push({ resolve, reject });
+        if (!started && !ended) start();
         serve();
       }),
     return() {
       unread = undefined;
       // End first. If the teardown ran first, an end that it causes would look like an error.
       end();
-      subscription?.unsubscribe();
+      subscription.unsubscribe();
       return Promise.resolve({ done: true, value: undefined });
     },
     [Symbol.asyncIterator]() {

@@ -60,7 +60,8 @@ export function liveQuery(engine: Engine, query: object, options: WatchOptions<n
         watchers--;
         live.leave(watcher);
       });
-      live.join(watcher);
+      // A toJSON() of the query, which its key is made with, may have ended the subscriber.
+      if (!subscriber.closed) live.join(watcher);
     });
   const getSnapshot = (): LiveSnapshot<unknown> => {
     // Without watchers of its own, it may know the result from those of an equal query.

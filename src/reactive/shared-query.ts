@@ -110,7 +110,7 @@ export class SharedQuery implements Closeable {
     const source = refreshOn && this.#sources.get(refreshOn);
     if (source !== undefined && --source.watchers === 0) {
       this.#sources.delete(refreshOn!);
-      source.subscription.unsubscribe();
+      this.#unsubscribe(source.subscription);
     }
     if (this.#watchers.size === 0) this.#end();
   }
@@ -124,7 +124,7 @@ export class SharedQuery implements Closeable {
     this.#detach();
     this.#leaveRegistry();
     this.#refreshTask.cancel();
-    this.#declared.unsubscribe();
+    this.#unsubscribe(this.#declared);
     this.#abortRun();
   }
 
@@ -151,7 +151,7 @@ export class SharedQuery implements Closeable {
     const handlers = this.#engine.registry.find(this.#query);
     if (handlers === this.#handlers) return;
     this.#handlers = handlers;
-    this.#declared.unsubscribe();
+    this.#unsubscribe(this.#declared);
     const { refreshOn, affects } = (handlers?.[0]?.refresh as RefreshOptions | undefined) ?? {};
     // The teardown of the old source may have ended the last watcher.
     if (refreshOn !== undefined && this.#watchers.size > 0)
@@ -181,6 +181,15 @@ export class SharedQuery implements Closeable {
       this.#refresh();
     };
     subscription.add(refreshOn.subscribe({ next, error: (error: unknown) => this.#report(error) }));
+  }
+
+  /** Reports what the teardown of a source throws, because the query ends, or asks again, all the same. */
+  #unsubscribe(source: Subscription): void {
+    try {
+      source.unsubscribe();
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   /** Returns whether an emission of a bus is the last run itself, or was caused by it. */
@@ -286,7 +295,11 @@ export class SharedQuery implements Closeable {
     this.#refreshIfOutdated();
     // A watcher that left meanwhile is closed and shows nothing.
     this.#showing = true;
-    for (const watcher of watchers) watcher.show(result);
+    for (const watcher of watchers) {
+      // A watcher made the stream emit again, and the others have the newer result by now.
+      if (this.#latest !== result) break;
+      watcher.show(result);
+    }
     this.#showing = false;
     if (this.#closing) this.stop();
   }
@@ -314,9 +327,10 @@ export class SharedQuery implements Closeable {
 
   // The end of the bus ---------------------------------------------------------------------------------------------
 
-  /** Lets the present run end. */
+  /** Lets the present run end, and each watcher see how. */
   flush(): void {
     this.#closing = true;
+    if (this.#showing || this.#failing) return;
     if (this.#run === undefined || this.#run.emitted) this.stop();
   }
 

@@ -68,8 +68,8 @@ export const REFRESH_OPTIONS: Checks<RefreshOptions> = { refreshOn: anObservable
 export class Watcher implements CancelTarget {
   readonly #subscriber: Subscriber<unknown>;
   readonly options: WatchOptions;
-  /** Reports the error of a function among the options. */
-  readonly #report: (option: keyof WatchOptions, error: unknown) => void;
+  /** Reports the error of a function among the options, or of a teardown. */
+  readonly #report: (source: string, error: unknown) => void;
   readonly #snapshot: SnapshotState;
   #shown: SharedResult | undefined;
 
@@ -77,7 +77,7 @@ export class Watcher implements CancelTarget {
     subscriber: Subscriber<unknown>,
     options: WatchOptions,
     snapshot: SnapshotState,
-    report: (option: keyof WatchOptions, error: unknown) => void,
+    report: (source: string, error: unknown) => void,
   ) {
     this.#subscriber = subscriber;
     this.options = options;
@@ -130,10 +130,19 @@ export class Watcher implements CancelTarget {
   /** Errors the subscriber with any options. */
   cancel(error: unknown): void {
     this.#snapshot.fail(error);
-    this.#subscriber.error(error);
+    this.#end(() => this.#subscriber.error(error));
   }
 
   complete(): void {
-    this.#subscriber.complete();
+    this.#end(() => this.#subscriber.complete());
+  }
+
+  /** Reports what a teardown of the subscriber throws, because the others end after it. */
+  #end(end: () => void): void {
+    try {
+      end();
+    } catch (error) {
+      this.#report("the teardown of a watcher", error);
+    }
   }
 }

@@ -97,6 +97,8 @@ export class SagaSupervisor {
       this.#startedMs = performance.now();
       this.#deliveredBefore = this.#inbox.delivered;
       this.#enter("running");
+      // An observer of the state may have stopped the saga.
+      if (subscriber.closed) return undefined;
       const subscription = this.#ownScope.runInAsyncScope(() =>
         this.#commandsOf(this.#inbox.open()).subscribe({
           next: (command) => subscriber.next(command),

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import { CommandBus, HandlerStoppedError, type Delivery, type Fault } from "cqrx";
+import { around, CommandBus, EventBus, HandlerStoppedError, when, type Delivery, type Fault } from "cqrx";
 import { bufferCount, map } from "rxjs";
 import type { Engine } from "../../../src/core/bus/engine.js";
 import { streamHandler } from "../../../src/core/bus/stream-handler.js";
 import { HandlerRegistry } from "../../../src/core/handlers/registry.js";
 import { reasonOf } from "../../conformance/support.js";
+import { canaries, withTraps } from "../../support/traps.js";
 
 class Save {
   readonly n: number;
@@ -78,4 +79,30 @@ describe("a stream handler", () => {
     expect(await reasonOf(sent)).toBeInstanceOf(HandlerStoppedError);
     expect(faults.map(({ kind, source }) => [kind, source])).toEqual([["handler", "deliveries(Save)"]]);
   });
+});
+
+describe("a stream handler that ends before a message reaches it", () => {
+  it("rejects the message at once", () =>
+    withTraps(async () => {
+      const ending = around<Save>((_, next) => {
+        handler.unsubscribe();
+        return next();
+      });
+      const bus = new CommandBus({ middleware: [when(Save, ending)] });
+      const handler = bus.deliveries(Save).subscribe(({ resolve }) => resolve());
+      const sent = reasonOf(bus.dispatch(new Save()));
+      expect(bus.inFlight).toBe(0);
+      expect(await sent).toBeInstanceOf(HandlerStoppedError);
+      await canaries(bus);
+    }));
+
+  it("fails an event whose first handler ended it", () =>
+    withTraps(async () => {
+      const bus = new EventBus();
+      bus.register(Save, () => handler.unsubscribe());
+      const handler = bus.deliveries(Save).subscribe(({ resolve }) => resolve());
+      const published = reasonOf(bus.publish(new Save()));
+      expect(await published).toMatchObject({ errors: [expect.any(HandlerStoppedError)] });
+      await canaries(bus);
+    }));
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { CommandBus, QueryBus } from "cqrx";
-import { lastValueFrom, take, toArray } from "rxjs";
+import { lastValueFrom, Observable, take, toArray } from "rxjs";
 import { canaries, macrotask, withTraps } from "../../support/traps.js";
 
 class Read {}
@@ -95,4 +95,34 @@ describe("a signal without a reason", () => {
       await canaries(commandBus);
     }),
   );
+});
+
+describe("a handler that aborts its own message", () => {
+  it("has the Observable that it returns not subscribed to", () =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      const commandBus = new CommandBus();
+      let subscribed = 0;
+      commandBus.register(Read, () => {
+        leaving.abort("left");
+        return new Observable(() => void subscribed++);
+      });
+      await expect(commandBus.dispatch(new Read(), { signal: leaving.signal })).rejects.toBe("left");
+      expect(subscribed).toBe(0);
+      await canaries(commandBus);
+    }));
+
+  it("has the iterator that it returns told to return", () =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      const commandBus = new CommandBus();
+      const log: string[] = [];
+      commandBus.register(Read, () => {
+        leaving.abort("left");
+        return source(log, "never");
+      });
+      await expect(commandBus.dispatch(new Read(), { signal: leaving.signal })).rejects.toBe("left");
+      expect(log).toEqual(["return"]);
+      await canaries(commandBus);
+    }));
 });

@@ -4,11 +4,13 @@ import {
   MessageHeldError,
   MiddlewareCrashedError,
   shared,
+  when,
   type Delivery,
   type Fault,
 } from "cqrx";
-import { Subject, delayWhen, type Observable } from "rxjs";
+import { Subject, delayWhen, finalize, ignoreElements, merge, type Observable } from "rxjs";
 import { reasonOf } from "../../conformance/support.js";
+import { canaries, withTraps } from "../../support/traps.js";
 
 class Save {}
 
@@ -103,4 +105,28 @@ describe("the hold of a shared middleware", () => {
     expect(error).toMatchObject({ message: expect.stringMatching(/ failed; /), cause });
     expect(faults).toHaveLength(1);
   });
+});
+
+describe("a shared middleware whose teardown throws", () => {
+  it("rejects the messages that it held when it fails, and reports the teardown, too", () =>
+    withTraps(async () => {
+      const [failure, broken] = [new Error("no"), new Error("teardown")];
+      const input$ = new Subject<never>();
+      const failing = (source: Observable<Delivery>): Observable<Delivery> =>
+        merge(source.pipe(ignoreElements()), input$).pipe(
+          finalize(() => {
+            throw broken;
+          }),
+        );
+      const bus = new CommandBus({ middleware: [when(Save, shared(failing))] });
+      const faults: Fault[] = [];
+      bus.faults$.subscribe((fault) => faults.push(fault));
+      bus.register(Save, () => undefined);
+      const sent = reasonOf(bus.dispatch(new Save()));
+      input$.error(failure);
+      expect(bus.inFlight).toBe(0);
+      expect(await sent).toMatchObject({ name: "MiddlewareCrashedError", cause: failure });
+      expect(faults.map(({ kind }) => kind)).toEqual(["observer", "middleware"]);
+      await canaries(bus);
+    }));
 });

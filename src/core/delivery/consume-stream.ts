@@ -92,6 +92,9 @@ export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): 
     // Add the hook before subscribing. If it came later, a stream that emits synchronously without end could not be
     // stopped.
     reply.whenSettled(() => subscriber.unsubscribe());
+    // The handler may have aborted its own message. An iterator is made all the same, to be told to return: it may
+    // hold what the handler opened.
+    if (subscriber.closed && !(Symbol.asyncIterator in stream)) return undefined;
     try {
       return toObservable(stream).subscribe(subscriber);
     } catch (error) {

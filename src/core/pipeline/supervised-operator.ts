@@ -2,6 +2,7 @@ import { Subject, Subscription } from "rxjs";
 import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
+import { reportingErrors } from "../delivery/reporting-errors.js";
 import { BusClosedError, MessageHeldError, MiddlewareCrashedError } from "../errors.js";
 import { captureContext, type AsyncScope } from "../util/async-context.js";
 import { Deadlines } from "../util/deadlines.js";
@@ -67,7 +68,7 @@ export class SupervisedOperator implements Closeable {
   }
 
   stop(): void {
-    for (const { subscription } of this.#instances) subscription.unsubscribe();
+    for (const instance of this.#instances) this.#unsubscribe(instance);
     this.#instances.clear();
     this.#deadlines.disarm();
   }
@@ -108,7 +109,7 @@ export class SupervisedOperator implements Closeable {
   #ended(instance: Instance, cause?: unknown): void {
     if (this.#current === instance) this.#current = undefined;
     this.#instances.delete(instance);
-    instance.subscription.unsubscribe();
+    this.#unsubscribe(instance);
     const expected = this.#closing && cause === undefined;
     for (const [reply, held] of [...this.#held]) {
       if (held.instance !== instance) continue;
@@ -117,6 +118,11 @@ export class SupervisedOperator implements Closeable {
       reply.reject(expected ? new BusClosedError(this.#host.name, typeName) : this.#crash(cause, typeName));
     }
     if (!expected) this.#host.report({ kind: "middleware", source: this.#name, error: this.#crash(cause) });
+  }
+
+  /** Reports what a teardown of the operator throws, because the messages that it held must settle all the same. */
+  #unsubscribe({ subscription }: Instance): void {
+    reportingErrors(this.#host, this.#name, () => subscription.unsubscribe());
   }
 
   #crash(cause: unknown, messageType?: string): MiddlewareCrashedError {
