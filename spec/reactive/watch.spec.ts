@@ -1473,3 +1473,16 @@ describe("an iterator of a live query that is used while the query is asked firs
       await canaries(bus);
     }));
 });
+
+describe("a subscriber that an observer of the messages ends", () => {
+  it.each(["ask$", "watch"] as const)("has nothing asked by %s", (method) =>
+    withTraps(async () => {
+      const counted = counting();
+      const leaving$ = new Subject<void>();
+      bus.messages$.subscribe(() => leaving$.next());
+      bus[method](new Count()).pipe(takeUntil(leaving$)).subscribe();
+      expect([counted.runs, bus.inFlight]).toEqual([0, 0]);
+      await canaries(bus);
+    }),
+  );
+});

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { Subject } from "rxjs";
 import { QueryBus } from "cqrx";
 import { Link, MemoryBroker, memoryTransport, OutcomeUnknownError } from "cqrx/transport";
+import { withTraps } from "../support/traps.js";
 import { CountOrders, Numbers, QUICK, until } from "./support.js";
 
 describe("a value of a stream that is lost with a connection", () => {
@@ -70,4 +71,33 @@ describe("a value of a stream that is lost with a connection", () => {
     await expect(asked.ask(new CountOrders())).resolves.toBe(1);
     await close();
   });
+});
+
+describe("a live query that cannot be asked again", () => {
+  it("fails with the error of the headers of the link", () =>
+    withTraps(async () => {
+      const broker = new MemoryBroker();
+      const error = new Error("no tenant");
+      let asks = 0;
+      const headers = (): Record<string, string> => {
+        if (asks++ > 0) throw error;
+        return {};
+      };
+      const worker = new Link(await memoryTransport({ broker }), QUICK);
+      const caller = new Link(await memoryTransport({ broker }), { ...QUICK, headers });
+      const [served, asked] = [new QueryBus(), new QueryBus()];
+      served.register(CountOrders, () => 1);
+      const serving = await worker.serve(served, [CountOrders]);
+      caller.route(asked, [CountOrders]);
+      const seen: unknown[] = [];
+      asked
+        .watch(new CountOrders())
+        .subscribe({ next: (value) => seen.push(value), error: (failure: unknown) => seen.push(failure) });
+      await until(() => seen.length === 1);
+      await serving.close();
+      await until(() => asks === 2);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(seen).toEqual([1, error]);
+      await Promise.all([caller.close(), worker.close()]);
+    }));
 });

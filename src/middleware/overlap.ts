@@ -96,7 +96,7 @@ function enqueue(lanes: Lanes, lane: Lane, turn: Turn): void {
   lanes.wait(lane, turn);
 }
 
-/** Counts slots of turns that are over, too: outcome observers run before turns are released, and may send a message. */
+/** Counts slots of turns that are over, too: outcome observers run before turns are released, and may send. */
 function freeSlots({ running }: Lane, limit: number): number {
   let taken = 0;
   for (const turn of running) if (!turn.isOver) taken++;

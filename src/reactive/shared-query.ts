@@ -267,9 +267,12 @@ export class SharedQuery implements Closeable {
     };
     const delivery = this.#engine.send(this.#query, this.#options, {
       sink: { reply: "live", streamed: false, take },
+      accepted: (delivery) => {
+        this.#lastRun = run.delivery = delivery;
+        // An observer of the messages may have ended the last watcher.
+        if (this.#run !== run) abort(delivery);
+      },
     });
-    this.#lastRun = run.delivery = delivery;
-    if (this.#run !== run) abort(delivery);
     delivery.whenSettled(() => {
       if (this.#run !== run) return;
       if (delivery.status !== FULFILLED) return this.#failed(delivery.result);

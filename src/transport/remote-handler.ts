@@ -146,7 +146,14 @@ function live(link: LinkContext, spec: () => CallSpec, subscriber: Subscriber<un
     },
   };
   const start = (): void => {
-    current = new OutgoingCall(link, spec(), observer);
+    try {
+      const next = spec();
+      // The headers of the link are a function of the application, which may have ended the subscriber.
+      if (!subscriber.closed) current = new OutgoingCall(link, next, observer);
+    } catch (error) {
+      // Started again by a timer, whose errors nothing else would catch.
+      subscriber.error(error);
+    }
   };
   start();
   return () => {

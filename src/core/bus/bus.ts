@@ -123,8 +123,14 @@ export abstract class Bus {
           return !subscriber.closed;
         },
       };
-      const delivery = this.#engine.send(message, options, this.#engine.returnsValue ? { sink } : undefined);
-      subscriber.add(() => delivery.cancel(abortError(`The subscriber of ${delivery.typeName} has left.`)));
+      const delivery = this.#engine.send(message, options, {
+        ...(this.#engine.returnsValue && { sink }),
+        // Not after sending, because an observer of the messages, or the handler, may end the subscriber.
+        accepted: (delivery) =>
+          subscriber.add(() =>
+            delivery.cancel(abortError(`The subscriber of ${delivery.typeName} has left.`)),
+          ),
+      });
       delivery.whenSettled(() => {
         if (delivery.status !== FULFILLED) return subscriber.error(delivery.result);
         if (!sink.streamed) subscriber.next(delivery.result);

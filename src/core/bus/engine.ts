@@ -43,6 +43,8 @@ export interface BusKind {
 export interface SendOptions {
   /** Takes the values of a stream one by one. */
   readonly sink?: StreamSink;
+  /** Takes the accepted delivery before it enters the pipeline, to abort it if its caller has left by then. */
+  readonly accepted?: (delivery: LiveDelivery) => void;
   /** Takes the accepted delivery instead of the pipeline, to run it later. */
   readonly defer?: (delivery: LiveDelivery, pipeline: Step) => unknown;
   /** The event bus whose saga sends the message. A bus that closes together with it lets the message in. */
@@ -159,12 +161,13 @@ export class Engine implements DeliveryHost {
       return delivery;
     }
     const { causedBy, signal } = options;
-    const { sink, defer } = sendOptions ?? {};
+    const { sink, accepted, defer } = sendOptions ?? {};
     if (sink !== undefined) delivery.links.consumption = sink;
     this.#accept(delivery, () => {
       // The message is accepted by now, so that one that is cancelled before it begins has an outcome, too.
       if (causedBy !== undefined) delivery.cancelWith(causedBy);
       if (signal !== undefined) delivery.abortOn(signal);
+      accepted?.(delivery);
       if (defer === undefined) this.#enter(delivery);
       else delivery.run(() => defer(delivery, this.#pipeline));
     });
