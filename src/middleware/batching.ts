@@ -140,7 +140,8 @@ class Batches implements Closeable {
     this.#gathering = undefined;
     batch.stopTimer();
     // An aborted query leaves after its outcome is out, whose observers may ask the query that fills the batch.
-    const deliveries = [...batch.waiting].filter(({ pending }) => pending);
+    const deliveries: LiveDelivery[] = [];
+    for (const delivery of batch.waiting) if (delivery.pending) deliveries.push(delivery);
     if (deliveries.length === 0) return;
     this.#loads++;
     this.#queries += deliveries.length;

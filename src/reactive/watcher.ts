@@ -71,6 +71,8 @@ export class Watcher implements CancelTarget {
   /** Reports the error of a function among the options, or of a teardown. */
   readonly #report: (source: string, error: unknown) => void;
   readonly #snapshot: SnapshotState;
+  // A field of its own, because it is read for each watcher at each result.
+  readonly #distinct: WatchOptions["distinct"];
   #shown: SharedResult | undefined;
 
   constructor(
@@ -82,6 +84,7 @@ export class Watcher implements CancelTarget {
     this.#subscriber = subscriber;
     this.options = options;
     this.#snapshot = snapshot;
+    this.#distinct = options.distinct;
     this.#report = report;
   }
 
@@ -93,7 +96,7 @@ export class Watcher implements CancelTarget {
   }
 
   #isShown({ value, version }: SharedResult): boolean {
-    const { distinct } = this.options;
+    const distinct = this.#distinct;
     if (distinct === true) return this.#shown?.version === version;
     if (typeof distinct !== "function" || this.#shown === undefined) return false;
     let said: unknown;
