@@ -29,7 +29,7 @@ export function useWorld(makeWorld: () => Promise<World>): Harness {
   };
   beforeEach(async () => void (world = await makeWorld()));
   afterEach(async () => {
-    await Promise.all(links.splice(0).map((link) => link.close({ timeoutMs: 100 })));
+    await Promise.allSettled(links.splice(0).map((link) => link.close({ timeoutMs: 100 })));
     await world.close();
   });
   const join = async (options: LinkOptions = QUICK): Promise<Link> =>

@@ -21,7 +21,7 @@ import {
   UnrecoverableError,
   type LinkState,
 } from "cqrx/transport";
-import { interval, lastValueFrom, Observable, Subject, take, toArray } from "rxjs";
+import { Observable, Subject, finalize, interval, lastValueFrom, take, toArray } from "rxjs";
 import { withTraps } from "../support/traps.js";
 import {
   CancelOrder,
@@ -514,6 +514,29 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
         await until(() => seen.length === 3);
         expect(seen).toEqual(["o1", "o2", "o3"]);
         subscription.unsubscribe();
+      });
+
+      it("close() ends everything although the teardown of a subscriber to replay$ throws", async () => {
+        const { near, far } = await pair();
+        const [here, there] = [new EventBus(), new EventBus()];
+        const torn: string[] = [];
+        for (const name of ["first", "second"])
+          far
+            .replay$([OrderPlaced])
+            .pipe(
+              finalize(() => {
+                torn.push(name);
+                throw new Error(`the teardown of the ${name}`);
+              }),
+            )
+            .subscribe();
+        const serving = await far.serve(there, [OrderPlaced], { group: "torn" });
+        await expect(far.close()).rejects.toThrow("the teardown of the first");
+        expect(torn).toEqual(["first", "second"]);
+        expect(far.describe()).toMatchObject({ state: "closed", served: [] });
+        await serving.close();
+        near.route(here, [OrderPlaced]);
+        await here.publish(new OrderPlaced("canary"));
       });
 
       it("a new group with start: all reads the events of before", async () => {

@@ -254,6 +254,7 @@ export class Link implements AsyncDisposable {
    *
    * Guarantees: every promise settles. At the deadline, what still runs is aborted and given back, and calls that wait
    * are rejected with `OutcomeUnknownError`, or with `LinkClosedError` if they were not sent.
+   * Rejects, once everything is closed, with what the teardown of a subscriber to `replay$` threw.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<CloseReport> {
     checkOptions("link.close()", options, {
@@ -267,10 +268,19 @@ export class Link implements AsyncDisposable {
 
   async #close(timeoutMs: number): Promise<CloseReport> {
     this.#context.closed = true;
-    for (const end of this.#readers) end();
+    const failures: unknown[] = [];
+    for (const end of this.#readers) {
+      try {
+        end();
+      } catch (error) {
+        // A teardown of a subscriber threw; everything else is closed all the same.
+        failures.push(error);
+      }
+    }
     const reports = await Promise.all([...this.#servings].map((serving) => serving.close({ timeoutMs })));
     for (const call of [...this.#context.calls]) call.close();
     await this.transport.close();
+    if (failures.length > 0) throw failures[0];
     return {
       finished: reports.reduce((sum, { finished }) => sum + finished, 0),
       aborted: reports.flatMap(({ aborted }) => aborted),

@@ -70,6 +70,29 @@ describe("deliveries(Type, { holdTimeoutMs })", () => {
     await published;
   });
 
+  it("reports a delivery once that another's expiry has rejected", async () => {
+    const bus = new CommandBus();
+    const faults: Fault[] = [];
+    const handler = bus.deliveries(Work, { holdTimeoutMs: 100 }).subscribe();
+    bus.faults$.subscribe((fault) => {
+      faults.push(fault);
+      handler.unsubscribe();
+    });
+    const dispatched = [0, 1].map((n) => bus.dispatch(new Work(n)));
+    const settled = Promise.allSettled(dispatched);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(await settled).toMatchObject([
+      { reason: { code: "MESSAGE_HELD" } },
+      { reason: { code: "HANDLER_STOPPED" } },
+    ]);
+    expect(faults).toMatchObject([
+      { error: { code: "MESSAGE_HELD" } },
+      { error: { code: "HANDLER_STOPPED" } },
+    ]);
+    bus.register(Work, () => undefined);
+    await bus.dispatch(new Work());
+  });
+
   it("may be Infinity, and keeps no timer for deliveries that settle at once", async () => {
     const bus = new CommandBus();
     const held: Delivery<Work, void>[] = [];

@@ -47,7 +47,8 @@ export class Deadlines<K> {
     const nowMs = performance.now();
     for (const [key, deadlineMs] of [...this.#deadlinesMs]) {
       if (deadlineMs > nowMs) break;
-      this.#expired(key);
+      // The expiry of another key may have removed this one.
+      if (this.#deadlinesMs.has(key)) this.#expired(key);
     }
     this.arm();
   }
