@@ -20,7 +20,8 @@ export class Beats {
   add(call: Beating): void {
     this.#calls.add(call);
     this.#timer ??= setInterval(() => {
-      for (const each of [...this.#calls]) each.beat();
+      // The beat of one call may end another.
+      for (const each of [...this.#calls]) if (this.#calls.has(each)) each.beat();
     }, this.#heartbeatMs);
   }
 
