@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { CommandBus, EventBus, EventHandlersFailedError } from "cqrx";
+import { CommandBus, EventBus, EventHandlersFailedError, type Fault } from "cqrx";
 import { concat, defer, of } from "rxjs";
-import { reasonOf } from "../../conformance/support.js";
+import { microtasks, reasonOf } from "../../conformance/support.js";
 
 class Saved {}
 
@@ -55,6 +55,47 @@ it("an event that is aborted does not reach its later handlers in turn", async (
   expect(await reasonOf(bus.publish(new Saved(), { signal: leaving.signal }))).toBe(reason);
   await bus.close();
   expect(called).toEqual(["first"]);
+});
+
+describe.each(["parallel", "sequential"] as const)("handlers of an aborted event, %s", (strategy) => {
+  /** Publishes an event to two handlers that fail once it is aborted, and returns what is reported. */
+  async function faultsOf(failure: (signal: AbortSignal) => unknown, abortReason: unknown): Promise<Fault[]> {
+    const bus = new EventBus({ strategy });
+    const faults: Fault[] = [];
+    bus.faults$.subscribe((fault) => faults.push(fault));
+    const leaving = new AbortController();
+    for (let count = 0; count < 2; count++)
+      bus.register(
+        Saved,
+        (_, { signal }) =>
+          new Promise<void>((_resolve, reject) =>
+            signal.addEventListener("abort", () => void reject(failure(signal) as Error)),
+          ),
+      );
+    const published = reasonOf(bus.publish(new Saved(), { signal: leaving.signal }));
+    leaving.abort(abortReason);
+    expect(await published).toBe(abortReason);
+    await microtasks();
+    await bus.close();
+    return faults;
+  }
+
+  it.each([new Error("left"), "left", new DOMException("left", "AbortError")])(
+    "are not reported if they fail with its reason, %p",
+    async (reason) => {
+      expect(await faultsOf((signal) => signal.reason, reason)).toEqual([]);
+      expect(await faultsOf(() => new DOMException("stopped", "AbortError"), reason)).toEqual([]);
+    },
+  );
+
+  it("are reported if they fail with another error", async () => {
+    expect(await faultsOf(() => new Error("disk"), new Error("left"))).toMatchObject([
+      {
+        kind: "late",
+        error: { code: "EVENT_HANDLERS_FAILED", errors: expect.arrayContaining([new Error("disk")]) },
+      },
+    ]);
+  });
 });
 
 // nestjs/nest#2209 and #7913: an event handler whose promise resolves to an Observable was never run.

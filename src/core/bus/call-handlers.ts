@@ -1,3 +1,4 @@
+import { isAbortError } from "../delivery/abort.js";
 import { consumed, isStream, resultOfHandler } from "../delivery/consume-stream.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { asError, EventHandlersFailedError } from "../errors.js";
@@ -7,10 +8,11 @@ import { notifyHandled } from "./after-handlers.js";
 
 /** Calls the one handler of a command or query. */
 export function callOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  return resultOfHandler(
-    handlers[0]!.call(delivery.message as never, delivery as LiveDelivery<never>),
-    delivery,
-  );
+  return call(handlers[0]!, delivery);
+}
+
+function call(handler: Registration, delivery: LiveDelivery): unknown {
+  return resultOfHandler(handler.call(delivery.message as never, delivery as LiveDelivery<never>), delivery);
 }
 
 /** Starts all handlers of an event without waiting between them. */
@@ -20,15 +22,11 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
   let settle: ((failure?: Promise<never>) => void) | undefined;
   const ended = (): void => {
     if (--running > 0) return;
-    if (errors.length === 0) settle!();
-    else settle!(Promise.reject(failureOf(errors, handlers, delivery)));
+    settle!(errors.length === 0 ? undefined : Promise.reject(failureOf(errors, handlers, delivery)));
   };
   for (let place = 0; place < handlers.length; place++) {
     try {
-      const result = resultOfHandler(
-        handlers[place]!.call(delivery.message as never, delivery as LiveDelivery<never>),
-        delivery,
-      );
+      const result = call(handlers[place]!, delivery);
       if (!isThenable(result)) continue;
       running++;
       const failed = (error: unknown): void => {
@@ -46,8 +44,7 @@ export function callAll(handlers: readonly Registration[], delivery: LiveDeliver
   }
   notifyHandled(delivery);
   if (running > 0) return new Promise<void>((resolve) => (settle = resolve));
-  if (errors.length > 0) throw failureOf(errors, handlers, delivery);
-  return undefined;
+  return raise(errors, handlers, delivery);
 }
 
 /** Starts each handler of an event once the one before it has ended. */
@@ -56,12 +53,9 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
   const callFrom = (start: number): unknown => {
     for (let place = start; place < handlers.length; place++) {
       // Stop here, because the caller of an aborted event no longer waits for the other handlers.
-      if (!delivery.pending) return undefined;
+      if (!delivery.pending) return raise(errors, handlers, delivery);
       try {
-        const result = resultOfHandler(
-          handlers[place]!.call(delivery.message as never, delivery as LiveDelivery<never>),
-          delivery,
-        );
+        const result = call(handlers[place]!, delivery);
         if (!isThenable(result)) continue;
         const goOn = (): unknown => callFrom(place + 1);
         const failed = (error: unknown): unknown => {
@@ -77,21 +71,32 @@ export function callInTurn(handlers: readonly Registration[], delivery: LiveDeli
       }
     }
     notifyHandled(delivery);
-    if (errors.length > 0) throw failureOf(errors, handlers, delivery);
-    return undefined;
+    return raise(errors, handlers, delivery);
   };
   return callFrom(0);
 }
 
+function raise(errors: readonly unknown[], handlers: readonly Registration[], delivery: LiveDelivery): void {
+  if (errors.length > 0) throw failureOf(errors, handlers, delivery);
+}
+
 /**
- * Makes one error for all handlers that failed. Its `errors` are in order of registration, because the order in
- * which handlers end differs from run to run.
+ * Returns one error for all handlers that failed. Its `errors` are in order of registration, because the order in
+ * which handlers end differs from run to run. If the event was aborted and its handlers failed with the reason or with
+ * errors of cancellation, returns the reason, because the caller has it.
  */
 function failureOf(
   byPlace: readonly unknown[],
   handlers: readonly Registration[],
   delivery: LiveDelivery,
-): EventHandlersFailedError {
-  const errors = Object.values(byPlace).map((error) => asError(error, delivery));
-  return new EventHandlersFailedError(delivery.typeName, errors, handlers.length);
+): Error {
+  const errors = Object.values(byPlace);
+  const { result } = delivery.holder;
+  if (!delivery.pending && errors.every((error) => error === result || isAbortError(error)))
+    return result as Error;
+  return new EventHandlersFailedError(
+    delivery.typeName,
+    errors.map((error) => asError(error, delivery)),
+    handlers.length,
+  );
 }
