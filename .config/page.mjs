@@ -39,10 +39,10 @@ export function pageText() {
     ecma: 2022,
   });
   // The text stands in a script element, which "</script" would end.
-  return `(()=>{${code.replaceAll(/`\n[^`]*`/g, folded).replaceAll("</script", "<\\/script")}})()`;
+  return `(()=>{${code.replaceAll(/`\n[^`]*\{[^`]*`/g, folded).replaceAll("</script", "<\\/script")}})()`;
 }
 
-/** Removes white space without a meaning from a text of style. No other text of the page begins with a line break. */
+/** Removes white space without a meaning from a text of style: it begins with a line break and has braces. */
 function folded(style) {
   return style.replaceAll(/\s*([{},;!/])\s*|(:) |\n/g, "$1$2").replaceAll(";}", "}");
 }
