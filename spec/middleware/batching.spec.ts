@@ -356,7 +356,7 @@ describe("batching", () => {
   });
 });
 
-describe("an observer of outcomes that asks when it is told of an aborted query", () => {
+describe("an observer of outcomes that asks after the outcome of an aborted query", () => {
   it("does not have the aborted query loaded, even if its own fills the batch", () =>
     withTraps(async () => {
       const { bus, loads } = setUp({ maxSize: 2 });

@@ -825,7 +825,7 @@ describe("an observer of outcomes that sends the next message", () => {
   it.each([
     ["synchronous", 0, () => undefined],
     ["asynchronous", 1, () => Promise.resolve()],
-  ])("finds the turn free that the message had which it is told of (%s)", (_, maxQueued, work) =>
+  ])("finds the turn of the message that has ended free (%s)", (_, maxQueued, work) =>
     withTraps(async () => {
       const bus = new CommandBus({ middleware: [concat({ maxQueued })] });
       const ran: number[] = [];

@@ -633,7 +633,7 @@ describe("background options", () => {
 });
 
 describe("an observer of outcomes that enqueues", () => {
-  it("finds the place free that the message took which it is told of", () =>
+  it("finds the place of the message that has ended free", () =>
     withTraps(async () => {
       start({ background: { maxQueued: 1 } });
       bus.register(SendMail, ({ to }) => void log.push(to));

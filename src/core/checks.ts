@@ -14,7 +14,7 @@ export interface Check {
 /** A rule for each option that a function takes; options without a rule are refused. */
 export type Checks<Options> = { readonly [option in keyof Required<Options>]: Check };
 
-// Without side effects, so that a bundle leaves the rules out that it does not use.
+// The annotation lets a bundle leave out the rules that it does not use.
 export const check = /* @__NO_SIDE_EFFECTS__ */ (
   expected: string,
   accepts: (value: unknown) => boolean,

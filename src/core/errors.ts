@@ -340,7 +340,7 @@ export class EventHandlersFailedError extends AggregateError {
   constructor(messageType: string, errors: readonly unknown[], handlers: number) {
     super(errors, `${errors.length} of ${handlers} handlers of ${messageType} failed; see errors.`);
     this.messageType = messageType;
-    // Not a getter, because bundlers keep an unused class whose member has a computed name.
+    // A property instead of a getter, because bundlers keep an unused class whose member has a computed name.
     Object.defineProperty(this, BRAND, { value: true });
   }
 

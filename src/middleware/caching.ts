@@ -163,7 +163,7 @@ class Cache implements Closeable {
   stop(): void {
     this.#stopped = true;
     for (const run of this.#refreshing.values()) run.abort(abortError("The bus is closed."));
-    // Last, because the teardown of the source may throw.
+    // Unsubscribe last, because the teardown of the source may throw.
     this.#unsubscribe();
   }
 

@@ -257,7 +257,8 @@ export class Background implements Closeable {
       });
       if (attempt.status === FULFILLED) job.delivery.succeed();
       else if (job.delivery.pending) this.#failed(job, attempt);
-      // Last, because an observer of the outcome may enqueue, and a message that has settled does not wait.
+      // Count the attempt until now, because an observer of the outcome may enqueue, and a message that has settled
+      // does not wait.
       this.#attempting--;
     });
     attempt.runIn(job.scope, job.run);

@@ -11,11 +11,11 @@ interface Reader<T> {
  */
 export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<T> {
   const readers: Reader<T>[] = [];
-  /** Made before subscribing, because the source may call `next()` or `return()` while it is being subscribed. */
+  /** The subscription is made before subscribing, because the source may call `next()` or `return()` while it is being subscribed. */
   const subscription = new Subscription();
   let started = false;
   let unread: { readonly value: T } | undefined;
-  /** Kept until it is thrown, once. */
+  /** The error of the source, until one reader has received it. */
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
 

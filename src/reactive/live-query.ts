@@ -107,7 +107,7 @@ function sharedQuery(engine: Engine, query: object, { headers, context }: WatchO
   const known = queries.get(key);
   if (known !== undefined) return known;
   const made = new SharedQuery(engine, query, { headers, context }, () => {
-    // Another may have its place, because a query can end twice: once more in the teardown of a source.
+    // Another query may have its place, because a query can end a second time in the teardown of a source.
     if (queries.get(key) === made) queries.delete(key);
   });
   queries.set(key, made);

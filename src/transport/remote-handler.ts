@@ -151,7 +151,7 @@ function live(link: LinkContext, spec: () => CallSpec, subscriber: Subscriber<un
       // The headers of the link are a function of the application, which may have ended the subscriber.
       if (!subscriber.closed) current = new OutgoingCall(link, next, observer);
     } catch (error) {
-      // Started again by a timer, whose errors nothing else would catch.
+      // Catch here, because a timer starts the call again, and an error in a timer ends the process.
       subscriber.error(error);
     }
   };

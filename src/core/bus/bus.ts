@@ -125,7 +125,8 @@ export abstract class Bus {
       };
       const delivery = this.#engine.send(message, options, {
         ...(this.#engine.returnsValue && { sink }),
-        // Not after sending, because an observer of the messages, or the handler, may end the subscriber.
+        // Add the teardown before the message runs, because an observer of the messages, or the handler, may end the
+        // subscriber.
         accepted: (delivery) =>
           subscriber.add(() =>
             delivery.cancel(abortError(`The subscriber of ${delivery.typeName} has left.`)),

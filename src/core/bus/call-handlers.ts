@@ -8,7 +8,7 @@ import { notifyHandled } from "./after-handlers.js";
 
 /** Calls the one handler of a command or query. */
 export function callOne(handlers: readonly Registration[], delivery: LiveDelivery): unknown {
-  // Not by call(), because a frame more for each dispatch would leave room for fewer nested ones.
+  // Call the handler without call(), because a frame more for each dispatch would leave room for fewer nested ones.
   return resultOfHandler(
     handlers[0]!.call(delivery.message as never, delivery as LiveDelivery<never>),
     delivery,

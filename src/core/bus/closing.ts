@@ -92,7 +92,7 @@ export class Closing {
     const aborted = left.map(({ id }) => id);
     const unfinished = Array.from(this.#completing, ({ name }) => name!);
     this.#stop(left);
-    void Promise.all(work.map(goesOn)).then((abandoned) =>
+    void goesOn(work).then((abandoned) =>
       this.#tell({
         finished,
         aborted,
@@ -115,7 +115,7 @@ export class ClosingGroup {
     this.#members = [first];
   }
 
-  /** Whether work of `host` is work in flight for these buses, too. */
+  /** Returns whether work of `host` is work in flight for these buses, too. */
   has(host: DeliveryHost | undefined): boolean {
     return this.#members.some((member) => member.host === host);
   }
@@ -171,12 +171,13 @@ export class ClosingGroup {
   }
 }
 
-/** Returns whether work goes on one macrotask later, when a handler that heeds its signal has stopped. */
-async function goesOn(work: unknown): Promise<boolean> {
-  if (!isThenable(work)) return false;
+/** Returns which work goes on one macrotask later, when a handler that heeds its signal has stopped. */
+async function goesOn(works: readonly unknown[]): Promise<readonly boolean[]> {
+  if (!works.some(isThenable)) return works.map(() => false);
+  // One timer for all, because 100,000 messages may be in flight.
+  const later = new Promise<boolean>((resolve) => setTimeout(resolve, 0, true));
   const stopped = (): boolean => false;
-  return Promise.race([
-    asPromise(work).then(stopped, stopped),
-    new Promise<boolean>((resolve) => setTimeout(resolve, 0, true)),
-  ]);
+  const outcome = async (work: unknown): Promise<boolean> =>
+    isThenable(work) && Promise.race([asPromise(work).then(stopped, stopped), later]);
+  return Promise.all(works.map(outcome));
 }

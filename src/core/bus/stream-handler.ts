@@ -36,7 +36,7 @@ export function streamHandler<M extends object, R>(
       handler: lane,
       name,
       call(_message, context) {
-        // The message found this handler at the door, and was held up until the handler had ended.
+        // A message that a middleware held may arrive after the handler has ended.
         if (subscriber.closed) throw new HandlerStoppedError(nameOf(type));
         const delivery = context as unknown as LiveDelivery;
         // Hand on a fork, because an event may have other handlers, and the middleware above waits for the result.

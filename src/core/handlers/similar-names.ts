@@ -20,7 +20,7 @@ export function namesNear(name: string, types: ReadonlyMap<MessageType, number>)
   const pairs = pairsOf(name);
   const byDistance: MessageType[][] = Array.from({ length: 33 }, () => []);
   for (const [type, others] of types) byDistance[bitsIn(pairs ^ others)]!.push(type);
-  // Not flat(), which takes 2 µs a type.
+  // concat() instead of flat(), because that takes 2 µs a type.
   return ([] as MessageType[])
     .concat(...byDistance)
     .slice(0, MOST_READ)

@@ -120,7 +120,7 @@ export function toJson(value: unknown, root: string, asMessage = true): unknown 
       case "Set":
         return tag("$set", writeItems(only<Set<unknown>>(value)));
       case "Uint8Array": {
-        // Before the text is made, because there may be many.
+        // Check the bytes before their text is made, because there may be many.
         checkLength((value as Uint8Array).length);
         const bytes = only<Uint8Array>(value, (value as Uint8Array).length);
         return tag("$bytes", btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), "")));
