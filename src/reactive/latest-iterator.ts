@@ -11,7 +11,7 @@ interface Reader<T> {
  */
 export function iterateLatest<T>(source$: Observable<T>): AsyncIterableIterator<T> {
   const readers: Reader<T>[] = [];
-  /** The subscription is made before subscribing, because the source may call `next()` or `return()` while it is being subscribed. */
+  /** Made first, because the source may call `next()` or `return()` while it is being subscribed. */
   const subscription = new Subscription();
   let started = false;
   let unread: { readonly value: T } | undefined;
