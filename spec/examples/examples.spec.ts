@@ -1,13 +1,10 @@
-import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, it } from "@jest/globals";
 import type { Print } from "../../examples/support/run.js";
 
 // UPDATE_EXPECTED=1 npx jest spec/examples/examples.spec.ts writes the present output of the examples.
 const updating = process.env["UPDATE_EXPECTED"] === "1";
-const run = promisify(execFile);
 const folder = join(__dirname, "../../examples");
 const examples = namesIn(folder, ".ts");
 
@@ -57,17 +54,6 @@ describe.each(examples)("%s", (name) => {
 });
 
 describe("the examples", () => {
-  // In Jest something else always keeps the process alive; on its own, an example must not end before it is done.
-  it("end as processes of their own when they are done", async () => {
-    for (const name of ["01-first-command", "16-retry-and-time-limit"]) {
-      const { stdout } = await run(process.execPath, ["--import", "tsx", join(folder, `${name}.ts`)], {
-        cwd: join(folder, ".."),
-        timeout: 60_000,
-      });
-      expect(stdout).toBe(readFileSync(join(folder, "expected", `${name}.txt`), "utf8"));
-    }
-  });
-
   it("are numbered without a gap, by two digits", () => {
     expect(examples.map((name) => name.slice(0, 3))).toEqual(
       examples.map((_, index) => `${String(index + 1).padStart(2, "0")}-`),

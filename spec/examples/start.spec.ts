@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { Child } from "./support/child.js";
 
+const examples = join(__dirname, "../../examples");
+
 /** Does what a printed curl command does. */
 async function run(curl: string): Promise<{ status: number; body: unknown }> {
   const words = [...curl.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!);
@@ -47,5 +49,14 @@ describe("npm start", () => {
     child.kill("SIGINT");
     expect(await child.exited).toEqual({ code: 0, signal: null });
     expect(child.printed).toContain("bye");
+  });
+});
+
+describe("npm run example", () => {
+  // In Jest something else always keeps the process alive; on its own, an example must not end before it is done.
+  it.each(["01-first-command", "16-retry-and-time-limit"])("%s ends when it is done", async (name) => {
+    await using child = Child.of(`examples/${name}.ts`);
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+    expect(child.printed).toBe(readFileSync(join(examples, "expected", `${name}.txt`), "utf8"));
   });
 });
