@@ -55,10 +55,8 @@ export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptio
  *
  * @throws InvalidOptionsError
  * @example
- * new QueryBus({
- *   middleware: [when(GetUser, batching({ load: (queries) => users.findMany(queries.map(({ userId }) =>
- *   userId)) }))],
- * });
+ * const load = (queries: readonly GetUser[]) => users.findMany(queries.map(({ userId }) => userId));
+ * new QueryBus({ middleware: [when(GetUser, batching({ load }))] });
  */
 export function batching<Q extends object = object, R = ResultOf<Q>>(
   options: BatchingOptions<Q, R>,

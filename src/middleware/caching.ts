@@ -75,11 +75,9 @@ export interface CacheEntry {
  *
  * @throws InvalidOptionsError
  * @example
- * const userChanged$ = commandBus.outcomes$.pipe(ofType(RenameUser), fulfilled());
- * new QueryBus({
- *   middleware: [when(GetUser, caching({ store: new LRUCache({ max: 1_000 }), ttlMs: 60_000, refreshOn:
- *   userChanged$ }))],
- * });
+ * const refreshOn = commandBus.outcomes$.pipe(ofType(RenameUser), fulfilled());
+ * const store = new LRUCache({ max: 1_000 });
+ * new QueryBus({ middleware: [when(GetUser, caching({ store, ttlMs: 60_000, refreshOn }))] });
  */
 export function caching<Q extends object = object, R = unknown>(
   options: CachingOptions<Q>,

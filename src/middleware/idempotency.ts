@@ -63,10 +63,11 @@ export interface IdempotencyRecord {
  *
  * @throws InvalidOptionsError
  * @example
- * new CommandBus({
- *   middleware: [idempotency({ key: (_, { envelope }) => envelope.meta.headers["idempotency-key"], store: new
- *   Map() })],
+ * const once = idempotency({
+ *   key: (_, { envelope }) => envelope.meta.headers["idempotency-key"],
+ *   store: new Map(),
  * });
+ * new CommandBus({ middleware: [once] });
  */
 export function idempotency<M extends object = object, R = unknown>(
   options: IdempotencyOptions<M>,

@@ -54,8 +54,9 @@ export interface OverlapOptions<M = object> {
  * @throws InvalidOptionsError
  * @example
  * // One command at a time per order; of searches, the latest wins.
- * new CommandBus({ middleware: [overlap<OrderCommand>({ strategy: "concat", key: ({ orderId }) => orderId })]
- * }); new QueryBus({ middleware: [when(Search, overlap({ strategy: "switch" }))] });
+ * const perOrder = overlap<OrderCommand>({ strategy: "concat", key: ({ orderId }) => orderId });
+ * new CommandBus({ middleware: [perOrder] });
+ * new QueryBus({ middleware: [when(Search, overlap({ strategy: "switch" }))] });
  */
 export function overlap<M extends object = object, R = unknown>(
   options: OverlapOptions<M>,
