@@ -13,7 +13,11 @@ import {
 import { anArray, anObject, checkOptions, oneOf, type Checks } from "../core/checks.js";
 import type { Delivery } from "../core/delivery/delivery.js";
 import type { Handler, Registration } from "../core/handlers/handler.js";
-import { withMiddleware, type WrappedRegistration } from "../core/pipeline/handler-middleware.js";
+import {
+  withMiddleware,
+  type HandlerRelease,
+  type WrappedRegistration,
+} from "../core/pipeline/handler-middleware.js";
 import type { Middleware } from "../core/pipeline/middleware.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import type { MessageOf, MessageType } from "../core/messages/message.js";
@@ -151,9 +155,8 @@ function aroundHandler(registration: Registration, middleware: readonly Middlewa
   return withMiddleware(registration, middleware, "handlerMiddleware", { everyHandler: true });
 }
 
-/** Returns a function that calls `make` once for each object. */
-function remembered<K extends object, V>(make: (key: K) => V): (key: K) => V {
-  const made = new WeakMap<K, V>();
+/** Returns a function that calls `make` once for each object, and keeps what it made in `made`. */
+function remembered<K extends object, V>(make: (key: K) => V, made = new WeakMap<K, V>()): (key: K) => V {
   return (key) => {
     let value = made.get(key);
     if (value === undefined) made.set(key, (value = make(key)));
@@ -162,16 +165,18 @@ function remembered<K extends object, V>(make: (key: K) => V): (key: K) => V {
 }
 
 /** Returns the kind of bus for options that are not checked yet. */
-function kindFor(options: EventBusOptions | null): BusKind {
+function kindFor(options: EventBusOptions | null): BusKind & HandlerRelease {
   const kind = options?.strategy === "sequential" ? SEQUENTIAL : PARALLEL;
   const middleware = options?.handlerMiddleware;
   if (!Array.isArray(middleware) || middleware.length === 0) return kind;
-  const wrap = remembered((registration: Registration) => aroundHandler(registration, middleware));
+  const wrapped = new WeakMap<Registration, WrappedRegistration>();
+  const wrap = remembered((registration) => aroundHandler(registration, middleware), wrapped);
   // Cache by list, too, so that an event costs one lookup. A registry replaces its lists and never changes them.
   const wrapAll = remembered((registrations: readonly Registration[]) => registrations.map(wrap));
   return {
     ...kind,
     handlerMiddleware: middleware,
     handle: (handlers, delivery) => kind.handle(wrapAll(handlers), delivery),
+    release: (registration) => wrapped.get(registration)?.release(),
   };
 }

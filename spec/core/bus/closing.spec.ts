@@ -47,6 +47,28 @@ describe("the report of close()", () => {
     expect(abandoned).toEqual(ids);
   });
 
+  it("names the work of an async iterable that goes on, not of one that stopped", async () => {
+    const bus = new CommandBus();
+    const ids: string[] = [];
+    class GoesOn {}
+    bus.register(Work, (_, { signal }) =>
+      (async function* () {
+        yield await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      })(),
+    );
+    bus.register(GoesOn, (_, { envelope }) => {
+      ids.push(envelope.meta.id);
+      return (async function* () {
+        yield await new Promise(() => undefined);
+      })();
+    });
+    const sent = [reasonOf(bus.dispatch(new Work())), reasonOf(bus.dispatch(new GoesOn()))];
+    const { aborted, abandoned } = await bus.close({ timeoutMs: 1 });
+    await Promise.all(sent);
+    expect(aborted).toHaveLength(2);
+    expect(abandoned).toEqual(ids);
+  });
+
   it("takes the longest time that a timer can wait", async () => {
     jest.useFakeTimers();
     const bus = new CommandBus();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { CommandBus, QueryBus } from "cqrx";
+import { overlap } from "cqrx/middleware";
 import { lastValueFrom, Observable, take, toArray } from "rxjs";
 import { canaries, macrotask, withTraps } from "../../support/traps.js";
 
@@ -78,6 +79,58 @@ describe("an iterator that its consumer leaves", () => {
       await canaries(queryBus);
     }),
   );
+});
+
+// An overlap beside it would run twice at a time, as if a promise that was given up were not waited for.
+describe("an iterator that works on after its consumer has left", () => {
+  async function* waitsForItsWork(work: Promise<void>): AsyncGenerator<number> {
+    await work;
+    yield 1;
+  }
+  async function* cleansUp(work: Promise<void>): AsyncGenerator<number> {
+    try {
+      yield 1;
+    } finally {
+      await work;
+    }
+  }
+  const hasNoReturn = (work: Promise<void>): AsyncIterable<number> => ({
+    [Symbol.asyncIterator]: () => ({ next: () => work.then(() => ({ done: true, value: undefined })) }),
+  });
+
+  it.each([
+    ["a generator that waits", waitsForItsWork],
+    ["an iterator without return()", hasNoReturn],
+    ["a generator that cleans up", cleansUp],
+  ])("keeps its turn until it has ended: %s", (_, iterator) =>
+    withTraps(async () => {
+      const leaving = new AbortController();
+      const queryBus = new QueryBus<number>({ middleware: [overlap({ strategy: "concat" })] });
+      let end!: () => void;
+      const work = new Promise<void>((resolve) => (end = resolve));
+      let started = 0;
+      queryBus.register(Read, () => (++started === 1 ? iterator(work) : Promise.resolve(2)));
+      const first = queryBus.ask(new Read(), { signal: leaving.signal }).catch(String);
+      await macrotask();
+      leaving.abort("left");
+      const second = queryBus.ask(new Read());
+      await macrotask();
+      expect(started).toBe(1);
+      end();
+      expect(await second).toBe(2);
+      await first;
+      await canaries(queryBus);
+    }),
+  );
+
+  it("and never ends does not keep the next message from a bus without a limit", () =>
+    withTraps(async () => {
+      const queryBus = new QueryBus<number>();
+      queryBus.register(Read, () => cleansUp(new Promise(() => undefined)));
+      expect(await queryBus.ask(new Read())).toBe(1);
+      expect(await queryBus.ask(new Read())).toBe(1);
+      await canaries(queryBus);
+    }));
 });
 
 describe("a signal without a reason", () => {

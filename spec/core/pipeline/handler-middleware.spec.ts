@@ -127,6 +127,29 @@ describe.each(ways)("middleware around each handler of an event, by %s", (_, mak
     expect(calls).toEqual(["handled", "handled"]);
   });
 
+  it("ends with its handler, so that handlers that come and go leave nothing behind", async () => {
+    const bus = make([retrying({ count: 1 })]);
+    for (let round = 0; round < 3; round++) {
+      const subscription = bus.add(Work, () => undefined);
+      await bus.publish(new Work());
+      expect(bus.describe().gauges).toHaveLength(1);
+      subscription.unsubscribe();
+    }
+    expect(bus.describe().gauges).toBeUndefined();
+  });
+
+  it("releases its deliveries when the handler is unregistered", async () => {
+    const bus = make([shared(debounceTime(1_000_000))]);
+    const calls: string[] = [];
+    const subscription = bus.add(Work, ({ id }) => void calls.push(id));
+    const published = bus.publish(new Work());
+    expect(calls).toEqual([]);
+    subscription.unsubscribe();
+    await published;
+    expect(calls).toEqual(["w1"]);
+    expect(await bus.close()).toMatchObject({ finished: 0, aborted: [] });
+  });
+
   it("is shown by describe()", () => {
     const bus = make([retrying({ count: 1 }), timeLimit(5)]);
     bus.add(Work, function saveWork() {});
@@ -143,6 +166,17 @@ describe.each(ways)("middleware around each handler of an event, by %s", (_, mak
     const published = bus.publish(new Work());
     expect(calls).toEqual(["around", "first", "around", "second"]);
     await published;
+  });
+});
+
+describe("middleware around a stream of deliveries", () => {
+  it("ends with its subscriber", async () => {
+    const bus = new EventBus({ handlerMiddleware: [retrying({ count: 1 })] });
+    const subscription = bus.deliveries(Work).subscribe(({ resolve }) => resolve());
+    await bus.publish(new Work());
+    expect(bus.describe().gauges).toHaveLength(1);
+    subscription.unsubscribe();
+    expect(bus.describe().gauges).toBeUndefined();
   });
 });
 

@@ -6,8 +6,8 @@ import { Engine, type BusKind } from "./engine.js";
 import type { Envelope } from "../messages/envelope.js";
 import { registrationFor } from "../handlers/check-handler.js";
 import type { Middleware } from "../pipeline/middleware.js";
-import type { Handler, RefreshOptions } from "../handlers/handler.js";
-import { withMiddleware } from "../pipeline/handler-middleware.js";
+import type { Handler, RefreshOptions, Registration } from "../handlers/handler.js";
+import { withMiddleware, type HandlerRelease } from "../pipeline/handler-middleware.js";
 import { FULFILLED } from "../delivery/live-delivery.js";
 import { checkOptions, type Checks } from "../checks.js";
 import { COPY, MADE_BY } from "../util/copy.js";
@@ -28,10 +28,12 @@ import type { HandlerRegistry } from "../handlers/registry.js";
 export abstract class Bus {
   #engine: Engine;
   readonly #renew: () => Engine;
+  readonly #kind: HandlerRelease;
 
   /** @internal */
-  constructor(kind: BusKind, options: BusOptions = {}, rules: Checks<BusOptions>) {
+  constructor(kind: BusKind & HandlerRelease, options: BusOptions = {}, rules: Checks<BusOptions>) {
     checkOptions(`new ${kind.name}()`, options, rules);
+    this.#kind = kind;
     this.#renew = () => new Engine(kind, options);
     this.#engine = this.#renew();
   }
@@ -92,13 +94,18 @@ export abstract class Bus {
     middleware: readonly Middleware<never, never>[] = [],
     refresh?: RefreshOptions<never, never>,
   ): Subscription {
-    const { registry } = this.#engine;
-    if (middleware.length === 0) return registry.register(type as MessageType<never>, handler, refresh);
     const plain = registrationFor(type, handler, refresh);
+    if (middleware.length === 0) return this.#add(type, plain);
     const registration = withMiddleware(plain, middleware, "middleware");
     registration.build(this.#engine);
-    const subscription = registry.add(type, registration);
+    const subscription = this.#add(type, registration);
     subscription.add(() => registration.release());
+    return subscription;
+  }
+
+  #add(type: MessageType, registration: Registration): Subscription {
+    const subscription = this.#engine.registry.add(type, registration);
+    if (this.#kind.release !== undefined) subscription.add(() => this.#kind.release!(registration));
     return subscription;
   }
 
@@ -107,9 +114,9 @@ export abstract class Bus {
     type: MessageType<M>,
     options: DeliveriesOptions | undefined,
   ): Observable<Delivery<M, R, Local>> {
-    return streamHandler(type, this.#engine, options) as Observable<Delivery<never>> as Observable<
-      Delivery<M, R, Local>
-    >;
+    return streamHandler(type, this.#engine, options, this.#kind.release) as Observable<
+      Delivery<never>
+    > as Observable<Delivery<M, R, Local>>;
   }
 
   /** @internal The cold form: subscribing sends, unsubscribing aborts. */

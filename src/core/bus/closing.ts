@@ -1,7 +1,6 @@
 import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
-import { asPromise, isThenable } from "../util/thenable.js";
 import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
 import type { InFlight } from "./in-flight.js";
 import type { CloseReport } from "./options.js";
@@ -88,18 +87,16 @@ export class Closing {
   finish(): void {
     const finished = this.#finished;
     const left = this.#inFlight.toArray();
-    const work = left.map(({ result }) => result);
     const aborted = left.map(({ id }) => id);
     const unfinished = Array.from(this.#completing, ({ name }) => name!);
     this.#stop(left);
-    void goesOn(work).then((abandoned) =>
-      this.#tell({
-        finished,
-        aborted,
-        abandoned: aborted.filter((_, index) => abandoned[index]),
-        ...(unfinished.length > 0 && { unfinished }),
-      }),
-    );
+    const tell = (): void => {
+      const abandoned = left.filter(worksOn).map(({ id }) => id);
+      this.#tell({ finished, aborted, abandoned, ...(unfinished.length > 0 && { unfinished }) });
+    };
+    // A handler that heeds its signal has stopped one macrotask later.
+    if (left.some(worksOn)) setTimeout(tell, 0);
+    else tell();
   }
 }
 
@@ -171,13 +168,6 @@ export class ClosingGroup {
   }
 }
 
-/** Returns which work goes on one macrotask later, when a handler that heeds its signal has stopped. */
-async function goesOn(works: readonly unknown[]): Promise<readonly boolean[]> {
-  if (!works.some(isThenable)) return works.map(() => false);
-  // One timer for all, because 100,000 messages may be in flight.
-  const later = new Promise<boolean>((resolve) => setTimeout(resolve, 0, true));
-  const stopped = (): boolean => false;
-  const outcome = async (work: unknown): Promise<boolean> =>
-    isThenable(work) && Promise.race([asPromise(work).then(stopped, stopped), later]);
-  return Promise.all(works.map(outcome));
+function worksOn({ madeLinks }: LiveDelivery): boolean {
+  return madeLinks?.unfinished !== undefined;
 }

@@ -4,6 +4,8 @@ import type { Engine } from "./engine.js";
 import { checkOptions, positiveMilliseconds } from "../checks.js";
 import { HandlerStoppedError, MessageHeldError } from "../errors.js";
 import { catchObserverErrors } from "../util/guarded-observable.js";
+import type { Registration } from "../handlers/handler.js";
+import type { HandlerRelease } from "../pipeline/handler-middleware.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { nameOf, type MessageType } from "../messages/message.js";
 import { Deadlines } from "../util/deadlines.js";
@@ -18,6 +20,7 @@ export function streamHandler<M extends object, R>(
   type: MessageType<M>,
   host: Engine,
   options: DeliveriesOptions = {},
+  release?: HandlerRelease["release"],
 ): Observable<Delivery<M, R>> {
   checkOptions<DeliveriesOptions>("deliveries()", options, { holdTimeoutMs: positiveMilliseconds });
   const { holdTimeoutMs = 30_000 } = options;
@@ -32,7 +35,7 @@ export function streamHandler<M extends object, R>(
       delivery.reject(error);
       host.report({ kind: "handler", source: name, error, envelope: delivery.envelope });
     });
-    const registration = host.registry.add(type, {
+    const handler: Registration = {
       handler: lane,
       name,
       call(_message, context) {
@@ -47,12 +50,14 @@ export function streamHandler<M extends object, R>(
         if (mine.pending) held.arm();
         return mine.asResult();
       },
-    });
+    };
+    const registration = host.registry.add(type, handler);
     const detach = host.attach({ stop: () => subscriber.complete() });
     subject.subscribe(subscriber as never);
     return () => {
       detach();
       registration.unsubscribe();
+      release?.(handler);
       held.disarm();
       const unsettled = held.keys;
       if (unsettled.length === 0) return;

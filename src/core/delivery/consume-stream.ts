@@ -3,6 +3,7 @@ import { NoResultError } from "../errors.js";
 import { isThenable } from "../util/thenable.js";
 import { abortError } from "./abort.js";
 import type { ReplyForm } from "./delivery.js";
+import { rememberWork, type WorkLinks } from "./unfinished-work.js";
 
 export type Stream = Observable<unknown> | AsyncIterable<unknown>;
 
@@ -46,6 +47,7 @@ interface StreamReply {
 }
 
 interface Consumer {
+  readonly origin: { readonly links: WorkLinks };
   readonly host: { readonly returnsValue: boolean };
   readonly typeName: string;
   readonly streaming: boolean;
@@ -96,7 +98,7 @@ export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): 
     // hold what the handler opened.
     if (subscriber.closed && !(Symbol.asyncIterator in stream)) return undefined;
     try {
-      return toObservable(stream).subscribe(subscriber);
+      return toObservable(stream, consumer).subscribe(subscriber);
     } catch (error) {
       // Only the teardown of a stream that has been stopped throws here, because RxJS catches all other errors.
       reply.lateFailure(error);
@@ -118,15 +120,16 @@ export function consume(stream: Stream, consumer: Consumer, sink?: StreamSink): 
 }
 
 /** Not `from`: it lets an iterator that awaits go on when its subscriber has left, and asks for one value too many. */
-function toObservable(stream: Stream): Observable<unknown> {
+function toObservable(stream: Stream, { origin }: Consumer): Observable<unknown> {
   if (!(Symbol.asyncIterator in stream)) return from(stream);
   return new Observable((subscriber) => {
     const iterator = stream[Symbol.asyncIterator]();
     // Do not call return() of an iterator that has ended or thrown; `for await` does not either.
     let ended = false;
+    let asked: Promise<IteratorResult<unknown>> | undefined;
     void (async () => {
       while (!subscriber.closed) {
-        const next = await iterator.next();
+        const next = await (asked = iterator.next());
         if (next.done === true) {
           ended = true;
           break;
@@ -139,8 +142,10 @@ function toObservable(stream: Stream): Observable<unknown> {
       subscriber.error(error);
     });
     return () => {
-      // Call return() inside a promise, because it may throw, and its result is not used.
-      if (!ended) new Promise((resolve) => resolve(iterator.return?.())).then(undefined, () => undefined);
+      if (ended) return;
+      // An iterator works on until return() has ended; one without it, until it has answered. Called inside a promise,
+      // because it may throw.
+      rememberWork(origin, new Promise((resolve) => resolve(iterator.return?.() ?? asked)));
     };
   });
 }

@@ -15,6 +15,12 @@ export interface WrappedRegistration extends Registration {
   release(): void;
 }
 
+/** What a kind of bus does when one of its handlers is unregistered. */
+export interface HandlerRelease {
+  /** Releases the middleware that the bus has put around the handler. */
+  readonly release?: (registration: Registration) => void;
+}
+
 /**
  * Puts middleware around one handler: a message passes it on a fork of its own, so that repeating, limiting or
  * rejecting this handler changes no other handler of the message. The middleware keep their state apart from
