@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { concat, NEVER, Observable, of, throwError } from "rxjs";
+import { concat, defer, NEVER, Observable, of, throwError } from "rxjs";
 import { CommandBus, fulfilled, InvalidOptionsError, ofType, Query, QueryBus } from "cqrx";
 import { eventStream, SlowClientError, type ServerSentEvent } from "cqrx/http";
 import { timeLimit } from "cqrx/middleware";
@@ -188,8 +188,40 @@ describe("a source that fails", () => {
     );
   });
 
+  it("ends no process where onError is asynchronous and rejects", () =>
+    withTraps(async () => {
+      const options: object = { map: fail, onError: reject };
+      expect(await eventStream(of(1), options).text()).toContain("event: failure\n");
+      await canaries(new CommandBus());
+    }));
+
+  it.each<[string, object]>([
+    ["map", { map: reject }],
+    ["the data of map", { map: () => ({ data: reject() }) }],
+    ["mapError", { map: fail, mapError: reject }],
+    ["the value", {}],
+  ])("is one that writes a promise: %s", (_, options) =>
+    withTraps(async () => {
+      const errors: unknown[] = [];
+      const source = defer(() => of(Object.keys(options).length === 0 ? reject() : 1));
+      const text = await eventStream(source, {
+        ...options,
+        onError: (error) => errors.push(String(error)),
+      }).text();
+      expect(text).toBe(': connected\n\nevent: failure\ndata: {"error":"INTERNAL","status":500}\n\n');
+      expect(errors.at(-1)).toBe(
+        "TypeError: An event cannot be written from a promise; wait for it before, such as with concatMap.",
+      );
+      await canaries(new CommandBus());
+    }),
+  );
+
   function fail(): never {
     throw new Error("secret");
+  }
+
+  function reject(): Promise<never> {
+    return Promise.reject(new Error("secret"));
   }
 });
 
@@ -290,7 +322,8 @@ describe("the arguments of eventStream()", () => {
     ["retryMs", NEVER, { retryMs: 1.5 }, "retryMs must be a whole number of milliseconds from 0;"],
     ["maxUnsentBytes", NEVER, { maxUnsentBytes: 0 }, "maxUnsentBytes must be a whole number from 1;"],
     ["map", NEVER, { map: null }, "map must be a function; received null."],
-    ["request", NEVER, { request: null }, "request must be an object; received null."],
+    ["request", NEVER, { request: null }, "request must be a web Request; received null."],
+    ["a request of Node's", NEVER, { request: { headers: {} } }, "request must be a web Request;"],
   ])("are checked: %s", async (_, source, options, text) => {
     const make = (): unknown => eventStream(source as never, options);
     expect(make).toThrow(InvalidOptionsError);

@@ -25,4 +25,18 @@ describe("the beats of a link", () => {
     expect(seen).toEqual(["first", "second"]);
     beats.delete(second);
   });
+
+  it.each([Infinity, 2 ** 31])(
+    "do not come at once at heartbeatMs: %d, which no timer takes",
+    (heartbeatMs) => {
+      const beats = new Beats(heartbeatMs);
+      let seen = 0;
+      const call: Beating = { beat: () => void seen++ };
+      beats.add(call);
+      jest.advanceTimersByTime(60_000);
+      expect(seen).toBe(0);
+      beats.delete(call);
+      expect(jest.getTimerCount()).toBe(0);
+    },
+  );
 });

@@ -21,7 +21,7 @@ import {
   UnrecoverableError,
   type LinkState,
 } from "cqrx/transport";
-import { Observable, Subject, finalize, interval, lastValueFrom, take, toArray } from "rxjs";
+import { Observable, Subject, finalize, interval, lastValueFrom, range, take, toArray } from "rxjs";
 import { withTraps } from "../support/traps.js";
 import {
   CancelOrder,
@@ -238,6 +238,18 @@ export function linkCases(name: string, makeWorld: () => Promise<World>): void {
           defaultValue: [],
         });
         expect(values).toEqual(Array.from({ length: 5_000 }, (_, at) => at));
+      });
+
+      it("ask$ brings all values at streamCredit: Infinity", async () => {
+        const [near, far] = [await join({ ...QUICK, streamCredit: Infinity }), await join()];
+        const [here, there] = [new QueryBus(), new QueryBus()];
+        there.register(Numbers, ({ count }) => range(0, count));
+        await far.serve(there, [Numbers]);
+        near.route(here, [Numbers]);
+        expect(await lastValueFrom(here.ask$(new Numbers(3)).pipe(toArray()), { defaultValue: [] })).toEqual([
+          0, 1, 2,
+        ]);
+        await canary(near, far);
       });
 
       it("unsubscribing stops the remote stream", async () => {

@@ -22,6 +22,7 @@ import {
   wholeNumber,
   type Checks,
 } from "../core/checks.js";
+import { ignored } from "../core/util/thenable.js";
 import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import { SlowClientError } from "./errors.js";
 import { formatComment, formatEvent, jsonOf, type ServerSentEvent } from "./format-event.js";
@@ -63,8 +64,8 @@ export interface EventOptions<T = unknown> {
    */
   readonly mapError?: (error: unknown) => unknown;
   /**
-   * Called with the error of the source, of `map` or `mapError`, or with the {@link SlowClientError}. What it throws is
-   * ignored.
+   * Called with the error of the source, of `map` or `mapError`, or with the {@link SlowClientError}. What it throws,
+   * or rejects with, is ignored.
    */
   readonly onError?: (error: unknown) => void;
 }
@@ -156,10 +157,11 @@ function withoutText(error: unknown): object {
   return { error: publicCodeOf(error), status: httpStatusOf(error) };
 }
 
-/** Passes an error to the application, whose own errors must not keep a connection open. */
+/** Passes an error to the application, whose own errors must neither keep a connection open nor end the process. */
 export function tell(onError: EventOptions["onError"], error: unknown): void {
   try {
-    onError?.(error);
+    const told: unknown = onError?.(error);
+    ignored(told);
   } catch {
     // The connection that this concerns is at its end; the callback belongs to the application.
   }

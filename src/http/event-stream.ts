@@ -1,5 +1,5 @@
 import { EMPTY, fromEvent, Observable, Subscription, takeUntil } from "rxjs";
-import { anObject, checkOptions } from "../core/checks.js";
+import { check, checkOptions } from "../core/checks.js";
 import {
   checkSource,
   EVENT_OPTIONS,
@@ -23,6 +23,11 @@ export interface EventStreamOptions<T = unknown> extends EventOptions<T> {
   readonly request?: WebRequest;
 }
 
+const aRequest = check(
+  "a web Request",
+  (value) => typeof (value as Partial<WebRequest> | null)?.headers?.get === "function",
+);
+
 /**
  * Returns a response that sends the values of an Observable as server-sent events, for hosts with web-standard
  * requests: Hono, Bun, Deno, Next, Workers, Fastify.
@@ -38,7 +43,7 @@ export interface EventStreamOptions<T = unknown> extends EventOptions<T> {
  */
 export function eventStream<T>(source: EventSourceOf<T>, options: EventStreamOptions<T> = {}): Response {
   checkSource("eventStream()", source);
-  checkOptions<EventStreamOptions<never>>("eventStream()", options, { ...EVENT_OPTIONS, request: anObject });
+  checkOptions<EventStreamOptions<never>>("eventStream()", options, { ...EVENT_OPTIONS, request: aRequest });
   const { request, ...eventOptions } = options;
   const lastEventId = lastEventIdOf(request?.headers.get("last-event-id"));
   const reading = new Subscription();

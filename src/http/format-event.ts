@@ -1,3 +1,5 @@
+import { ignored, isThenable } from "../core/util/thenable.js";
+
 /** One event of a stream, as the browser's `EventSource` receives it. */
 export interface ServerSentEvent {
   /** A text is sent as it is, with a line break as `\n`; any other value as JSON, `undefined` as `null`. */
@@ -12,9 +14,11 @@ export interface ServerSentEvent {
  * Writes an event. Line breaks in `id` and `event` become spaces, because they would let a text forge other
  * events.
  *
- * @throws TypeError for data that cannot be written as JSON
+ * @throws TypeError for data that cannot be written as JSON, and for a promise
  */
-export function formatEvent({ data, event, id }: ServerSentEvent): string {
+export function formatEvent(given: ServerSentEvent): string {
+  refusePromise(given);
+  const { data, event, id } = given;
   const text = typeof data === "string" ? data : jsonOf(data);
   return (
     (id === undefined ? "" : `id: ${oneLine(id)}\n`) +
@@ -32,9 +36,20 @@ export function formatComment(text: string): string {
   return `: ${oneLine(text)}\n\n`;
 }
 
+/** @throws TypeError for a value that cannot be written as JSON, and for a promise */
 export function jsonOf(value: unknown): string {
+  refusePromise(value);
   const json: string | undefined = JSON.stringify(value);
   return json ?? "null";
+}
+
+/** Refuses a promise, because JSON writes it as `{}`. */
+function refusePromise(value: unknown): void {
+  if (!isThenable(value)) return;
+  ignored(value);
+  throw new TypeError(
+    "An event cannot be written from a promise; wait for it before, such as with concatMap.",
+  );
 }
 
 // A client ignores an id with a NUL.

@@ -1,3 +1,5 @@
+import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
+
 /** A call in progress, on either side. */
 export interface Beating {
   /** Called at each beat: gives a sign of life, or gives up when the other side has given none for too long. */
@@ -14,7 +16,8 @@ export class Beats {
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(heartbeatMs: number) {
-    this.#heartbeatMs = heartbeatMs;
+    // An interval that is too long would fire each millisecond.
+    this.#heartbeatMs = Math.min(heartbeatMs, LONGEST_TIMEOUT_MS);
   }
 
   add(call: Beating): void {

@@ -79,7 +79,8 @@ export class Link implements AsyncDisposable {
       beats: new Beats(heartbeatMs),
       source: options.source ?? "cqrx",
       partitions: options.partitions ?? 8,
-      streamCredit: options.streamCredit ?? 256,
+      // JSON would write Infinity as null, which grants nothing.
+      streamCredit: Math.min(options.streamCredit ?? 256, Number.MAX_SAFE_INTEGER),
       streamBuffer: options.streamBuffer ?? 10_000,
       headers: options.headers,
       incoming: new WeakSet(),

@@ -1,7 +1,7 @@
 import type { CloseReport } from "../buses/bus.js";
 import { abortError } from "../core/delivery/abort.js";
 import { InvalidMessageError } from "../core/errors.js";
-import { startTimer } from "../core/util/timers.js";
+import { LONGEST_TIMEOUT_MS, startTimer } from "../core/util/timers.js";
 import { nameOf, type MessageKind, type MessageType } from "../core/messages/message.js";
 import { callAddress } from "./address.js";
 import { IncomingCalls } from "./incoming-calls.js";
@@ -50,7 +50,7 @@ export class Serving implements AsyncDisposable {
         maxAttempts: options.maxAttempts ?? 5,
         backoffMs: options.backoffMs ?? [100, 1_000, 5_000, 30_000],
         inbox: options.inbox,
-        leaseMs: options.leaseMs ?? 10_000,
+        leaseMs: Math.min(options.leaseMs ?? 10_000, LONGEST_TIMEOUT_MS),
         unknown: options.unknown ?? "dead-letter",
       });
   }
@@ -79,7 +79,7 @@ export class Serving implements AsyncDisposable {
             types: types.map(nameOf),
             group: options.group ?? "cqrx",
             concurrency: options.concurrency ?? 64,
-            ackWaitMs: options.ackWaitMs ?? 10_000,
+            ackWaitMs: Math.min(options.ackWaitMs ?? 10_000, LONGEST_TIMEOUT_MS),
             start: options.start ?? "new",
             order: options.order ?? "none",
             partitions: kind === "command" ? 1 : this.#link.partitions,

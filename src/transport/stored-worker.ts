@@ -3,6 +3,7 @@ import { markCrossing } from "../core/delivery/crossing.js";
 import { excerpt, InvalidMessageError } from "../core/errors.js";
 import type { Envelope } from "../core/messages/envelope.js";
 import { nameOf, versionOf, type MessageType } from "../core/messages/message.js";
+import { LONGEST_TIMEOUT_MS } from "../core/util/timers.js";
 import { UnrecoverableError } from "./errors.js";
 import type { Inbox } from "./inbox.js";
 import type { LinkContext } from "./link-context.js";
@@ -187,7 +188,7 @@ export class StoredWorker {
   #backoff(attempt: number): number {
     const { backoffMs } = this.#options;
     const waitMs = backoffMs[Math.min(attempt, backoffMs.length) - 1] ?? 0;
-    return Math.round(waitMs * (0.75 + Math.random() / 2));
+    return Math.min(Math.round(waitMs * (0.75 + Math.random() / 2)), LONGEST_TIMEOUT_MS);
   }
 
   #report(delivery: StoredDelivery, error: unknown): void {
