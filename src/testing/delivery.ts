@@ -5,7 +5,7 @@ import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import { LiveDelivery } from "../core/delivery/live-delivery.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import { checkObject } from "../core/errors.js";
-import { Envelope, type Headers, type MessageMeta } from "../core/messages/envelope.js";
+import { createEnvelope, type Envelope, type Headers, type MessageMeta } from "../core/messages/envelope.js";
 import type { ResultOf } from "../core/messages/message.js";
 import type { Clock } from "../core/util/clock.js";
 
@@ -121,5 +121,5 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
  */
 export function envelope<M extends object>(message: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
   checkObject(meta, "meta");
-  return Envelope.of(message, { id: "1", time: 0, ...meta });
+  return createEnvelope(message, { id: "1", time: 0, ...meta });
 }
