@@ -3,6 +3,7 @@ import { anObject, aSignal, aText, check, checkOptions, withMethods, type Checks
 import type { Cause, Delivery } from "../core/delivery/delivery.js";
 import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { addHeaders } from "../core/delivery/metadata.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import { checkObject } from "../core/errors.js";
 import { createEnvelope, type Envelope, type Headers, type MessageMeta } from "../core/messages/envelope.js";
@@ -91,7 +92,7 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
     };
     super(host, message);
     this.faults = faults;
-    if (headers !== undefined) this.addHeaders(headers);
+    if (headers !== undefined) addHeaders(this, headers);
     if (causedBy !== undefined) {
       this.inherit(causedBy);
       this.cancelWith(causedBy);
