@@ -173,7 +173,7 @@ export class ClosingGroup {
 
 /** Returns which work goes on one macrotask later, when a handler that heeds its signal has stopped. */
 async function goesOn(works: readonly unknown[]): Promise<readonly boolean[]> {
-  if (!works.some(isThenable)) return works.map(() => false);
+  if (!works.some(isThenable)) return [];
   // One timer for all, because 100,000 messages may be in flight.
   const later = new Promise<boolean>((resolve) => setTimeout(resolve, 0, true));
   const stopped = (): boolean => false;
