@@ -141,9 +141,9 @@ describe("ofType", () => {
     ["undefined, as an import cycle gives it", [undefined], "received undefined"],
     ["null", [null], "received null"],
     ["undefined among others", [Created, undefined], "received undefined"],
-    ["an array of types", [[Created, Deleted]], "received object"],
-    ["a name", ["Created"], "received string"],
-    ["an arrow function", [() => undefined], "received function"],
+    ["an array of types", [[Created, Deleted]], "received an array"],
+    ["a name", ["Created"], 'received "Created"'],
+    ["an arrow function", [() => undefined], "received a function"],
   ])("refuses where it is called: %s", (_, types, text) => {
     expect(() => ofType(...(types as MessageType[]))).toThrow(
       expect.objectContaining({ code: "INVALID_MESSAGE", message: expect.stringContaining(text) }),

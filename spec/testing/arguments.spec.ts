@@ -104,7 +104,7 @@ it.each<Case>([
   ["recording(null)", () => recording(none), TypeError, "recording() takes a bus."],
   ["recording({})", () => recording({} as never), TypeError, "recording() takes a bus."],
   ["messagesOf(undefined)", () => recorded.messagesOf(undefined as never), InvalidMessageError, "A message type is a class; received undefined."], // prettier-ignore
-  ["outcomesOf(text)", () => recorded.outcomesOf("CreateUser" as never), InvalidMessageError, "A message type is a class; received string."], // prettier-ignore
+  ["outcomesOf(text)", () => recorded.outcomesOf("CreateUser" as never), InvalidMessageError, 'A message type is a class; received "CreateUser".'], // prettier-ignore
   ["scenario(null)", () => scenario(none), TypeError, "scenario() takes buses, and a database."],
   [
     "scenario([bus])",

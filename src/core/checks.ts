@@ -148,7 +148,7 @@ export function invalidOption(
   received: unknown,
 ): InvalidOptionsError {
   return new InvalidOptionsError(
-    `${source}: ${option} must be ${expected}; received ${describe(received)}.`,
+    `${source}: ${option} must be ${expected}; received ${describeValue(received)}.`,
     option,
     expected,
   );
@@ -158,7 +158,7 @@ export function invalidOption(
  * Describes a value that a caller passed; quotes texts only at their start, because error texts never hold long
  * input.
  */
-function describe(value: unknown): string {
+export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "an array";

@@ -48,14 +48,12 @@ class Watch {
     // As an onlooker, because a fault that only the inspector sees is still to be told on the console.
     const { engine } = this.#bus;
     const { messages, outcomes, faults, refused } = engine.observers;
-    for (const message of engine.pendingMessages()) this.#figuresOf(message).earlier++;
+    for (const { message } of engine.pending()) this.#figuresOf(message).earlier++;
     const subscription = new Subscription();
-    /* eslint-disable rxjs-x/no-ignored-error -- the streams of a bus never error */
-    subscription.add(messages.onlooking.subscribe((envelope) => this.#accepted(envelope)));
-    subscription.add(outcomes.onlooking.subscribe((outcome) => this.#settled(outcome)));
-    subscription.add(faults.onlooking.subscribe((fault) => this.#failed(fault)));
-    subscription.add(refused.onlooking.subscribe((refusal) => this.#refused(refusal)));
-    /* eslint-enable rxjs-x/no-ignored-error */
+    subscription.add(messages.look((envelope) => this.#accepted(envelope)));
+    subscription.add(outcomes.look((outcome) => this.#settled(outcome)));
+    subscription.add(faults.look((fault) => this.#failed(fault)));
+    subscription.add(refused.look((refusal) => this.#refused(refusal)));
     return subscription;
   }
 

@@ -1,4 +1,10 @@
-import { Envelope, isEnvelope, type EnvelopeJson, type Headers } from "../core/messages/envelope.js";
+import {
+  createEnvelope,
+  isEnvelope,
+  type Envelope,
+  type EnvelopeJson,
+  type Headers,
+} from "../core/messages/envelope.js";
 import type { Cause } from "../core/delivery/delivery.js";
 
 /** Options of everything that is stored. */
@@ -20,7 +26,7 @@ export interface Appended {
 /** Returns the envelope of a message, which keeps its own metadata if it is passed as an envelope. */
 export function toEnvelope(message: object, { causedBy, headers }: StoreMessageOptions): Envelope {
   if (isEnvelope(message)) return message;
-  return Envelope.of(message, {
+  return createEnvelope(message, {
     ...(causedBy === undefined ? {} : { causedBy: causedBy as Envelope }),
     ...(headers === undefined ? {} : { headers }),
   });

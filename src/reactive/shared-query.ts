@@ -325,7 +325,13 @@ export class SharedQuery implements Closeable {
   }
 
   describe({ watchers }: PartsDescription): void {
-    watchers.push({ messageType: nameOf(typeOf(this.#query)), watchers: this.#watchers.size, shared: 1 });
+    const messageType = nameOf(typeOf(this.#query));
+    const others = watchers.get(messageType);
+    watchers.set(messageType, {
+      messageType,
+      watchers: this.#watchers.size + (others?.watchers ?? 0),
+      shared: 1 + (others?.shared ?? 0),
+    });
   }
 
   // The end of the bus ---------------------------------------------------------------------------------------------

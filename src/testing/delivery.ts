@@ -3,9 +3,10 @@ import { anObject, aSignal, aText, check, checkOptions, withMethods, type Checks
 import type { Cause, Delivery } from "../core/delivery/delivery.js";
 import type { DeliveryHost } from "../core/delivery/delivery-host.js";
 import { LiveDelivery } from "../core/delivery/live-delivery.js";
+import { addHeaders } from "../core/delivery/metadata.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import { checkObject } from "../core/errors.js";
-import { Envelope, type Headers, type MessageMeta } from "../core/messages/envelope.js";
+import { createEnvelope, type Envelope, type Headers, type MessageMeta } from "../core/messages/envelope.js";
 import type { ResultOf } from "../core/messages/message.js";
 import type { Clock } from "../core/util/clock.js";
 
@@ -91,7 +92,7 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
     };
     super(host, message);
     this.faults = faults;
-    if (headers !== undefined) this.addHeaders(headers);
+    if (headers !== undefined) addHeaders(this, headers);
     if (causedBy !== undefined) {
       this.inherit(causedBy);
       this.cancelWith(causedBy);
@@ -121,5 +122,5 @@ class StandaloneDelivery<M extends object> extends LiveDelivery<M> {
  */
 export function envelope<M extends object>(message: M, meta: Partial<MessageMeta> = {}): Envelope<M> {
   checkObject(meta, "meta");
-  return Envelope.of(message, { id: "1", time: 0, ...meta });
+  return createEnvelope(message, { id: "1", time: 0, ...meta });
 }

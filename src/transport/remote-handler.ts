@@ -3,7 +3,7 @@ import { abortOn } from "../core/delivery/abort.js";
 import { markCrossing } from "../core/delivery/crossing.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import { HandlerNotFoundError } from "../core/errors.js";
-import { Envelope } from "../core/messages/envelope.js";
+import { createEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { nameOf, typeOf, type MessageKind, type MessageType } from "../core/messages/message.js";
 import { startTimer } from "../core/util/timers.js";
 import { callAddress } from "./address.js";
@@ -52,7 +52,7 @@ function outgoing(link: LinkContext, context: HandlerContext): Envelope {
   const added = link.headers?.(context);
   if (added === undefined || Object.keys(added).length === 0) return envelope;
   const { meta, payload } = envelope;
-  return Envelope.of(payload, { ...meta, headers: { ...meta.headers, ...added } });
+  return createEnvelope(payload, { ...meta, headers: { ...meta.headers, ...added } });
 }
 
 async function store(

@@ -166,7 +166,7 @@ describe("onlookers", () => {
     const report = consoleReports();
     const bus = new CommandBus();
     const seen: unknown[] = [];
-    bus.engine.observers.faults.onlooking.subscribe(({ error }) => seen.push(error));
+    bus.engine.observers.faults.look(({ error }) => seen.push(error));
     const error = new Error("reported");
     bus.engine.report({ kind: "observer", source: "spec", error });
     expect(seen).toEqual([error]);
@@ -186,7 +186,7 @@ describe("onlookers", () => {
     const faults: unknown[] = [];
     const seen: string[] = [];
     bus.faults$.subscribe((fault) => faults.push(fault.error));
-    const onlooker = bus.engine.observers.outcomes.onlooking.subscribe(({ status }) => seen.push(status));
+    const onlooker = bus.engine.observers.outcomes.look(({ status }) => seen.push(status));
     bus.enqueue(new Work("a"));
     await bus.drain();
     expect([faults, seen]).toEqual([[error], ["rejected"]]);
@@ -199,13 +199,12 @@ describe("onlookers", () => {
     await canaries(bus);
   });
 
-  it("complete with the bus", async () => {
+  it("end with the bus", async () => {
     const bus = new CommandBus();
-    const completed: string[] = [];
     const { messages, outcomes } = bus.engine.observers;
-    messages.onlooking.subscribe({ complete: () => completed.push("messages") });
+    const early = messages.look(() => undefined);
     await bus.close();
-    outcomes.onlooking.subscribe({ complete: () => completed.push("late") });
-    expect(completed).toEqual(["messages", "late"]);
+    const late = outcomes.look(() => undefined);
+    expect([early.closed, late.closed]).toEqual([true, true]);
   });
 });

@@ -179,7 +179,7 @@ it.each([
     /^the operator of shared\(\) takes more than a stream/,
   ],
   [() => shared(identity, null as never), "shared(): options must be an object; received null."],
-  [() => when(CreateUser, 42 as never), /^the middleware of when\(\) is a value of type number/],
+  [() => when(CreateUser, 42 as never), /^the middleware of when\(\) is 42/],
   [() => when(CreateUser, (() => undefined) as never), /^the middleware of when\(\) does not return/],
   [() => when(CreateUser, (async () => undefined) as never), /^the middleware of when\(\) does not return/],
   [

@@ -85,12 +85,9 @@ describe("the error for an object that is not a handler", () => {
     ],
     [
       { run: () => undefined },
-      "The handler of CreateUser is a value of type object; pass a function or an object with a handle method.",
+      "The handler of CreateUser is an object; pass a function or an object with a handle method.",
     ],
-    [
-      undefined,
-      "The handler of CreateUser is a value of type undefined; pass a function or an object with a handle method.",
-    ],
+    [undefined, "The handler of CreateUser is undefined; pass a function or an object with a handle method."],
     [null, "The handler of CreateUser is null; pass a function or an object with a handle method."],
   ])("%j says what is missing", async (handler, text) => {
     expect(await textOf(() => new CommandBus().register(CreateUser, handler as never))).toBe(text);

@@ -3,7 +3,7 @@ import { continueFrom } from "../delivery/attempts.js";
 import type { DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth, hasStackRoom } from "../delivery/dispatch-depth.js";
 import { LiveDelivery } from "../delivery/live-delivery.js";
-import { adoptEnvelope } from "../delivery/metadata.js";
+import { addHeaders, adoptEnvelope } from "../delivery/metadata.js";
 import { BusClosedError, DispatchDepthExceededError, InvalidMessageError } from "../errors.js";
 import { registrationOf } from "../handlers/check-handler.js";
 import { checkKind } from "../handlers/check-kind.js";
@@ -77,7 +77,7 @@ export class Admission {
     if (this.tooDeep())
       throw new DispatchDepthExceededError(this.#bus, delivery.typeName, dispatchDepth.current);
     delivery.handlers ??= this.handlersOf(delivery.message);
-    if (headers !== undefined) delivery.addHeaders(headers);
+    if (headers !== undefined) addHeaders(delivery, headers);
     if (causedBy !== undefined) delivery.inherit(causedBy);
     if (attempt !== undefined) continueFrom(delivery, attempt);
     if (context !== undefined) delivery.links.local = context;

@@ -1,4 +1,4 @@
-import type { Closeable, PartsDescription, WatchersDescription } from "../delivery/delivery-host.js";
+import type { Closeable, PartsDescription } from "../delivery/delivery-host.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
 import { nameOf } from "../messages/message.js";
 import { gaugesOf } from "../pipeline/form.js";
@@ -20,27 +20,13 @@ export function describeParts(
   closeables: Iterable<Closeable>,
   middleware: readonly Middleware[],
 ): Pick<BusDescription, "gauges" | "sagas" | "watchers"> {
-  const parts: PartsDescription = { gauges: [], sagas: [], watchers: [] };
-  for (const part of closeables) part.describe?.(parts);
-  for (const item of middleware) parts.gauges.push(...gaugesOf(item));
+  const parts: PartsDescription = { gauges: [], sagas: [], watchers: new Map() };
   const { gauges, sagas, watchers } = parts;
+  for (const part of closeables) part.describe?.(parts);
+  for (const item of middleware) gauges.push(...gaugesOf(item));
   return {
     ...(gauges.length > 0 && { gauges }),
     ...(sagas.length > 0 && { sagas }),
-    ...(watchers.length > 0 && { watchers: perType(watchers) }),
+    ...(watchers.size > 0 && { watchers: [...watchers.values()] }),
   };
-}
-
-/** Adds the live queries of each type up. */
-function perType(watchers: readonly WatchersDescription[]): readonly WatchersDescription[] {
-  const sums = new Map<string, WatchersDescription>();
-  for (const { messageType, watchers: count, shared } of watchers) {
-    const sum = sums.get(messageType);
-    sums.set(messageType, {
-      messageType,
-      watchers: count + (sum?.watchers ?? 0),
-      shared: shared + (sum?.shared ?? 0),
-    });
-  }
-  return [...sums.values()];
 }

@@ -230,11 +230,6 @@ export class Engine implements DeliveryHost {
     return this.#inFlight.toArray();
   }
 
-  /** Returns the messages of {@link pending}. */
-  pendingMessages(): readonly object[] {
-    return this.pending().map(({ message }) => message);
-  }
-
   get closed(): boolean {
     return this.#closing !== undefined;
   }

@@ -1,14 +1,6 @@
-import { refuse } from "../errors.js";
-
 /** A delivery, as far as an `AbortSignal` cancels it. */
 export interface CancelTarget {
   cancel(reason: unknown): void;
-}
-
-/** @throws InvalidMessageError */
-export function checkSignal(signal: unknown, path: string): void {
-  if (typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== "function")
-    refuse(path, "is not an AbortSignal");
 }
 
 const targets = new WeakMap<AbortSignal, Set<CancelTarget>>();

@@ -17,12 +17,10 @@ export interface CausalLinks<D> {
   run: D | undefined;
   /** Forgotten once either is settled, because a chain of causes would keep its whole past alive. */
   cause: D | undefined;
-  /** The number of this attempt, from 1. */
+  /** The number of this attempt, from 1; on the origin, the number that the dispatch said. */
   attempt: number;
-  /** How often the origin had been tried before it was dispatched here. */
-  triedBefore: number;
-  /** How often the origin was tried again, over all forks. */
-  retries: number;
+  /** How often the message was tried in all; on the origin, for all of its forks. */
+  attempts: number;
 }
 
 interface Caused<D> {

@@ -7,7 +7,8 @@ import type { Fault } from "./outcome.js";
 export interface PartsDescription {
   readonly gauges: GaugesDescription[];
   readonly sagas: SagaDescription[];
-  readonly watchers: WatchersDescription[];
+  /** By message type. */
+  readonly watchers: Map<string, WatchersDescription>;
 }
 
 /** The values of a middleware at this moment, such as `running` and `waiting` of `overlap`. */

@@ -22,8 +22,7 @@ export class Links<D extends Cancellable>
   run: D | undefined = undefined;
   cause: D | undefined = undefined;
   attempt = 1;
-  triedBefore = 0;
-  retries = 0;
+  attempts = 1;
   id: string | undefined = undefined;
   correlationId: string | undefined = undefined;
   causationId: string | undefined = undefined;

@@ -1,20 +1,21 @@
 import type { Observable } from "rxjs";
-import { asError, InvalidMessageError } from "../errors.js";
+import { aSignal } from "../checks.js";
+import { asError, InvalidMessageError, refuse } from "../errors.js";
 import type { Registration } from "../handlers/handler.js";
-import { Envelope, envelopeOf, type Headers, type MessageMeta } from "../messages/envelope.js";
+import { Envelope, envelopeOf, type MessageMeta } from "../messages/envelope.js";
 import { typeOf } from "../messages/message.js";
 import type { AsyncScope } from "../util/async-context.js";
 import { monotonicNow } from "../util/clock.js";
 import { COPY, MADE_BY } from "../util/copy.js";
 import { asPromise, isThenable } from "../util/thenable.js";
-import { abortOn, checkSignal, isAbortError } from "./abort.js";
+import { abortOn, isAbortError } from "./abort.js";
 import { abort, cancel, cancelTogether, signalOf, type Cancellable } from "./cancellation.js";
 import { causesOf } from "./causality.js";
 import { consumeIfDue, isStream, type Stream } from "./consume-stream.js";
 import type { DeliveryHost } from "./delivery-host.js";
 import type { Cause, Delivery, HandlerContext, ReplyForm } from "./delivery.js";
 import { Links } from "./links.js";
-import { addHeaders, inheritIds, metaOf, typeNameOf, type Described } from "./metadata.js";
+import { inheritIds, metaOf, typeNameOf, type Described } from "./metadata.js";
 import {
   addHook,
   FULFILLED,
@@ -318,7 +319,7 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
 
   /** How often the message was tried in all. */
   get attempts(): number {
-    return 1 + (this.origin.madeLinks?.retries ?? 0);
+    return this.origin.madeLinks?.attempts ?? 1;
   }
 
   get local(): object | undefined {
@@ -356,10 +357,6 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     return this.origin.links.correlationId ?? this.id;
   }
 
-  addHeaders(headers: Headers): void {
-    addHeaders(this, headers);
-  }
-
   /** The correlation id of a message that has a cause. */
   get inheritedCorrelationId(): string | undefined {
     const links = this.origin.madeLinks;
@@ -375,7 +372,9 @@ export class LiveDelivery<M extends object = object> implements Delivery<M>, Rep
     if (local !== undefined) this.links.local = local;
     if (cause instanceof LiveDelivery) return inheritIds(this, cause);
     inheritIds(this, envelopeOf(cause, "options.causedBy").meta);
-    if ("signal" in cause && cause.signal !== undefined) checkSignal(cause.signal, "options.causedBy.signal");
+    const { signal } = cause as Partial<HandlerContext>;
+    if (signal !== undefined && !aSignal.accepts(signal))
+      refuse("options.causedBy.signal", "is not an AbortSignal");
   }
 
   /** Monotonic milliseconds since acceptance, or since the first look; `NaN` before any look. */

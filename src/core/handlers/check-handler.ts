@@ -1,3 +1,4 @@
+import { describeValue } from "../checks.js";
 import { InvalidHandlerError } from "../errors.js";
 import { functionName } from "../util/function-name.js";
 import { nameOf, type MessageType } from "../messages/message.js";
@@ -31,7 +32,12 @@ function checkedHandler(
   };
   const call: unknown =
     typeof handler === "function" ? handler : (handler as { readonly handle?: unknown } | null)?.handle;
-  if (typeof call !== "function") refuse(`is ${describe(handler)}`);
+  if (typeof call !== "function")
+    refuse(
+      typeof (handler as { readonly execute?: unknown } | null)?.execute === "function"
+        ? "is an object without handle(); it has execute(): call it handle()"
+        : `is ${describeValue(handler)}; pass a function or an object with a handle method`,
+    );
   // Calling a generator function runs none of its body, so that the handler would silently do nothing.
   if (Object.prototype.toString.call(call).endsWith("GeneratorFunction]"))
     refuse("is a generator function; return an Observable or an async iterable instead");
@@ -39,11 +45,4 @@ function checkedHandler(
   if (/^class\b/.test(Function.prototype.toString.call(handler)))
     refuse("is a class; pass an instance with a handle method");
   return handler;
-}
-
-function describe(value: unknown): string {
-  if (typeof (value as { readonly execute?: unknown } | null | undefined)?.execute === "function")
-    return "an object without handle(); it has execute(): call it handle()";
-  const received = value === null ? "null" : `a value of type ${typeof value}`;
-  return `${received}; pass a function or an object with a handle method`;
 }

@@ -5,6 +5,7 @@ import { ignored, isThenable } from "../util/thenable.js";
 import {
   checkedMeta,
   checkVersion,
+  createEnvelope,
   Envelope as EnvelopeClass,
   NO_HEADERS,
   type MessageMeta,
@@ -17,10 +18,10 @@ import { parseJson } from "./parse-json.js";
 import { aboutType, asInstance, parsed } from "./validate.js";
 
 /**
- * The class of envelopes as applications see it: with the reader. It is the same class that the buses use,
- * and gets `fromJSON` here, so that a bundle with a bus and without `Envelope` leaves the reader out.
+ * The class of envelopes as applications see it: with `of` and `fromJSON`. It is the same class that the buses use,
+ * and gets both here, so that a bundle with a bus and without `Envelope` leaves them out.
  */
-export const Envelope = /* @__PURE__ */ Object.assign(EnvelopeClass, { fromJSON });
+export const Envelope = /* @__PURE__ */ Object.assign(EnvelopeClass, { of: createEnvelope, fromJSON });
 export type Envelope<M = object> = EnvelopeClass<M>;
 
 /** Optional statics of a message class that take part in reading. */

@@ -32,7 +32,7 @@ export interface EnvelopeJson {
   readonly payload: unknown;
 }
 
-/** Options of {@link Envelope.of}. */
+/** Options of `Envelope.of`. */
 export interface EnvelopeOptions extends Partial<MessageMeta> {
   /** The cause, a handler's context or an envelope: the envelope takes its causation and correlation ids from it. */
   readonly causedBy?: Envelope | { readonly envelope: Envelope } | undefined;
@@ -70,7 +70,7 @@ export class Envelope<M = object> {
   #meta: MessageMeta | undefined;
   #source: MetaSource | undefined;
 
-  /** The buses call this constructor; applications call {@link Envelope.of}. */
+  /** The buses call this constructor; applications call `Envelope.of`. */
   constructor(payload: M, source: MetaSource | undefined, meta?: MessageMeta) {
     this[PAYLOAD] = payload;
     this.#source = source;
@@ -120,38 +120,6 @@ export class Envelope<M = object> {
   }
 
   /**
-   * Returns an envelope around a message. Metadata that is not given is generated: a unique id, the time, the
-   * name and version of the class.
-   *
-   * @throws InvalidMessageError if the payload is not an object of a class, or if a field of `meta` does not
-   * fit {@link MessageMeta}
-   * @example
-   * const reserve = Envelope.of(new ReserveStock("o1"), { causedBy: orderPlaced });
-   * reserve.meta.causationId === orderPlaced.meta.id; // true
-   */
-  static of<M extends object>(payload: M, meta: EnvelopeOptions = {}): Envelope<M> {
-    const type = typeOf(payload);
-    if (typeof payload !== "object" || type === undefined || isEnvelope(payload) || isThenable(payload))
-      refuse("payload", "is not an object of a message class");
-    checkObject(meta, "meta");
-    const id = meta.id ?? uniqueId();
-    const cause = meta.causedBy === undefined ? undefined : envelopeOf(meta.causedBy, "causedBy").meta;
-    return new Envelope(
-      payload,
-      undefined,
-      checkedMeta({
-        id,
-        name: meta.name ?? nameOf(type),
-        version: meta.version ?? versionOf(type),
-        time: meta.time ?? systemClock.now(),
-        correlationId: meta.correlationId ?? cause?.correlationId ?? id,
-        causationId: meta.causationId ?? cause?.id,
-        headers: meta.headers ?? NO_HEADERS,
-      }),
-    );
-  }
-
-  /**
    * Returns plain JSON data, so that `JSON.stringify(envelope)` works. A payload with a `toJSON()` is written by it.
    *
    * @throws InvalidMessageError with the path of a value that JSON cannot keep, or if the payload is too large
@@ -163,6 +131,38 @@ export class Envelope<M = object> {
     );
     return { meta: checkedMeta(this.meta), payload: toJson(data, "payload") };
   }
+}
+
+/**
+ * Returns an envelope around a message. Metadata that is not given is generated: a unique id, the time, the
+ * name and version of the class.
+ *
+ * @throws InvalidMessageError if the payload is not an object of a class, or if a field of `meta` does not
+ * fit {@link MessageMeta}
+ * @example
+ * const reserve = Envelope.of(new ReserveStock("o1"), { causedBy: orderPlaced });
+ * reserve.meta.causationId === orderPlaced.meta.id; // true
+ */
+export function createEnvelope<M extends object>(payload: M, meta: EnvelopeOptions = {}): Envelope<M> {
+  const type = typeOf(payload);
+  if (typeof payload !== "object" || type === undefined || isEnvelope(payload) || isThenable(payload))
+    refuse("payload", "is not an object of a message class");
+  checkObject(meta, "meta");
+  const id = meta.id ?? uniqueId();
+  const cause = meta.causedBy === undefined ? undefined : envelopeOf(meta.causedBy, "causedBy").meta;
+  return new Envelope(
+    payload,
+    undefined,
+    checkedMeta({
+      id,
+      name: meta.name ?? nameOf(type),
+      version: meta.version ?? versionOf(type),
+      time: meta.time ?? systemClock.now(),
+      correlationId: meta.correlationId ?? cause?.correlationId ?? id,
+      causationId: meta.causationId ?? cause?.id,
+      headers: meta.headers ?? NO_HEADERS,
+    }),
+  );
 }
 
 /** Returns true for envelopes, also for those of another copy of the library. */

@@ -1,6 +1,15 @@
-import { InvalidMessageError, PayloadTooLargeError, refuse } from "../errors.js";
+import { PayloadTooLargeError, refuse } from "../errors.js";
 import { isFieldsOnly, plainKindOf } from "./hidden-state.js";
-import { isForbidden, limits, pathOf, tagOf, type Fields, type Steps, type Tag } from "./json-form.js";
+import {
+  attempt,
+  isForbidden,
+  limits,
+  pathOf,
+  tagOf,
+  type Fields,
+  type Steps,
+  type Tag,
+} from "./json-form.js";
 
 /**
  * Returns plain JSON data from which `fromJson` makes an equal value. Dates, Maps, Sets, bigints,
@@ -137,7 +146,7 @@ export function toJson(value: unknown, root: string, asMessage = true): unknown 
     const keys = Object.getOwnPropertyNames(value);
     const [symbol] = Object.getOwnPropertySymbols(value);
     if (symbol !== undefined) failAt(symbol, "is a key that cannot be written");
-    const fields = fieldsOf(value, keys);
+    const fields = fieldsOf(value);
     for (const key of keys) {
       const member = fields[key];
       if (isForbidden(key)) failAt(key, "is a key that cannot be written");
@@ -155,21 +164,14 @@ export function toJson(value: unknown, root: string, asMessage = true): unknown 
     return fields;
   }
 
-  /** Copies all fields at once, because that is faster than one by one. */
-  function fieldsOf(value: object, keys: readonly PropertyKey[]): Fields {
+  /** Copies all fields at once, because that is faster than one by one; if a getter throws, again to find which. */
+  function fieldsOf(value: object): Fields {
     try {
       return { ...value };
     } catch {
-      const fields: Fields = {};
-      for (const key of keys) {
-        try {
-          fields[key] = (value as Fields)[key];
-        } catch (error) {
-          if (error instanceof InvalidMessageError) throw error;
-          failAt(key, "could not be read", error);
-        }
-      }
-      return fields;
+      const read = (key: string): unknown =>
+        attempt(pathOf(root, [...steps, key]), "could not be read", () => (value as Fields)[key]);
+      return Object.fromEntries(Object.keys(value).map((key) => [key, read(key)]));
     }
   }
 

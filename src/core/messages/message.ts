@@ -1,3 +1,4 @@
+import { describeValue } from "../checks.js";
 import { InvalidMessageError } from "../errors.js";
 import type { StandardSchema } from "../util/standard-schema.js";
 
@@ -90,7 +91,7 @@ export function typeOf(message: unknown): MessageType | undefined {
 export function checkClass(type: unknown): void {
   if (typeof type !== "function" || type.prototype === undefined)
     throw new InvalidMessageError(
-      `A message type is a class; received ${type === null ? "null" : typeof type}. ` +
+      `A message type is a class; received ${describeValue(type)}. ` +
         "If the class is imported, look for an import cycle.",
     );
 }

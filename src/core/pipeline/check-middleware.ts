@@ -1,8 +1,8 @@
 import { EMPTY, isObservable } from "rxjs";
-import { checkCopy } from "../checks.js";
+import { checkCopy, describeValue } from "../checks.js";
 import { InvalidMiddlewareError, InvalidOptionsError } from "../errors.js";
 import { functionName } from "../util/function-name.js";
-import { isThenable } from "../util/thenable.js";
+import { ignored } from "../util/thenable.js";
 import { stepFactoryOf } from "./form.js";
 import type { Middleware } from "./middleware.js";
 
@@ -13,10 +13,7 @@ export function checkMiddleware(middleware: unknown, place: string): asserts mid
     throw new InvalidMiddlewareError(`${place}${name && ` (${name})`} ${problem}.`);
   };
   if (typeof middleware !== "function")
-    return refuse(
-      `is ${middleware === null ? "null" : `a value of type ${typeof middleware}`}; ` +
-        "pass an RxJS operator, around(), shared() or when()",
-    );
+    return refuse(`is ${describeValue(middleware)}; pass an RxJS operator, around(), shared() or when()`);
   const operator = middleware as Middleware;
   checkCopy(`${place} (${operator.name})`, operator);
   if (stepFactoryOf(operator) !== undefined) return;
@@ -30,7 +27,7 @@ export function checkMiddleware(middleware: unknown, place: string): asserts mid
     throw error;
   }
   if (typeof piped === "function") refuse("is what makes a middleware; call it");
-  if (isThenable(piped)) piped.then(undefined, () => undefined);
+  ignored(piped);
   if (!isObservable(piped))
     refuse("does not return an Observable; an operator takes a stream and returns one");
 }

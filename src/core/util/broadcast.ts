@@ -1,4 +1,4 @@
-import { Observable, type Subscriber } from "rxjs";
+import { Observable, type Subscriber, type Subscription } from "rxjs";
 import { catchObserverErrors, type Report } from "./guarded-observable.js";
 
 /**
@@ -12,28 +12,27 @@ export class Broadcast<T> {
   #completed = false;
   readonly #report: Report;
   readonly stream: Observable<T>;
-  /** The stream for subscribers that only look, such as an inspector: errors still count as unhandled. */
-  readonly onlooking: Observable<T>;
-  readonly #onlookers = new Set<Subscriber<T>>();
+  #onlookers = 0;
   /** A field and not a getter, because each message reads it. */
   observed = false;
 
   constructor(report: Report) {
     this.#report = report;
     this.stream = catchObserverErrors(new Observable((subscriber) => this.#join(subscriber)), report);
-    this.onlooking = catchObserverErrors(
-      new Observable((subscriber) => {
-        this.#onlookers.add(subscriber);
-        subscriber.add(() => this.#onlookers.delete(subscriber));
-        return this.#join(subscriber);
-      }),
-      report,
-    );
+  }
+
+  /** Subscribes a function that only looks, such as an inspector's: errors still count as unhandled. */
+  look(next: (value: T) => void): Subscription {
+    // eslint-disable-next-line rxjs-x/no-ignored-error -- the streams of a bus never error
+    const subscription = this.stream.subscribe(next);
+    this.#onlookers++;
+    subscription.add(() => this.#onlookers--);
+    return subscription;
   }
 
   /** True if a subscriber handles the values, and does not only look. */
   get handled(): boolean {
-    return this.#subscribers.length > this.#onlookers.size;
+    return this.#subscribers.length > this.#onlookers;
   }
 
   #join(subscriber: Subscriber<T>): (() => void) | void {
