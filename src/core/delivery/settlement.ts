@@ -75,7 +75,8 @@ export function removeHook(reply: Reply, hook: Hook): void {
 function runHooks(reply: Reply): void {
   const { hooks } = reply;
   reply.hooks = undefined;
-  for (const hook of Array.isArray(hooks) ? hooks : [hooks!]) runHook(reply, hook);
+  if (typeof hooks === "function") runHook(reply, hooks);
+  else hooks!.forEach((hook) => runHook(reply, hook));
 }
 
 /**
