@@ -225,6 +225,10 @@ describe("validation", () => {
       InvalidMiddlewareError,
     );
     expect(() => validation({ schemas: {} as never })).toThrow(InvalidOptionsError);
+    // No message would ever be checked by it.
+    expect(() => validation({ schemas: new Map([["CreateUser" as never, z.any()]]) })).toThrow(
+      "A message type is a class; received string.",
+    );
     class Odd {
       static readonly schema = { parse: () => 1 } as never;
     }

@@ -1135,6 +1135,8 @@ describe("the end of a saga", () => {
       [{ restart: { count: 1.5 } }, "restart.count"],
       [{ restart: { delayMs: NaN } }, "restart.delayMs"],
       [{ restart: { maxDelayMs: "5" } }, "restart.maxDelayMs"],
+      // Each failure would count as the first, so that the saga would never be given up.
+      [{ restart: { maxDelayMs: 0 } }, "restart.maxDelayMs"],
       [{ restart: { delay: 5 } }, "restart.delay"],
       [{ maxhops: 1 }, "maxhops"],
     ];

@@ -92,7 +92,8 @@ export function checkOptions<Options extends object>(
     throw invalidOption(source, path.slice(0, -1) || "options", "an object", options);
   const given = options as Readonly<Record<string, unknown>>;
   const known: Readonly<Record<string, Check>> = rules;
-  for (const option of Object.keys(given)) {
+  // Inherited fields count, because an AbortSignal that is passed in place of `{ signal }` has no others.
+  for (const option in given) {
     if (Object.hasOwn(known, option)) continue;
     const expected = `one of ${Object.keys(known).join(", ")}`;
     throw new InvalidOptionsError(

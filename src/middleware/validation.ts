@@ -1,7 +1,7 @@
 import { check, checkOptions } from "../core/checks.js";
 import type { LiveDelivery } from "../core/delivery/live-delivery.js";
 import { InvalidMessageError, InvalidMiddlewareError } from "../core/errors.js";
-import { nameOf, typeOf, type MessageType } from "../core/messages/message.js";
+import { checkClass, nameOf, typeOf, type MessageType } from "../core/messages/message.js";
 import { asInstance, parsed } from "../core/messages/validate.js";
 import { createMiddleware, type Step } from "../core/pipeline/form.js";
 import { type Middleware } from "../core/pipeline/middleware.js";
@@ -33,7 +33,8 @@ const aSchemaMap = check("a Map from message classes to schemas", (value) => {
  *   keeps the message as it was sent.
  * - The message stays synchronous if the schema is.
  *
- * @throws InvalidOptionsError, InvalidMiddlewareError for a value in `schemas` that is not a Standard Schema
+ * @throws InvalidOptionsError, InvalidMiddlewareError for a value in `schemas` that is not a Standard Schema,
+ * InvalidMessageError for a key that is not a class
  * @example
  * class CreateUser {
  *   static readonly schema = z.object({ userId: z.string(), email: z.email() });
@@ -46,7 +47,10 @@ export function validation<M extends object = object, R = unknown>(
 ): Middleware<M, R> {
   checkOptions<ValidationOptions>("validation()", options, { schemas: aSchemaMap });
   const { schemas } = options;
-  for (const [type, schema] of schemas ?? []) checkSchema(schema, nameOf(type));
+  for (const [type, schema] of schemas ?? []) {
+    checkClass(type);
+    checkSchema(schema, nameOf(type));
+  }
 
   return createMiddleware("validation", (rest) => (delivery) => {
     const type = typeOf(delivery.message);

@@ -10,6 +10,7 @@ import {
   checkCopy,
   checkOptions,
   milliseconds,
+  positiveMilliseconds,
   wholeNumber,
 } from "../core/checks.js";
 import { InvalidHandlerError } from "../core/errors.js";
@@ -102,7 +103,7 @@ export function saga(
   checkOptions<RestartOptions>(
     "saga()",
     restart,
-    { count: wholeNumber(0), delayMs: milliseconds, maxDelayMs: milliseconds },
+    { count: wholeNumber(0), delayMs: milliseconds, maxDelayMs: positiveMilliseconds },
     "restart.",
   );
   const { engine } = eventBus;

@@ -1,5 +1,5 @@
-import { expect, it } from "@jest/globals";
-import { Query, QueryBus, type Outcome } from "cqrx";
+import { describe, expect, it } from "@jest/globals";
+import { CommandBus, Query, QueryBus, type Outcome } from "cqrx";
 import { firstValueFrom, of, toArray } from "rxjs";
 
 class Count extends Query<number> {}
@@ -17,4 +17,26 @@ it("ask$ emits every value of a stream, ask the first one", async () => {
     { status: "fulfilled", value: 3 },
     { status: "fulfilled", value: 1 },
   ]);
+});
+
+describe("a clock that throws", () => {
+  it("is reported, and neither rejects a message that is observed nor keeps it from its observers", async () => {
+    let stopped = true;
+    const now = (): number => {
+      if (stopped) throw new Error("stopped");
+      return 0;
+    };
+    const bus = new CommandBus({ clock: { now } });
+    const seen: unknown[] = [];
+    bus.faults$.subscribe(({ source }) => seen.push(source));
+    bus.messages$.subscribe(({ payload }) => seen.push(payload.constructor.name));
+    bus.outcomes$.subscribe(({ status }) => seen.push(status));
+    class Work {}
+    bus.register(Work, () => undefined);
+    await bus.dispatch(new Work());
+    expect(seen).toEqual(["clock of CommandBus", "Work", "clock of CommandBus", "fulfilled"]);
+    stopped = false;
+    await bus.dispatch(new Work());
+    expect(seen.slice(4)).toEqual(["Work", "fulfilled"]);
+  });
 });

@@ -69,7 +69,7 @@ describe.each([CommandBus, QueryBus, EventBus] as AnyBus[])("new %p", (Bus) => {
   it.each([
     ["middleware", ["x", 42, tap(), new Set(), null], "an array"],
     ["registry", ["x", 42, {}, new Map(), null], "a HandlerRegistry"],
-    ["maxDepth", ["x", 0, -1, NaN, {}, null], "a number from 1"],
+    ["maxDepth", ["x", "5", true, 0, -1, NaN, {}, null], "a number from 1"],
     ["clock", ["x", 42, {}, Date.now, null], "a clock, which has a method now()"],
     ["name", [42, {}, Symbol("name"), null], "a text"],
     ["ids", ["x", 42, {}, null], "a function"],
@@ -80,6 +80,26 @@ describe.each([CommandBus, QueryBus, EventBus] as AnyBus[])("new %p", (Bus) => {
       expect(make).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS", option, expected }));
     }
   });
+
+  it.each<unknown>([
+    null,
+    "options",
+    42,
+    true,
+    () => ({}),
+    new AbortController().signal,
+    { timeout: 5 },
+    { toString: 5 },
+  ])("refuses a message with %p for options", (options) =>
+    withTraps(async () => {
+      const bus = new Bus({ fallback: () => undefined });
+      const sent = bus instanceof EventBus ? bus.publish : bus instanceof QueryBus ? bus.ask : bus.dispatch;
+      await expect(sent.call(bus, new CreateUser(), options as never)).rejects.toMatchObject({
+        code: "INVALID_OPTIONS",
+      });
+      await canaries(bus);
+    }),
+  );
 
   it("checks a fallback like a handler", () => {
     for (const bad of ["x", 42, {}, function* () {}, { *handle() {} }, class {}])

@@ -41,6 +41,19 @@ describe("the outcome of a message", () => {
     expect(ended.at(-1)).toBe("Child fulfilled");
   });
 
+  it.each([NaN, -0, null, "left", undefined])("is cancelled by the reason %p", async (reason) => {
+    const bus = new CommandBus();
+    const cancelled: boolean[] = [];
+    bus.outcomes$.subscribe((outcome) => cancelled.push("cancelled" in outcome && outcome.cancelled));
+    bus.register(Work, forever);
+    const controller = new AbortController();
+    ignore(bus.dispatch(new Work(), { signal: controller.signal }));
+    controller.abort(reason);
+    bus.register(Child, () => undefined);
+    await bus.dispatch(new Child());
+    expect(cancelled).toEqual([true, false]);
+  });
+
   it("is cancelled by a subscriber that leaves, synchronously or later", () => {
     const { bus, ended } = busWith();
     bus.register(Work, forever);

@@ -136,6 +136,15 @@ describe("a class stands for itself and its subclasses: it", () => {
     await bus.dispatch(new Unrelated());
   });
 
+  it.each([
+    ["a predicate", () => true],
+    ["a list with one", [AdminCommand, () => true]],
+  ])("refuses %s in when(), because every message would be rejected", (_, types) => {
+    expect(() => when(types as unknown as typeof CreateUser, denied)).toThrow(
+      "when() takes a message class, or several.",
+    );
+  });
+
   it("narrows when() inside an operator", async () => {
     const inner = when(
       TaskEvent,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { VirtualTimeScheduler } from "rxjs";
+import { asyncScheduler, VirtualTimeScheduler } from "rxjs";
 import { LONGEST_TIMEOUT_MS, startTimer } from "../../../src/core/util/timers.js";
 
 describe("startTimer", () => {
@@ -30,6 +30,18 @@ describe("startTimer", () => {
     jest.advanceTimersByTime(1);
     expect(run).toHaveBeenCalledTimes(1);
   });
+
+  it.each([Infinity, 2 ** 31])(
+    "does not run at once on the asyncScheduler for a delay of %d ms",
+    (delayMs) => {
+      const run = jest.fn();
+      startTimer(delayMs, run, { scheduler: asyncScheduler });
+      jest.advanceTimersByTime(LONGEST_TIMEOUT_MS - 1);
+      expect(run).not.toHaveBeenCalled();
+      jest.advanceTimersByTime(1);
+      expect(run).toHaveBeenCalledTimes(1);
+    },
+  );
 
   it("uses the time of a scheduler", () => {
     const scheduler = new VirtualTimeScheduler();

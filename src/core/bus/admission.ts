@@ -1,4 +1,3 @@
-import { aSignal, anObject, checkOptions, wholeNumber, type Checks } from "../checks.js";
 import { continueFrom } from "../delivery/attempts.js";
 import type { DeliveryHost } from "../delivery/delivery-host.js";
 import { dispatchDepth, hasStackRoom } from "../delivery/dispatch-depth.js";
@@ -13,15 +12,7 @@ import { isEnvelope } from "../messages/envelope.js";
 import { typeOf, type MessageKind } from "../messages/message.js";
 import { isThenable } from "../util/thenable.js";
 import type { Closing } from "./closing.js";
-import type { BusOptions, DispatchOptions } from "./options.js";
-
-const DISPATCH_OPTIONS: Checks<DispatchOptions> = {
-  signal: aSignal,
-  headers: anObject,
-  causedBy: anObject,
-  attempt: wholeNumber(1),
-  context: anObject,
-};
+import { checkDispatchOptions, type BusOptions, type DispatchOptions } from "./options.js";
 
 /** The door of a bus: refuses messages before any middleware and any observer sees them. */
 export class Admission {
@@ -62,7 +53,7 @@ export class Admission {
   ): LiveDelivery {
     const { message } = delivery;
     if (message == null) throw this.#notAMessage(String(message));
-    this.#checkOptions(options);
+    checkDispatchOptions(this.#bus, options);
     const { headers, causedBy, attempt, context } = options;
     if (delivery.handlers === undefined && isEnvelope(message)) {
       delivery = new LiveDelivery(delivery.host, message.payload, this.#registry.find(message.payload));
@@ -82,15 +73,6 @@ export class Admission {
     if (attempt !== undefined) continueFrom(delivery, attempt);
     if (context !== undefined) delivery.links.local = context;
     return delivery;
-  }
-
-  /** Walks the given options only, because checking every known option would cost more than the rest of a dispatch. */
-  #checkOptions(options: DispatchOptions): void {
-    for (const option in options) {
-      const value = options[option as keyof DispatchOptions];
-      if (DISPATCH_OPTIONS[option as keyof DispatchOptions]?.accepts(value) === true) continue;
-      return checkOptions(this.#bus, options, DISPATCH_OPTIONS);
-    }
   }
 
   tooDeep(): boolean {

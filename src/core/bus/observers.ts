@@ -42,7 +42,11 @@ export class Observers {
 
   /** Starts the time of an accepted message and shows the message, if either stream has an observer. */
   accepted(delivery: LiveDelivery): void {
-    delivery.startedMs = monotonicNow(delivery.host.clock);
+    try {
+      delivery.startedMs = monotonicNow(delivery.host.clock);
+    } catch (error) {
+      this.#clockFailed(error);
+    }
     if (this.messages.observed) this.deliver(this.messages, delivery.envelope);
   }
 
@@ -53,8 +57,7 @@ export class Observers {
     try {
       durationMs = delivery.elapsedMs();
     } catch (error) {
-      // An injected clock failed. This is not reportingErrors(), because every outcome would pay for its closure.
-      this.report({ kind: "observer", source: `clock of ${this.#name}`, error });
+      this.#clockFailed(error);
     }
     const depth = dispatchDepth.current;
     // A message that an observer dispatches is one deeper than the observed one, however long that took.
@@ -73,6 +76,11 @@ export class Observers {
           },
     );
     dispatchDepth.current = depth;
+  }
+
+  /** Not reportingErrors(), because every message would pay for its closure. */
+  #clockFailed(error: unknown): void {
+    this.report({ kind: "observer", source: `clock of ${this.#name}`, error });
   }
 
   report(fault: Fault): void {

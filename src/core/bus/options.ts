@@ -3,7 +3,18 @@ import type { Clock } from "../util/clock.js";
 import type { Cause } from "../delivery/delivery.js";
 import type { GaugesDescription, SagaDescription, WatchersDescription } from "../delivery/delivery-host.js";
 import type { Headers } from "../messages/envelope.js";
-import { aFunction, anArray, aText, check, withMethods, type Checks } from "../checks.js";
+import {
+  aFunction,
+  anArray,
+  anObject,
+  aSignal,
+  aText,
+  check,
+  checkOptions,
+  wholeNumber,
+  withMethods,
+  type Checks,
+} from "../checks.js";
 import type { MessageKind } from "../messages/message.js";
 import type { Middleware } from "../pipeline/middleware.js";
 import type { HandlerRegistry } from "../handlers/registry.js";
@@ -36,7 +47,7 @@ export const BUS_OPTIONS: Checks<BusOptions> = {
   // Accept any value, because the check of handlers throws an error that says more.
   fallback: check("a handler", () => true),
   name: aText,
-  maxDepth: check("a number from 1", (value) => (value as number) >= 1),
+  maxDepth: check("a number from 1", (value) => typeof value === "number" && value >= 1),
   clock: withMethods("a clock, which has a method now()", "now"),
   ids: aFunction,
 };
@@ -62,6 +73,28 @@ export interface DispatchOptions<Local extends object = object> {
    * with `causedBy`. Never serialised, logged or sent to another process.
    */
   readonly context?: Local | undefined;
+}
+
+const DISPATCH_OPTIONS: Checks<DispatchOptions> = {
+  signal: aSignal,
+  headers: anObject,
+  causedBy: anObject,
+  attempt: wholeNumber(1),
+  context: anObject,
+};
+
+/**
+ * Walks the given options only, because checking every known option would cost more than the rest of a dispatch.
+ *
+ * @throws InvalidOptionsError
+ */
+export function checkDispatchOptions(bus: string, options: DispatchOptions): void {
+  let known = anObject.accepts(options);
+  for (const name in options) {
+    const option = name as keyof DispatchOptions;
+    known &&= Object.hasOwn(DISPATCH_OPTIONS, option) && DISPATCH_OPTIONS[option].accepts(options[option]);
+  }
+  if (!known) checkOptions(bus, options, DISPATCH_OPTIONS);
 }
 
 /** Options of a registration. */

@@ -34,7 +34,7 @@ export function cancel(reply: Cancellable, reason: unknown): void {
 /** Returns whether a rejection with this reason is a cancellation of the message, and not a failure. */
 export function wasCancelledWith(reply: Cancellable, reason: unknown): boolean {
   const { madeLinks } = reply.origin;
-  return madeLinks !== undefined && madeLinks.cancellation === reason;
+  return madeLinks !== undefined && Object.is(madeLinks.cancellation, reason);
 }
 
 /** Rejects a reply with the reason as it is, and cancels all work that runs for it. */

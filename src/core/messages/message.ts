@@ -87,9 +87,14 @@ export function typeOf(message: unknown): MessageType | undefined {
     : ((Object.getPrototypeOf(message) as { constructor?: MessageType } | null)?.constructor ?? undefined);
 }
 
+/** Returns false for arrow functions and methods, too. */
+export function isClass(type: unknown): boolean {
+  return typeof type === "function" && type.prototype !== undefined;
+}
+
 /** @throws InvalidMessageError if the type is not a class */
 export function checkClass(type: unknown): void {
-  if (typeof type !== "function" || type.prototype === undefined)
+  if (!isClass(type))
     throw new InvalidMessageError(
       `A message type is a class; received ${describeValue(type)}. ` +
         "If the class is imported, look for an import cycle.",

@@ -3,7 +3,7 @@ import { middlewareName, withStepFactory } from "./form.js";
 import { mergeMap, of } from "rxjs";
 import { InvalidMiddlewareError } from "../errors.js";
 import type { Middleware } from "./middleware.js";
-import { matcher, nameOf, type MessageType } from "../messages/message.js";
+import { isClass, matcher, nameOf, type MessageType } from "../messages/message.js";
 import { compose } from "./compose.js";
 
 /**
@@ -17,7 +17,7 @@ export function when<T extends MessageType>(
   middleware: Middleware<InstanceType<T>>,
 ): Middleware {
   const list = (Array.isArray(types) ? types : [types]) as readonly MessageType[];
-  if (list.length === 0 || list.some((type) => typeof type !== "function"))
+  if (list.length === 0 || !list.every(isClass))
     throw new InvalidMiddlewareError("when() takes a message class, or several.");
   const narrowed = middleware as unknown as Middleware;
   checkMiddleware(narrowed, "the middleware of when()");

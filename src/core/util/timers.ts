@@ -24,11 +24,13 @@ export function startTimer(
   run: () => void,
   { scheduler, keepAlive = false }: TimerOptions & { readonly keepAlive?: boolean } = {},
 ): () => void {
+  // For a scheduler, too, because the asyncScheduler of RxJS takes no more than the platform.
+  const waitMs = Math.min(delayMs, LONGEST_TIMEOUT_MS);
   if (scheduler !== undefined) {
-    const scheduled = scheduler.schedule(run, delayMs);
+    const scheduled = scheduler.schedule(run, waitMs);
     return () => scheduled.unsubscribe();
   }
-  const timer = setTimeout(run, Math.min(delayMs, LONGEST_TIMEOUT_MS));
+  const timer = setTimeout(run, waitMs);
   if (!keepAlive) (timer as { unref?(): void }).unref?.();
   return () => clearTimeout(timer);
 }
