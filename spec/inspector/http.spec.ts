@@ -242,6 +242,15 @@ describe("the server", () => {
     expect(await inspector.listen()).toMatchObject({ url: undefined });
   });
 
+  it("ends a server that close() found on its way", async () => {
+    const before = process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length;
+    const own = inspect(buses.commands);
+    const listening = own.listen();
+    await own.close();
+    expect(await listening).toMatchObject({ url: undefined, port: undefined });
+    expect(process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap")).toHaveLength(before);
+  });
+
   it("refuses wrong options of listen()", async () => {
     await expect(inspector.listen({ port: -1 })).rejects.toThrow("port must be a port");
     await expect(inspector.listen({ url: "x" } as object)).rejects.toThrow("unknown option url");

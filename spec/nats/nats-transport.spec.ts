@@ -5,6 +5,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { natsInbox, natsTransport } from "cqrx/nats";
 import { transportSuite } from "cqrx/testing";
 import { NotSentError } from "cqrx/transport";
+import { escapedFrom } from "../support/traps.js";
 import { linkCases } from "../transport/link-cases.js";
 import { until, type World } from "../transport/support.js";
 import { wireCases } from "../transport/wire-cases.js";
@@ -48,6 +49,31 @@ withServer((server) => {
     it("refuses wrong options by name", async () => {
       await expect(natsTransport({ prefix: "a.b" })).rejects.toThrow("prefix must be");
       await expect(natsTransport({ replicas: 2 as never })).rejects.toThrow("replicas must be 1, 3 or 5");
+    });
+
+    it("says what the server has against the streams", async () =>
+      expect(natsTransport({ servers: server.url, prefix: "refused", replicas: 3 })).rejects.toThrow(
+        "the server did not make the streams (replicas > 1 not supported in non-clustered mode)",
+      ));
+
+    it("takes durations that have no end", async () => {
+      const { warnings } = await escapedFrom(async () => {
+        const transport = await natsTransport({
+          servers: server.url,
+          prefix: "endless",
+          connectTimeoutMs: Infinity,
+          dedupeWindowMs: Infinity,
+          maxAgeMs: Infinity,
+        });
+        const inbox = await natsInbox(transport, { bucket: "endless", windowMs: Infinity });
+        expect(await inbox.claim("a", Infinity)).toBe("claimed");
+        const jsm = await jetstreamManager(transport.connection);
+        const { config } = await jsm.streams.info("endless_events");
+        expect([config.max_age, config.duplicate_window]).toEqual([1e18, 1e18]);
+        await transport.close();
+      });
+      // Of a timer that is too long, which fires at once.
+      expect(warnings).toEqual([]);
     });
 
     it("131 makes a consumer again that was deleted under a worker", async () => {

@@ -105,6 +105,24 @@ describe("logTo", () => {
     ]);
   });
 
+  it("reports an isCancellation that returns a promise, which would call every failure cancelled", async () => {
+    const { logger, lines } = loggerInMemory({ level: "info" });
+    const bus = commandBus();
+    bus.register(CreateUser, () => Promise.reject(new Error("no room")));
+    logTo(bus, logger, { isCancellation: (() => Promise.reject(new Error("later"))) as never });
+
+    await expect(bus.dispatch(new CreateUser("u1"))).rejects.toThrow("no room");
+    expect(lines()).toEqual([
+      expect.objectContaining({
+        event: "fault",
+        err: expect.objectContaining({
+          message:
+            "LogOptions: isCancellation must be a function that returns true or false; received a promise.",
+        }),
+      }),
+    ]);
+  });
+
   it("writes faults, with the message they are about", async () => {
     const { logger, lines } = loggerInMemory({ level: "info" });
     const bus = commandBus();

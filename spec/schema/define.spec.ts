@@ -397,13 +397,16 @@ describe("a schema that cannot be used", () => {
     const schema = z.object({ userId: z.string().refine(async () => Promise.resolve(true)) });
     class CreateUser extends defineCommand("users.create", schema) {}
     const text =
-      "users.create: payload has an asynchronous schema; a constructor cannot wait, " +
+      "users.create: payload has an asynchronous schema, or one that throws; a constructor cannot wait, " +
       "so check what takes time in the handler.";
     expect(errorOf(() => new CreateUser({ userId: "u1" })).message).toBe(text);
     expect(errorOf(() => CreateUser.parse({ userId: "u1" })).message).toBe(text);
     expect(errorOf(() => Envelope.fromJSON({ payload: { userId: "u1" } }, CreateUser)).message).toMatch(
-      "users.create: payload has an asynchronous schema;",
+      "users.create: payload has an asynchronous schema, or one that throws;",
     );
+    const broken = z.object({ userId: z.string().transform(() => JSON.parse("{") as string) });
+    class Broken extends defineCommand("users.create", broken) {}
+    expect(errorOf(() => new Broken({ userId: "u1" })).message).toBe(text);
   });
 
   it.each([["text"], [null], [7], [[1]], [new Map()], [undefined]])("makes %p of an object", (made) => {

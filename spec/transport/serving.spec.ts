@@ -16,6 +16,18 @@ import { PlaceOrder } from "./support.js";
 /** The longest wait that `setTimeout` takes. */
 const LONGEST = 2 ** 31 - 1;
 
+it("refuses wrong options of close(), and goes on", async () => {
+  const bus = new CommandBus();
+  const link = new Link(await memoryTransport());
+  const serving = await link.serve(bus, [PlaceOrder]);
+  expect(() => serving.close({ timeoutMs: NaN })).toThrow(
+    "serving.close(): timeoutMs must be a number of milliseconds from 0",
+  );
+  expect(link.describe().served).toHaveLength(1);
+  await link.close();
+  await canaries(bus);
+});
+
 it("shortens durations that no timer takes, because such a timer fires at once", async () => {
   const memory = await memoryTransport();
   const asked: ConsumeOptions[] = [];

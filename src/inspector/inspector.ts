@@ -22,6 +22,8 @@ const LISTEN: Checks<ListenOptions> = {
   host: aText,
 };
 
+const NOWHERE: Listening = { url: undefined, port: undefined, close: () => Promise.resolve() };
+
 /** Looks at buses: counts all messages, keeps texts of some, and shows them in a page. Made by {@link inspect}. */
 export interface Inspector extends LocalInspector {
   /**
@@ -74,8 +76,13 @@ export function inspect(buses: Inspected, options: InspectOptions = {}): Inspect
     ...Object.getOwnPropertyDescriptors({
       async listen(listenOptions: ListenOptions = {}): Promise<Listening> {
         checkOptions<ListenOptions>("listen()", listenOptions, LISTEN);
-        if (!attached.open) return { url: undefined, port: undefined, close: () => Promise.resolve() };
+        if (!attached.open) return NOWHERE;
         const server = await listenOn(middleware, listenOptions, tokenOf(settings));
+        if (!attached.open) {
+          // The inspector was closed meanwhile.
+          await server.close();
+          return NOWHERE;
+        }
         attached.onClose(() => server.close());
         return server;
       },

@@ -2,7 +2,7 @@ import type { NodeRequest, NodeResponse } from "./http.js";
 
 /** A server of the page. */
 export interface Listening {
-  /** The link to the page, with the token; undefined where the inspector is turned off. */
+  /** The link to the page, with the token; undefined where the inspector is turned off or closed. */
   readonly url: string | undefined;
   readonly port: number | undefined;
   close(): Promise<void>;

@@ -6,7 +6,7 @@ import {
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { abortOn } from "../core/delivery/abort.js";
-import { startTimer } from "../core/util/timers.js";
+import { LONGEST_TIMEOUT_MS, startTimer } from "../core/util/timers.js";
 import { NotSentError } from "../transport/errors.js";
 import { StateSource } from "../transport/state.js";
 import { ConnectionWaiters } from "../transport/connection-waiters.js";
@@ -52,7 +52,7 @@ export class Connection {
           // Saves two errors for each request, whose stacks show the client only.
           noAsyncTraces: true,
           ...options,
-          timeout: Math.max(1, end - performance.now()),
+          timeout: Math.min(Math.max(1, end - performance.now()), LONGEST_TIMEOUT_MS),
         });
         return new Connection(nc);
       } catch (cause) {

@@ -3,6 +3,7 @@ import { checkOptions, check, positiveMilliseconds } from "../core/checks.js";
 import type { Inbox } from "../transport/inbox.js";
 import { wait } from "./connection.js";
 import type { NatsTransport } from "./nats-transport.js";
+import { LONGEST_AGE_MS } from "./options.js";
 import { token } from "./subjects.js";
 
 export interface NatsInboxOptions {
@@ -43,7 +44,11 @@ export async function natsInbox(transport: NatsTransport, options: NatsInboxOpti
     replicas: check("1, 3 or 5", (value) => [1, 3, 5].includes(value as number)),
   });
   const { bucket = "cqrx_inbox", windowMs = 86_400_000, replicas = 1 } = options;
-  const kv: KV = await new Kvm(transport.connection).create(bucket, { ttl: windowMs, replicas, history: 1 });
+  const kv: KV = await new Kvm(transport.connection).create(bucket, {
+    ttl: Math.min(windowMs, LONGEST_AGE_MS),
+    replicas,
+    history: 1,
+  });
   /** The revisions of the claims of this process, because a claim whose lease has ended may be another's by now. */
   const claims = new Map<string, number>();
   // Keys of a bucket hold fewer characters than subjects.

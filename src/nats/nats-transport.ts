@@ -1,4 +1,10 @@
-import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
+import {
+  jetstream,
+  JetStreamApiError,
+  jetstreamManager,
+  type JetStreamClient,
+  type JetStreamManager,
+} from "@nats-io/jetstream";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
 import { headers as natsHeaders, PermissionViolationError } from "@nats-io/transport-node";
 import type { Observable } from "rxjs";
@@ -47,7 +53,8 @@ const ATTEMPT_MS = 2_000;
  *
  * @param options - also those of `connect` of `@nats-io/transport-node`, such as `tls` and `authenticator`
  * @throws InvalidOptionsError
- * @throws NotSentError if no server answers within `connectTimeoutMs`, or if it has no JetStream
+ * @throws NotSentError if no server answers within `connectTimeoutMs`, if it has no JetStream, or if it does not
+ * make the streams
  * @example
  * const link = new Link(await natsTransport({ servers: "nats://localhost:4222" }));
  */
@@ -64,7 +71,9 @@ export async function natsTransport(
     await connection.close();
     throw new NotSentError(
       "The request to connect",
-      "the server has no JetStream that this account may use",
+      cause instanceof JetStreamApiError
+        ? `the server did not make the streams (${cause.message})`
+        : "the server has no JetStream that this account may use",
       cause,
     );
   }

@@ -43,6 +43,12 @@ export interface NatsSettings extends Required<Omit<NatsTransportOptions, "serve
   readonly inboxPrefix: string;
 }
 
+/**
+ * The longest age that a stream is given, in milliseconds, because the server counts nanoseconds in 64 bits: 31
+ * years.
+ */
+export const LONGEST_AGE_MS = 1e12;
+
 const OPTIONS: Checks<NatsTransportOptions> = {
   servers: either(aText, anArray),
   prefix: check("a text of letters, digits, _ and -", (value) => /^[\w-]{1,64}$/.test(value as string)),
@@ -72,9 +78,9 @@ export function readOptions(options: NatsTransportOptions & ConnectionOptions): 
       inboxPrefix: options.inboxPrefix ?? "_INBOX",
       replicas: own.replicas ?? 1,
       storage: own.storage ?? "file",
-      dedupeWindowMs: own.dedupeWindowMs ?? 120_000,
+      dedupeWindowMs: Math.min(own.dedupeWindowMs ?? 120_000, LONGEST_AGE_MS),
       connectTimeoutMs: own.connectTimeoutMs ?? 5_000,
-      maxAgeMs: own.maxAgeMs ?? 0,
+      maxAgeMs: Math.min(own.maxAgeMs ?? 0, LONGEST_AGE_MS),
       manageStreams: own.manageStreams ?? true,
     },
     connection,

@@ -1,3 +1,4 @@
+import { syncBoolean } from "../core/checks.js";
 import type { Fault } from "../core/delivery/outcome.js";
 import type { Envelope, Headers } from "../core/messages/envelope.js";
 import { ignored, isThenable } from "../core/util/thenable.js";
@@ -109,7 +110,12 @@ export class LogWriter {
 
   #outcomeOf(settled: Settled): LoggedOutcome {
     if (settled.status === "fulfilled") return "fulfilled";
-    return (this.#isCancellation?.(settled.reason) ?? settled.cancelled) ? "cancelled" : "rejected";
+    const isCancellation = this.#isCancellation;
+    const cancelled =
+      isCancellation === undefined
+        ? settled.cancelled
+        : syncBoolean(isCancellation(settled.reason), "LogOptions", "isCancellation");
+    return cancelled ? "cancelled" : "rejected";
   }
 
   #fieldsOf(

@@ -1,6 +1,6 @@
 import type { Database } from "./database.js";
 import type { NamedTypes } from "./named-types.js";
-import type { Sql } from "./sql.js";
+import { intervalMs, type Sql } from "./sql.js";
 import { errorText } from "./stored-message.js";
 
 /** A command whose attempt belongs to this process. */
@@ -46,7 +46,7 @@ export class Claims {
     this.#db = db;
     this.#table = `${db.schema}.commands`;
     this.#types = types;
-    this.#leaseMs = leaseMs;
+    this.#leaseMs = intervalMs(leaseMs);
     this.direct = { query: (text, values) => db.outside(() => db.query(text, values)) };
   }
 

@@ -14,6 +14,7 @@ import { isEnvelope, type Envelope, type EnvelopeJson } from "../core/messages/e
 import { typeOf } from "../core/messages/message.js";
 import type { Database } from "./database.js";
 import { shortKey } from "./short-key.js";
+import { intervalMs, MOST_ROWS } from "./sql.js";
 import { storedJson, toEnvelope, type StoreMessageOptions } from "./stored-message.js";
 import { openWorker } from "./open-worker.js";
 import type { Worker, WorkOptions } from "./worker.js";
@@ -91,7 +92,7 @@ values ($1, $2, $3, $4::text::json, now() + $5::float8 * interval '1 ms') on con
         envelope.meta.name,
         key === undefined ? null : shortKey(key),
         JSON.stringify(envelope),
-        delayMs,
+        intervalMs(delayMs),
       ],
     );
     this.#db.stored([envelope], delayMs === 0 ? this.#db.wakeUps.commands : undefined);
@@ -127,7 +128,7 @@ values ($1, $2, $3, $4::text::json, now() + $5::float8 * interval '1 ms') on con
       `select message_id as id, name, attempt as attempts, (extract(epoch from failed_at) * 1000)::float8 as failed_ms,
 error, envelope::text as envelope from ${this.#db.schema}.commands
 where failed_at is not null order by failed_at desc, id desc limit $1`,
-      [Math.min(options.limit ?? 100, 1_000_000)],
+      [Math.min(options.limit ?? 100, MOST_ROWS)],
     );
     return (
       rows as (Omit<DeadLetter, "envelope" | "failedAt"> & { failed_ms: number; envelope: string })[]

@@ -4,7 +4,7 @@ import type { Envelope } from "../core/messages/envelope.js";
 import { Connection, guardClients } from "./connection.js";
 import { TransactionEndedError } from "./errors.js";
 import { firstStatements, migrations } from "./migrations.js";
-import type { PgPool, Sql, SqlResult } from "./sql.js";
+import { intervalMs, type PgPool, type Sql, type SqlResult } from "./sql.js";
 import { CallersTransaction, OwnTransaction, type Transaction } from "./transaction.js";
 import { WakeUps } from "./wake-ups.js";
 
@@ -189,7 +189,7 @@ export class Database implements Sql {
       const { rows } = await this.query(
         `with deleted as (delete from ${this.schema}.${condition} returning 1)
 select count(*)::int as count from deleted`,
-        ms === undefined ? [] : [ms],
+        ms === undefined ? [] : [intervalMs(ms)],
       );
       return (rows[0] as { count: number }).count;
     };

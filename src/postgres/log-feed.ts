@@ -24,6 +24,7 @@ import type {
 import type { EventRow, Log } from "./log.js";
 import type { NamedTypes } from "./named-types.js";
 import { Poller } from "./poller.js";
+import { MOST_ROWS } from "./sql.js";
 import { errorText, storedJson, type Appended } from "./stored-message.js";
 
 /** The store that a feed reads. */
@@ -73,7 +74,8 @@ export class LogFeed implements Feed {
   #unreachable = false;
 
   constructor(name: string, eventBus: EventBus, options: FeedOptions, { db, log, types }: FeedSource) {
-    const { batchSize = 100, pollMs = 200, poison = "stop", retry = {} } = options;
+    const { pollMs = 200, poison = "stop", retry = {} } = options;
+    const batchSize = Math.min(options.batchSize ?? 100, MOST_ROWS);
     const { count = 10, delayMs = 100, maxDelayMs = 10_000 } = retry;
     this.#name = name;
     this.#eventBus = eventBus;
@@ -123,7 +125,7 @@ export class LogFeed implements Feed {
 (extract(epoch from s.skipped_at) * 1000)::float8 as skipped_ms
 from ${schema}.skipped s join ${schema}.events e using (position)
 where s.feed = $1 and e.position is not null order by s.position limit $2`,
-      [this.#name, Math.min(options.limit ?? 100, 1_000_000)],
+      [this.#name, Math.min(options.limit ?? 100, MOST_ROWS)],
     );
     return (rows as { position: number; envelope: string; error: string; skipped_ms: number }[]).map(
       (row) => ({

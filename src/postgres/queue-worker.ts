@@ -15,6 +15,7 @@ import type { RetryOptions } from "./feed.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { NamedTypes } from "./named-types.js";
 import { Poller } from "./poller.js";
+import { MOST_ROWS } from "./sql.js";
 import type { Worker, WorkerCloseOptions, WorkOptions } from "./worker.js";
 
 interface Running {
@@ -60,7 +61,7 @@ export class QueueWorker implements Worker {
     this.#types = types;
     this.#db = db;
     this.#claims = new Claims(db, types, leaseMs);
-    this.#concurrency = Math.max(1, Math.min(concurrency, db.poolSize - 2));
+    this.#concurrency = Math.max(1, Math.min(concurrency, db.poolSize - 2, MOST_ROWS));
     this.#pollMs = pollMs;
     this.#leaseMs = leaseMs;
     this.#retry = { count, delayMs, maxDelayMs };

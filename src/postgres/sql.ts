@@ -1,3 +1,15 @@
+/**
+ * The longest time that a statement is given, in milliseconds, because intervals and dates of PostgreSQL end: 3,168
+ * years.
+ */
+const LONGEST_MS = 1e14;
+
+/** Shortens a time that PostgreSQL would refuse, such as `Infinity`. */
+export const intervalMs = (ms: number): number => Math.min(ms, LONGEST_MS);
+
+/** The most rows that a statement asks for, because a limit of PostgreSQL is never `Infinity`. */
+export const MOST_ROWS = 1_000_000;
+
 /** The rows of a statement, as the driver read them. */
 export interface SqlResult {
   readonly rows: readonly unknown[];

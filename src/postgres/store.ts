@@ -3,6 +3,7 @@ import { fromJson } from "../core/messages/json-reader.js";
 import { toJson } from "../core/messages/json-writer.js";
 import type { Database } from "./database.js";
 import { shortKey } from "./short-key.js";
+import { intervalMs } from "./sql.js";
 
 /** Options of {@link PostgresStore.set}. */
 export interface PostgresStoreSetOptions {
@@ -42,7 +43,11 @@ export function postgresStore(db: Database): PostgresStore {
       await db.query(
         `insert into ${table} (key, value, expires_at) values ($1, $2::text::json, now() + $3::float8 * interval '1 ms')
 on conflict (key) do update set value = excluded.value, stored_at = now(), expires_at = excluded.expires_at`,
-        [keyOf(key), JSON.stringify(toJson({ value } satisfies Entry, "entry")), ttl ?? null],
+        [
+          keyOf(key),
+          JSON.stringify(toJson({ value } satisfies Entry, "entry")),
+          ttl === undefined ? null : intervalMs(ttl),
+        ],
       );
     },
     async delete(key) {

@@ -19,8 +19,10 @@ export function checkedBy(schema: StandardSchema, value: unknown, messageType: s
   if (!isThenable(data))
     return refuse("is not an object with fields after the schema; a message needs fields");
   ignored(data);
+  // zod answers with a promise where a transform or a refinement throws.
   return refuse(
-    "has an asynchronous schema; a constructor cannot wait, so check what takes time in the handler",
+    "has an asynchronous schema, or one that throws; a constructor cannot wait, " +
+      "so check what takes time in the handler",
   );
 }
 

@@ -2,11 +2,9 @@ import { Observable, Subscription } from "rxjs";
 import type { CloseReport } from "../buses/bus.js";
 import {
   aText,
-  check,
   checkOptions,
-  either,
   invalidOption,
-  positiveMilliseconds,
+  milliseconds,
   required,
   withMethods,
   type Checks,
@@ -258,12 +256,7 @@ export class Link implements AsyncDisposable {
    * Rejects, once everything is closed, with what the teardown of a subscriber to `replay$` threw.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<CloseReport> {
-    checkOptions("link.close()", options, {
-      timeoutMs: either(
-        positiveMilliseconds,
-        check("0", (value) => value === 0),
-      ),
-    });
+    checkOptions("link.close()", options, { timeoutMs: milliseconds });
     return (this.#report ??= this.#close(options.timeoutMs ?? 10_000));
   }
 

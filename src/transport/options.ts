@@ -106,11 +106,11 @@ export interface ServeOptions {
 }
 
 export const aStart = check(
-  '"new", "all", a Date or { after }',
+  '"new", "all", a valid Date or { after }',
   (value) =>
     value === "new" ||
     value === "all" ||
-    value instanceof Date ||
+    (value instanceof Date && !Number.isNaN(value.getTime())) ||
     typeof (value as { after?: unknown } | null)?.after === "string",
 );
 const someTexts = (...texts: string[]): Check =>

@@ -1,10 +1,12 @@
 import { Observable, type Subscriber } from "rxjs";
+import { anObject, aText, invalidOption, type Check } from "../core/checks.js";
 import { abortOn } from "../core/delivery/abort.js";
 import { markCrossing } from "../core/delivery/crossing.js";
 import type { HandlerContext } from "../core/delivery/delivery.js";
 import { HandlerNotFoundError } from "../core/errors.js";
 import { createEnvelope, type Envelope } from "../core/messages/envelope.js";
 import { nameOf, typeOf, type MessageKind, type MessageType } from "../core/messages/message.js";
+import { ignored, isThenable } from "../core/util/thenable.js";
 import { startTimer } from "../core/util/timers.js";
 import { callAddress } from "./address.js";
 import { callFrame } from "./call-frames.js";
@@ -50,9 +52,17 @@ export function remoteHandler(link: LinkContext, options: RemoteHandlerOptions):
 function outgoing(link: LinkContext, context: HandlerContext): Envelope {
   const { envelope } = context;
   const added = link.headers?.(context);
+  checkReturned("new Link()", "headers", added, anObject);
   if (added === undefined || Object.keys(added).length === 0) return envelope;
   const { meta, payload } = envelope;
   return createEnvelope(payload, { ...meta, headers: { ...meta.headers, ...added } });
+}
+
+/** Refuses what a function of the application returned; a promise, too, which is an object without fields. */
+function checkReturned(source: string, option: string, value: unknown, { expected, accepts }: Check): void {
+  if (value === undefined || (accepts(value) && !isThenable(value))) return;
+  ignored(value);
+  throw invalidOption(source, option, `a function that returns ${expected} or undefined`, value);
 }
 
 async function store(
@@ -61,11 +71,13 @@ async function store(
   message: object,
   context: HandlerContext,
 ): Promise<void> {
+  const said = key?.(message as never);
+  checkReturned("link.route()", "key", said, aText);
   await storedFrame(link, {
     envelope: outgoing(link, context),
     kind: kind as "command" | "event",
     type,
-    key: key?.(message as never),
+    key: said,
     format,
     timeoutMs,
     signal: context.signal,

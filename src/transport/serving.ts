@@ -1,4 +1,5 @@
 import type { CloseReport } from "../buses/bus.js";
+import { checkOptions, milliseconds } from "../core/checks.js";
 import { abortError } from "../core/delivery/abort.js";
 import { InvalidMessageError } from "../core/errors.js";
 import { LONGEST_TIMEOUT_MS, startTimer } from "../core/util/timers.js";
@@ -114,9 +115,11 @@ export class Serving implements AsyncDisposable {
    * is aborted.
    *
    * @param options - `timeoutMs`, 10_000 if it is left out
+   * @throws InvalidOptionsError
    */
-  close({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<CloseReport> {
-    return (this.#report ??= this.#close(timeoutMs));
+  close(options: { readonly timeoutMs?: number } = {}): Promise<CloseReport> {
+    checkOptions("serving.close()", options, { timeoutMs: milliseconds });
+    return (this.#report ??= this.#close(options.timeoutMs ?? 10_000));
   }
 
   async #close(timeoutMs: number): Promise<CloseReport> {

@@ -269,6 +269,7 @@ export function databaseConformance(server: TestServer): void {
       await suite.db.prune({ inboxMs: 3_600_000 });
       await commandBus.dispatch(new Note("a"));
       expect(runs).toBe(1);
+      expect(await suite.db.prune({ inboxMs: Infinity, entriesMs: Infinity })).toMatchObject({ inbox: 0 });
       expect((await suite.db.prune({ inboxMs: 0 })).inbox).toBeGreaterThan(0);
       await commandBus.dispatch(new Note("a"));
       expect(runs).toBe(2);
@@ -314,6 +315,9 @@ export function databaseConformance(server: TestServer): void {
       expect(await process().ask(new GetNotes())).toEqual(value);
       expect(runs).toBe(1);
       const store = postgresStore(suite.db);
+      await store.set("for ever", 1, { ttl: Infinity });
+      expect(await store.get("for ever")).toBe(1);
+      await store.delete("for ever");
       await store.set("short", 1, { ttl: 1 });
       await until(async () => (await store.get("short")) === undefined);
       expect((await suite.db.prune({})).entries).toBe(1);

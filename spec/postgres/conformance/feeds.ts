@@ -114,6 +114,13 @@ export function feedsConformance(server: TestServer): void {
       expect(committed).toEqual([...committed].sort((a, b) => a - b));
     });
 
+    it("takes a batch size that has no end", async () => {
+      const { handled, faults } = open({ batchSize: Infinity });
+      await new EventStore(suite.another(), { types }).publish(new Noted("endless batch"));
+      await until(() => handled.includes("endless batch"));
+      expect(faults).toEqual([]);
+    });
+
     it("goes on where it was, under its name", async () => {
       const name = await fresh();
       const first = open({ name });

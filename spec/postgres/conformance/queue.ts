@@ -102,6 +102,16 @@ export function queueConformance(server: TestServer): void {
       expect(await written("plain")).toEqual(["plain"]);
     });
 
+    it("takes durations and numbers that have no end", async () => {
+      const { id } = (await enqueue("endless later", { delayMs: Infinity })).meta;
+      // A pool that does not say how many connections it makes.
+      const db = new Database({ connect: () => suite.pool.connect() }, { schema: suite.schema });
+      const { ran, faults } = work({ db, concurrency: Infinity, leaseMs: Infinity, pollMs: Infinity });
+      await new CommandQueue(db).enqueue(new Write("endless"));
+      await until(async () => (await stored()) === 1);
+      expect([ran, faults, await queue().cancel(id)]).toEqual([["endless"], [], true]);
+    });
+
     it("enqueues nothing in a transaction that is rolled back, and runs nothing before the commit", async () => {
       const { ran } = work();
       await suite.db
