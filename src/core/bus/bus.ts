@@ -93,8 +93,8 @@ export abstract class Bus {
     refresh?: RefreshOptions<never, never>,
   ): Subscription {
     const { registry } = this.#engine;
-    if (middleware.length === 0) return registry.register(type as MessageType<never>, handler, refresh);
     const plain = registrationFor(type, handler, refresh);
+    if (middleware.length === 0) return registry.add(type, plain);
     const registration = withMiddleware(plain, middleware, "middleware");
     registration.build(this.#engine);
     const subscription = registry.add(type, registration);
