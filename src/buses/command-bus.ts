@@ -26,13 +26,7 @@ export interface CommandBusOptions extends BusOptions {
   readonly background?: BackgroundOptions;
 }
 
-const COMMANDS: BusKind = {
-  kind: "command",
-  name: "CommandBus",
-  returnsValue: false,
-  needsHandler: true,
-  handle: callOne,
-};
+const COMMANDS: BusKind = { kind: "command", name: "CommandBus", handle: callOne };
 const OPTIONS: Checks<CommandBusOptions> = { ...BUS_OPTIONS, background: anObject };
 
 /**

@@ -41,9 +41,8 @@ export interface EventBusOptions extends BusOptions {
   readonly background?: EventBackgroundOptions;
 }
 
-const EVENTS = { kind: "event", name: "EventBus", returnsValue: false, needsHandler: false } as const;
-const PARALLEL: BusKind = { ...EVENTS, handle: callAll };
-const SEQUENTIAL: BusKind = { ...EVENTS, handle: callInTurn };
+const PARALLEL: BusKind = { kind: "event", name: "EventBus", handle: callAll };
+const SEQUENTIAL: BusKind = { ...PARALLEL, handle: callInTurn };
 const OPTIONS: Checks<EventBusOptions> = {
   ...BUS_OPTIONS,
   strategy: oneOf("parallel", "sequential"),

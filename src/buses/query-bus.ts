@@ -27,13 +27,7 @@ export interface QueryHandlerOptions<Q extends object = object, E = unknown, R =
 
 const OPTIONS: Checks<HandlerOptions & RefreshOptions> = { ...HANDLER_OPTIONS, ...REFRESH_OPTIONS };
 
-const QUERIES: BusKind = {
-  kind: "query",
-  name: "QueryBus",
-  returnsValue: true,
-  needsHandler: true,
-  handle: callOne,
-};
+const QUERIES: BusKind = { kind: "query", name: "QueryBus", handle: callOne };
 
 /**
  * Takes each query to the one handler of its type and brings back the result, once or for as long as a caller watches.

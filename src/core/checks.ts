@@ -88,8 +88,7 @@ export function checkOptions<Options extends object>(
   rules: Checks<Options>,
   path = "",
 ): asserts options is Options {
-  if (!anObject.accepts(options))
-    throw invalidOption(source, path.slice(0, -1) || "options", "an object", options);
+  checkOption(source, path.slice(0, -1) || "options", options, required(anObject));
   const given = options as Readonly<Record<string, unknown>>;
   const known: Readonly<Record<string, Check>> = rules;
   // Inherited fields count, because an AbortSignal that is passed in place of `{ signal }` has no others.

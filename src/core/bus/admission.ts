@@ -18,7 +18,7 @@ import { checkDispatchOptions, type BusOptions, type DispatchOptions } from "./o
 export class Admission {
   middlewareCount = 0;
   readonly #bus: string;
-  readonly #kind: { readonly kind: MessageKind; readonly needsHandler: boolean };
+  readonly #kind: MessageKind;
   readonly #registry: HandlerRegistry;
   readonly #maxDepth: number;
   /** The depth from which on the stack is probed, because probing costs as much as a dispatch. */
@@ -27,7 +27,7 @@ export class Admission {
 
   constructor(
     bus: string,
-    kind: { readonly kind: MessageKind; readonly needsHandler: boolean },
+    kind: MessageKind,
     registry: HandlerRegistry,
     { maxDepth = 256, fallback }: BusOptions,
   ) {
@@ -88,8 +88,8 @@ export class Admission {
     const handlers = this.#registry.find(message);
     if (handlers !== undefined) return handlers;
     const type = typeOf(message);
-    if (type !== undefined) checkKind(type, this.#kind.kind);
-    if (this.#fallback === undefined && this.#kind.needsHandler && typeof message !== "function")
+    if (type !== undefined) checkKind(type, this.#kind);
+    if (this.#fallback === undefined && this.#kind !== "event" && typeof message !== "function")
       throw this.#registry.notFound(type);
     // An unregistered type is fine for events and fallbacks. A value that is not a message at all would pass
     // unnoticed, so reject it.

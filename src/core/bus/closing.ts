@@ -1,6 +1,7 @@
 import type { Closeable, DeliveryHost } from "../delivery/delivery-host.js";
 import type { LiveDelivery } from "../delivery/live-delivery.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
+import { BusClosedError } from "../errors.js";
 import { LONGEST_TIMEOUT_MS } from "../util/timers.js";
 import type { InFlight } from "./in-flight.js";
 import type { CloseReport } from "./options.js";
@@ -24,7 +25,7 @@ export class Closing {
   readonly #completing = new Set<Closeable>();
   #flushed = false;
   #asked = false;
-  readonly #stop: (left: readonly LiveDelivery[]) => void;
+  readonly #stopped: () => void;
   #finished = 0;
   #tell!: (report: CloseReport) => void;
 
@@ -32,12 +33,12 @@ export class Closing {
     host: DeliveryHost,
     inFlight: InFlight,
     closeables: ReadonlySet<Closeable>,
-    stop: (left: readonly LiveDelivery[]) => void,
+    stopped: () => void,
   ) {
     this.host = host;
     this.#inFlight = inFlight;
     this.#closeables = closeables;
-    this.#stop = stop;
+    this.#stopped = stopped;
     this.report = new Promise((resolve) => (this.#tell = resolve));
   }
 
@@ -65,8 +66,7 @@ export class Closing {
   flush(): void {
     if (this.#flushed) return;
     this.#flushed = true;
-    for (const part of this.#closeables)
-      reportingErrors(this.host, `close() of ${this.host.name}`, () => part.flush?.());
+    this.#tellParts((part) => part.flush?.());
   }
 
   /** Asks each part once to complete. */
@@ -83,13 +83,20 @@ export class Closing {
       });
   }
 
+  #tellParts(tell: (part: Closeable) => void): void {
+    const source = `close() of ${this.host.name}`;
+    for (const part of this.#closeables) reportingErrors(this.host, source, () => tell(part));
+  }
+
   /** Aborts what is left, after `over` was set. */
   finish(): void {
     const finished = this.#finished;
     const left = this.#inFlight.toArray();
     const aborted = left.map(({ id }) => id);
     const unfinished = Array.from(this.#completing, ({ name }) => name!);
-    this.#stop(left);
+    for (const delivery of left) delivery.cancel(new BusClosedError(this.host.name, delivery.typeName));
+    this.#tellParts((part) => part.stop?.());
+    this.#stopped();
     const tell = (): void => {
       const abandoned = left.filter(worksOn).map(({ id }) => id);
       this.#tell({ finished, aborted, abandoned, ...(unfinished.length > 0 && { unfinished }) });

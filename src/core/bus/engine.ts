@@ -8,7 +8,7 @@ import { ACCEPTED } from "../delivery/settlement.js";
 import type { Fault, Refusal } from "../delivery/outcome.js";
 import { reportingErrors } from "../delivery/reporting-errors.js";
 import { checkCopy } from "../checks.js";
-import { BusClosedError, InvalidMiddlewareError } from "../errors.js";
+import { InvalidMiddlewareError } from "../errors.js";
 import type { MessageKind } from "../messages/message.js";
 import { checkMiddleware } from "../pipeline/check-middleware.js";
 import { compose } from "../pipeline/compose.js";
@@ -30,9 +30,6 @@ export interface BusKind {
   readonly kind: MessageKind;
   /** The name of the class, as no minifier changes it. */
   readonly name: string;
-  readonly returnsValue: boolean;
-  /** True if a message without a handler is refused. */
-  readonly needsHandler: boolean;
   /** Middleware that `handle` puts around each handler. */
   readonly handlerMiddleware?: readonly Middleware[];
   /** Calls the handlers of a message. */
@@ -82,7 +79,7 @@ export class Engine implements DeliveryHost {
 
   constructor(kind: BusKind, options: BusOptions) {
     this.kind = kind.kind;
-    this.returnsValue = kind.returnsValue;
+    this.returnsValue = kind.kind === "query";
     this.#handle = kind.handle;
     this.#handlerMiddleware = kind.handlerMiddleware;
     this.name = options.name ?? kind.name;
@@ -91,7 +88,7 @@ export class Engine implements DeliveryHost {
     this.registry = options.registry ?? new HandlerRegistry();
     this.registry.adopt(kind.kind);
     this.observers = new Observers(this.name);
-    this.#admission = new Admission(this.name, kind, this.registry, options);
+    this.#admission = new Admission(this.name, kind.kind, this.registry, options);
     // A field of its own, because reading it through the admission would cost each dispatch more.
     this.#probeFrom = this.#admission.probeFrom;
     this.ids = checkedIds(options.ids, (error) =>
@@ -256,12 +253,9 @@ export class Engine implements DeliveryHost {
 
   /** Refuses messages from outside from now on. */
   beginToClose(): Closing {
-    return (this.#closing ??= new Closing(this, this.#inFlight, this.#closeables, (left) => {
-      for (const delivery of left) delivery.cancel(new BusClosedError(this.name, delivery.typeName));
-      for (const closeable of this.#closeables)
-        reportingErrors(this, `close() of ${this.name}`, () => closeable.stop?.());
-      this.observers.complete();
-    }));
+    return (this.#closing ??= new Closing(this, this.#inFlight, this.#closeables, () =>
+      this.observers.complete(),
+    ));
   }
 
   describe(): BusDescription {

@@ -120,7 +120,12 @@ export function resultOf(reply: Reply): unknown {
 export function settled$Of(reply: Reply): Observable<PromiseSettledResult<never>> {
   const settled$ = new Observable<PromiseSettledResult<never>>((subscriber) => {
     const emit = (): void => {
-      subscriber.next(settledResultOf(reply) as PromiseSettledResult<never>);
+      const { status, result } = reply;
+      subscriber.next(
+        status === FULFILLED
+          ? { status: "fulfilled", value: result as never }
+          : { status: "rejected", reason: result },
+      );
       subscriber.complete();
     };
     addHook(reply, emit);
@@ -129,11 +134,4 @@ export function settled$Of(reply: Reply): Observable<PromiseSettledResult<never>
   return catchObserverErrors(settled$, (error) =>
     reply.host.report({ kind: "observer", source: `settled$ of ${reply.typeName}`, error }),
   );
-}
-
-/** Returns the result of a settled reply. */
-export function settledResultOf({ status, result }: Reply): PromiseSettledResult<unknown> {
-  return status === FULFILLED
-    ? { status: "fulfilled", value: result }
-    : { status: "rejected", reason: result };
 }

@@ -10,14 +10,13 @@ export function uniqueId(): string {
   return prefix + (++count).toString(36);
 }
 
-/** Returns a version 4 UUID, also where browsers offer no `randomUUID` because the context is not secure. */
+/**
+ * Returns a version 4 UUID: each 0 and 1 becomes any digit, and the 8 one of 8 to b. Not `randomUUID`, which browsers
+ * offer in secure contexts only.
+ */
 function randomId(): string {
-  return (
-    globalThis.crypto.randomUUID?.() ??
-    "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
-      (+digit ^ (globalThis.crypto.getRandomValues(new Uint8Array(1))[0]! & (15 >> (+digit / 4)))).toString(
-        16,
-      ),
-    )
-  );
+  return "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) => {
+    const [byte] = crypto.getRandomValues(new Uint8Array(1));
+    return (+digit ^ (byte! & (15 >> (+digit / 4)))).toString(16);
+  });
 }
