@@ -122,8 +122,7 @@ export class CommandBus<Local extends object = object> extends Bus {
   }
 
   /**
-   * Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not
-   * await it.
+   * Resolves when no enqueued command is waiting or running, however they ended. An enqueued command must not await it.
    */
   drain(): Promise<void> {
     return this.#background.drain();

@@ -102,12 +102,11 @@ export class QueryBus<Unmarked = unknown, Local extends object = object> extends
   /**
    * Returns the results of a query, now and whenever `refreshOn` says that they may have changed.
    *
-   * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries
-   * share each run; a later watcher sees the latest result at once, and the last to leave aborts the run. There
-   * is one run at a time: refreshes that come meanwhile are answered by one more run after it. A handler that
-   * returned a stream and has emitted is unsubscribed from, and asked again. A failure errors the watchers that
-   * have no `onError`; the others stay, and the next refresh tries again. So does a new handler of the type.
-   * Closing the bus completes them.
+   * Guarantees: the latest state always arrives, and no older result after a newer one. Watchers of equal queries share
+   * each run; a later watcher sees the latest result at once, and the last to leave aborts the run. There is one run at
+   * a time: refreshes that come meanwhile are answered by one more run after it. A handler that returned a stream and
+   * has emitted is unsubscribed from, and asked again. A failure errors the watchers that have no `onError`; the others
+   * stay, and the next refresh tries again. So does a new handler of the type. Closing the bus completes them.
    *
    * @throws InvalidOptionsError for a wrong option; a value that is not a query errors its watchers.
    * @example

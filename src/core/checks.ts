@@ -155,8 +155,7 @@ export function invalidOption(
 }
 
 /**
- * Describes a value that a caller passed; quotes texts only at their start, because error texts never hold long
- * input.
+ * Describes a value that a caller passed; quotes texts only at their start, because error texts never hold long input.
  */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);

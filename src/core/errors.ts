@@ -350,8 +350,7 @@ export class EventHandlersFailedError extends AggregateError {
 }
 
 /**
- * Returns an Error as it is and wraps any other value, because callers rely on a stack and a `message`. Never
- * throws.
+ * Returns an Error as it is and wraps any other value, because callers rely on a stack and a `message`. Never throws.
  */
 export function asError(reason: unknown, { typeName }: { readonly typeName: string }): unknown {
   return isError(reason) ? reason : new NonErrorThrownError(typeName, reason);

@@ -43,8 +43,7 @@ const BUSES: Checks<HandlerBuses> = {
 
 /**
  * Registers the methods of an object that `@command(Type)`, `@query(Type)` and `@event(Type)` mark, those of base
- * classes first. An override takes the place of the method that it overrides. Unsubscribing unregisters all of
- * them.
+ * classes first. An override takes the place of the method that it overrides. Unsubscribing unregisters all of them.
  *
  * Call it when the object is complete: after `new`, in a lifecycle hook of a framework, or at the end of the
  * constructor of a class that is not extended.

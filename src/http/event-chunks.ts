@@ -52,9 +52,8 @@ export interface EventOptions<T = unknown> {
    */
   readonly retryMs?: number;
   /**
-   * How many bytes may wait for a client that reads slowly. When the next event would exceed it, the connection
-   * is cut, and `onError` gets a {@link SlowClientError}. An event that is larger by itself is sent if nothing
-   * waits.
+   * How many bytes may wait for a client that reads slowly. When the next event would exceed it, the connection is cut,
+   * and `onError` gets a {@link SlowClientError}. An event that is larger by itself is sent if nothing waits.
    * @defaultValue 1,000,000
    */
   readonly maxUnsentBytes?: number;

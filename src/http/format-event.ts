@@ -11,8 +11,7 @@ export interface ServerSentEvent {
 }
 
 /**
- * Writes an event. Line breaks in `id` and `event` become spaces, because they would let a text forge other
- * events.
+ * Writes an event. Line breaks in `id` and `event` become spaces, because they would let a text forge other events.
  *
  * @throws TypeError for data that cannot be written as JSON, and for a promise
  */

@@ -37,9 +37,8 @@ export interface NodeResponse {
  * (`reply.hijack(); sendEvents(values$, request.raw, reply.raw)`).
  *
  * Headers that are set before are kept. The source is unsubscribed when the client leaves, also if it has left before.
- * A source that completes ends the response; one that fails sends an event `failure` before. `EventSource`
- * connects again in either case. At most `maxUnsentBytes` wait for a slow client. A HEAD request gets the headers
- * only.
+ * A source that completes ends the response; one that fails sends an event `failure` before. `EventSource` connects
+ * again in either case. At most `maxUnsentBytes` wait for a slow client. A HEAD request gets the headers only.
  *
  * @returns the Subscription; unsubscribing ends the response, for example when the server closes
  * @throws InvalidOptionsError

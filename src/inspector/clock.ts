@@ -13,8 +13,7 @@ export function wallNow(wallMs = Date.now()): number {
 }
 
 /**
- * Returns the time of a message: with fractions if its bus uses the clock of the system, and as the bus says
- * otherwise.
+ * Returns the time of a message: with fractions if its bus uses the clock of the system, and as the bus says otherwise.
  */
 export function preciseTime(metaMs: number, nowMs: number): number {
   return Math.abs(nowMs - metaMs) < 1_000 ? nowMs : metaMs;

@@ -45,8 +45,7 @@ export function helloFrame(recorder: Recorder, run: Run, clients: number): Hello
 }
 
 /**
- * Divides records into frames. Reads each part of them when its turn comes, so that a slow reader costs no copy of
- * all.
+ * Divides records into frames. Reads each part of them when its turn comes, so that a slow reader costs no copy of all.
  */
 export function* historyFrames(
   records: readonly KeptMessage[],

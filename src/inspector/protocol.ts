@@ -190,8 +190,7 @@ export interface DescribedBus {
 }
 
 /**
- * A part given to `inspect`. `bus` is set for buses; `other` is the `describe()` of a link, feed or worker, any
- * JSON.
+ * A part given to `inspect`. `bus` is set for buses; `other` is the `describe()` of a link, feed or worker, any JSON.
  */
 export interface DescribedPart {
   readonly name: string;

@@ -24,8 +24,7 @@ export type AuthorizationCheck<M = object, Local extends object = object> = (
  * - An error of the check rejects the message as it was thrown.
  * - The message stays synchronous if the check is.
  *
- * Put it outside of middleware that shares results, such as `caching`, because a shared result is not checked
- * again.
+ * Put it outside of middleware that shares results, such as `caching`, because a shared result is not checked again.
  *
  * @throws InvalidOptionsError if `check` is not a function
  * @example

@@ -29,9 +29,8 @@ export interface BatchingOptions<Q = object, R = ResultOf<Q>> extends TimerOptio
    */
   readonly windowMs?: number;
   /**
-   * Loads the results of a batch: returns one result for each query, in the same order, and not a promise
-   * among them; an `Error` rejects its query only. The signal is aborted when every caller of the batch has
-   * left.
+   * Loads the results of a batch: returns one result for each query, in the same order, and not a promise among them;
+   * an `Error` rejects its query only. The signal is aborted when every caller of the batch has left.
    */
   readonly load: (
     queries: readonly Q[],

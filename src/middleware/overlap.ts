@@ -42,10 +42,9 @@ export interface OverlapOptions<M = object> {
  *   dispatch.
  * - Idle keys take no memory.
  *
- * A turn ends when the message has settled and its handler's own work has ended, even if an abort or a
- * `timeLimit` gave the work up before; with `"switch"`, the next message does not wait for that. So pass the
- * `signal` on to what the handler waits for: a handler that never ends keeps its turn. Under `ask$` the turn
- * ends with the stream.
+ * A turn ends when the message has settled and its handler's own work has ended, even if an abort or a `timeLimit` gave
+ * the work up before; with `"switch"`, the next message does not wait for that. So pass the `signal` on to what the
+ * handler waits for: a handler that never ends keeps its turn. Under `ask$` the turn ends with the stream.
  *
  * Deadlocks across keys are not found: where handlers wait for messages of other keys, put a `timeLimit`
  * around it. One `overlap(...)` is one limit per bus, also if it is listed in several places; around handlers, it
@@ -117,8 +116,7 @@ function supersede(lanes: Lanes, lane: Lane, turn: Turn): void {
 
 function refuse(lanes: Lanes, lane: Lane, turn: Turn): void {
   const { limit } = lanes.policy;
-  // Outcome observers run before turns are released, and may have sent this message: drop turns that are over
-  // first.
+  // Outcome observers run before turns are released, and may have sent this message: drop turns that are over first.
   for (const running of [...lane.running]) if (running.isOver) lane.running.remove(running);
   if (lane.running.length >= limit) throw new BusyError(turn.delivery.typeName, limit);
   lanes.run(lane, turn);

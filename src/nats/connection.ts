@@ -103,8 +103,7 @@ export class Connection {
   }
 
   /**
-   * Resolves to whether there is a connection within the time; at once when the transport closes or the signal
-   * aborts.
+   * Resolves to whether there is a connection within the time; at once when the transport closes or the signal aborts.
    */
   connectedWithin(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.connected) return Promise.resolve(true);

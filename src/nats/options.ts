@@ -13,8 +13,7 @@ import {
 } from "../core/checks.js";
 
 /**
- * The options of {@link natsTransport}; those of the client, such as `tls` and `authenticator`, may be given as
- * well.
+ * The options of {@link natsTransport}; those of the client, such as `tls` and `authenticator`, may be given as well.
  */
 export interface NatsTransportOptions {
   /** @defaultValue "127.0.0.1:4222" */
@@ -44,8 +43,7 @@ export interface NatsSettings extends Required<Omit<NatsTransportOptions, "serve
 }
 
 /**
- * The longest age that a stream is given, in milliseconds, because the server counts nanoseconds in 64 bits: 31
- * years.
+ * The longest age that a stream is given, in milliseconds, because the server counts nanoseconds in 64 bits: 31 years.
  */
 export const LONGEST_AGE_MS = 1e12;
 

@@ -9,8 +9,7 @@ export interface Trace {
 }
 
 /**
- * The number of messages that are remembered after they settled, for later effects such as a command of a
- * saga.
+ * The number of messages that are remembered after they settled, for later effects such as a command of a saga.
  */
 const REMEMBERED = 1_000;
 

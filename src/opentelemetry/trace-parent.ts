@@ -32,8 +32,7 @@ export function unrecorded(parent: SpanContext | undefined): SpanContext & { tra
   return traceState === undefined ? span : { ...span, traceState };
 }
 
-// Filled by the thousand, because each call for random bytes can cost more than everything else that a span
-// does.
+// Filled by the thousand, because each call for random bytes can cost more than everything else that a span does.
 const pool = new Uint8Array(4_096);
 let used = pool.length;
 

@@ -36,9 +36,8 @@ export interface TracingOptions {
 }
 
 /**
- * Makes a span around the rest of the pipeline for each message, named like `dispatch CreateUser`, by
- * OpenTelemetry's messaging conventions. Its place decides what it sees: inside `retrying` it makes a span of
- * every attempt.
+ * Makes a span around the rest of the pipeline for each message, named like `dispatch CreateUser`, by OpenTelemetry's
+ * messaging conventions. Its place decides what it sees: inside `retrying` it makes a span of every attempt.
  *
  * The parent of the span is the one in the `traceparent` header of the envelope, else the span of its
  * `causedBy`, else the active span. The handler runs in the context that the headers carried, baggage

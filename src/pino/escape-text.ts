@@ -5,9 +5,8 @@ const SHORT: { readonly [character: string]: string } = { "\n": "\\n", "\r": "\\
 const MAX_LENGTH = 65_536;
 
 /**
- * Escapes every character that could end the line or command a terminal, as in `\n` or `\u001b`, and cuts text
- * that is too long for a log.
- * JSON escapes only the C0 controls, and a pretty printer undoes even that.
+ * Escapes every character that could end the line or command a terminal, as in `\n` or `\u001b`, and cuts text that is
+ * too long for a log. JSON escapes only the C0 controls, and a pretty printer undoes even that.
  */
 export function escapeText(text: string): string {
   if (text.length > MAX_LENGTH)

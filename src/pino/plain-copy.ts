@@ -11,9 +11,8 @@ const MAX_VALUES = 10_000;
 export type Copy = (value: unknown) => unknown;
 
 /**
- * Copies a value into plain, escaped JSON data before pino sees it, because pino redacts before it calls
- * `toJSON`, throws what a getter throws, writes a Map or Set as `{}`, and gives up on the whole payload at a
- * bigint or a cycle.
+ * Copies a value into plain, escaped JSON data before pino sees it, because pino redacts before it calls `toJSON`,
+ * throws what a getter throws, writes a Map or Set as `{}`, and gives up on the whole payload at a bigint or a cycle.
  */
 export const plainCopy: Copy = (value) => {
   try {

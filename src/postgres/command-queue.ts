@@ -23,9 +23,8 @@ export interface EnqueueOptions extends StoreMessageOptions {
   /** The command is not run before, in milliseconds from now, by the clock of the database. @defaultValue 0 */
   readonly delayMs?: number;
   /**
-   * Commands with the same key run one at a time and in the order in which they were enqueued, over all
-   * processes. A delayed one takes its turn when its delay has passed. @defaultValue `static
-   * partitionKey(command)` of the class
+   * Commands with the same key run one at a time and in the order in which they were enqueued, over all processes. A
+   * delayed one takes its turn when its delay has passed. @defaultValue `static partitionKey(command)` of the class
    */
   readonly key?: string | undefined;
 }

@@ -259,14 +259,12 @@ select version from first`,
   }
 
   /**
-   * Publishes the log on an event bus, in order and once each, and keeps how far it got under `name`. The
-   * handlers of an event run in a transaction with the checkpoint: what a projection writes through `db` is
-   * written once.
+   * Publishes the log on an event bus, in order and once each, and keeps how far it got under `name`. The handlers of
+   * an event run in a transaction with the checkpoint: what a projection writes through `db` is written once.
    *
-   * Guarantees: one process at a time runs the feed; another that has it open takes over when that one ends or
-   * dies. What leaves the database may happen again after a failure, under the same message id. An event that
-   * keeps failing stops the feed, which shows on `state$` and `faults$`, or is skipped and kept with `poison:
-   * "skip"`.
+   * Guarantees: one process at a time runs the feed; another that has it open takes over when that one ends or dies.
+   * What leaves the database may happen again after a failure, under the same message id. An event that keeps failing
+   * stops the feed, which shows on `state$` and `faults$`, or is skipped and kept with `poison: "skip"`.
    *
    * A new name starts at the first event of the log. `feed.close()` ends it.
    *

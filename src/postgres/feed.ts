@@ -57,8 +57,7 @@ export interface SkippedOptions {
 /** A running feed. */
 export interface Feed extends AsyncDisposable {
   /**
-   * The position up to which all events were handled, after each commit; also of another process that runs the
-   * feed.
+   * The position up to which all events were handled, after each commit; also of another process that runs the feed.
    */
   readonly committed$: Observable<number>;
   /** The state of the feed in this process, now and as it changes. */

@@ -66,8 +66,7 @@ export class LogFeed implements Feed {
   /** Undefined until the first look, which reports no commit. */
   #position: number | undefined;
   /**
-   * How many events the next batch takes at most: fewer than `batchSize` after a failure, to commit those before
-   * it.
+   * How many events the next batch takes at most: fewer than `batchSize` after a failure, to commit those before it.
    */
   #limit: number;
   #failing: { readonly position: number; attempts: number } | undefined;

@@ -136,11 +136,10 @@ from mine cross join taken left join (select ${COLUMNS} from page) e on true ord
   }
 
   /**
-   * Places up to 1,000 events. Two statements in one message, and therefore in one transaction that does not
-   * depend on this process: if it were stopped while it held the lock, no process could place events. The first
-   * waits for the lock, the second sees what was committed until then. Ordered by `id`, which is also the order
-   * within a stream, because a version is inserted only after the one before it was committed or in the same
-   * transaction.
+   * Places up to 1,000 events. Two statements in one message, and therefore in one transaction that does not depend on
+   * this process: if it were stopped while it held the lock, no process could place events. The first waits for the
+   * lock, the second sees what was committed until then. Ordered by `id`, which is also the order within a stream,
+   * because a version is inserted only after the one before it was committed or in the same transaction.
    */
   async placeSome(): Promise<void> {
     const { schema } = this.#db;

@@ -32,8 +32,7 @@ export interface Worker extends AsyncDisposable {
   /** Commands that were given up, leases that were lost, and a database that cannot be reached. */
   readonly faults$: Observable<Fault>;
   /**
-   * Describes the worker at this moment, for `inspect` and for logs. `running` are the names of the commands that
-   * run.
+   * Describes the worker at this moment, for `inspect` and for logs. `running` are the names of the commands that run.
    */
   describe(): {
     readonly types: readonly string[];

@@ -44,9 +44,8 @@ export interface EventBackgroundOptions {
    */
   readonly concurrency?: number;
   /**
-   * How many enqueued messages may wait for their cause, their `delayMs`, a free place, or a retry; `Infinity`
-   * for no limit. `enqueue` throws `QueueFullError` beyond it, so that a producer that is too fast does not fill
-   * the memory.
+   * How many enqueued messages may wait for their cause, their `delayMs`, a free place, or a retry; `Infinity` for no
+   * limit. `enqueue` throws `QueueFullError` beyond it, so that a producer that is too fast does not fill the memory.
    * @defaultValue 10_000
    */
   readonly maxQueued?: number;
@@ -62,8 +61,7 @@ export interface BackgroundRetryOptions {
   /** How often to try again after the first attempt; `Infinity` only with a `delayMs`. */
   readonly count: number;
   /**
-   * The wait before the first retry in milliseconds, doubled from retry to retry; meanwhile another command may
-   * run.
+   * The wait before the first retry in milliseconds, doubled from retry to retry; meanwhile another command may run.
    * @defaultValue 0
    */
   readonly delayMs?: number;

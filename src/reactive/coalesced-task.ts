@@ -1,6 +1,5 @@
 /**
- * How many runs in a row may be microtasks. A task that schedules itself without end would otherwise let no timer
- * fire.
+ * How many runs in a row may be microtasks. A task that schedules itself without end would otherwise let no timer fire.
  */
 const MICROTASKS_IN_A_ROW = 256;
 

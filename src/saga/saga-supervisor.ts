@@ -134,8 +134,7 @@ export class SagaSupervisor {
   }
 
   /**
-   * Emits when the saga is to be restarted, synchronously after its first failure in a row. Errors when it is
-   * given up.
+   * Emits when the saga is to be restarted, synchronously after its first failure in a row. Errors when it is given up.
    */
   #beforeRestart(error: unknown): Observable<void> {
     const { count = 10, delayMs = 100, maxDelayMs = 30_000 } = this.#restart;

@@ -52,8 +52,7 @@ const STOPPED: Clock = { now: () => 0, monotonicNow: () => 0 };
  * Makes a delivery without a bus, for testing middleware as the operators they are. The test plays the rest
  * of the pipeline: it settles the deliveries that come out.
  *
- * Guarantees: the id is "1" and the time 0 by default; `settled$` and `settlement` say how the delivery was
- * settled.
+ * Guarantees: the id is "1" and the time 0 by default; `settled$` and `settlement` say how the delivery was settled.
  *
  * @throws InvalidMessageError if the message is not an object or `causedBy` is not a cause
  * @throws InvalidOptionsError if another option is invalid

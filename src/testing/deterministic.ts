@@ -18,8 +18,7 @@ export interface ManualClock extends Required<Clock> {
 }
 
 /**
- * Returns a clock for buses whose times and durations a test compares. Fires no timers; use fake timers for
- * those.
+ * Returns a clock for buses whose times and durations a test compares. Fires no timers; use fake timers for those.
  *
  * @param startMs - its first time, in milliseconds since 1970
  *

@@ -18,8 +18,7 @@ export interface MarbleSubscription {
 type Row = ReadonlyMap<number, string>;
 
 /**
- * Describes how two runs of an Observable differ: both diagrams, one below the other, with a legend of their
- * letters.
+ * Describes how two runs of an Observable differ: both diagrams, one below the other, with a legend of their letters.
  */
 export function observableDifference(
   expected: readonly MarbleMessage[],

@@ -136,8 +136,7 @@ export function randomPlan(seed: number, options: RandomPlanOptions): FaultPlan 
 }
 
 /**
- * Returns Tommy Ettinger's generator of random numbers, whose 32 bits of state give the same numbers
- * everywhere.
+ * Returns Tommy Ettinger's generator of random numbers, whose 32 bits of state give the same numbers everywhere.
  */
 function mulberry32(seed: number): () => number {
   let state = seed | 0;

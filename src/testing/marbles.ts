@@ -11,10 +11,9 @@ import { equal } from "./equal.js";
 /**
  * Runs a marble test in virtual time, without a test framework.
  *
- * Guarantees: throws if diagrams differ, and shows both one below the other; if nothing was asserted, or an
- * expectation lacks its `toBe`; and if `run` is asynchronous, because virtual time does not wait for
- * promises. Values are equal if they have equal content and the same classes; deliveries, Observables and
- * functions equal only themselves.
+ * Guarantees: throws if diagrams differ, and shows both one below the other; if nothing was asserted, or an expectation
+ * lacks its `toBe`; and if `run` is asynchronous, because virtual time does not wait for promises. Values are equal if
+ * they have equal content and the same classes; deliveries, Observables and functions equal only themselves.
  *
  * Middleware that waits takes part in virtual time if its options have `scheduler: asyncScheduler`. Promises
  * do not take part; test them with fake timers, as `settleAll` shows.

@@ -111,8 +111,7 @@ function busFor(buses: readonly Bus[], given: object): Bus {
 }
 
 /**
- * Returns the kind by base class or decorator; a class without either, and without a handler, can only be an
- * event.
+ * Returns the kind by base class or decorator; a class without either, and without a handler, can only be an event.
  */
 function markedKind(message: object): MessageKind {
   const type = typeOf(message);

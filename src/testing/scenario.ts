@@ -10,8 +10,7 @@ export type ExpectedError = (abstract new (...args: never) => Error) | RegExp | 
 /** A scenario before its expectation. */
 export interface Scenario {
   /**
-   * Adds messages that have happened before: sent one after another, each with all of its effects. Each must
-   * succeed.
+   * Adds messages that have happened before: sent one after another, each with all of its effects. Each must succeed.
    */
   given(...messages: readonly object[]): Scenario;
   /**

@@ -14,9 +14,8 @@ const macrotask$ = new Observable<void>((subscriber) => {
 });
 
 /**
- * Resolves when all work on these buses has finished, with everything that it caused on them: handlers that
- * no caller awaits, effects of sagas, enqueued commands. That is when all buses have been idle for a whole
- * macrotask.
+ * Resolves when all work on these buses has finished, with everything that it caused on them: handlers that no caller
+ * awaits, effects of sagas, enqueued commands. That is when all buses have been idle for a whole macrotask.
  *
  * Guarantees: rejects only if an argument is not a bus, however the messages end; does not poll, but is woken
  * by messages and outcomes. A message that never settles keeps it waiting.

@@ -24,8 +24,7 @@ export function parseStoredAddress(address: string): StoredAddress {
 }
 
 /**
- * Returns the partition of a key, by FNV-1a; messages without a key share partition 0, so that they keep their
- * order.
+ * Returns the partition of a key, by FNV-1a; messages without a key share partition 0, so that they keep their order.
  */
 export function partitionOf(key: string | undefined, partitions: number): number {
   if (key === undefined) return 0;

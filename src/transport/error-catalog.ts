@@ -9,8 +9,7 @@ import { RemoteError } from "./errors.js";
 export type ErrorType = (abstract new (...args: never[]) => Error) & { readonly code: string };
 
 /**
- * An error as it is on the wire. A class is named by its code, and only codes that the receiver lists make an
- * instance.
+ * An error as it is on the wire. A class is named by its code, and only codes that the receiver lists make an instance.
  */
 interface WrittenError {
   readonly code?: string;

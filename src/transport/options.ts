@@ -32,8 +32,7 @@ export interface LinkOptions {
   /** How long a call or a stored send may take, in milliseconds. @defaultValue 30_000 */
   readonly timeoutMs?: number;
   /**
-   * The interval of signs of life while calls run; silence for three of them ends a call. The same in all
-   * processes.
+   * The interval of signs of life while calls run; silence for three of them ends a call. The same in all processes.
    * @defaultValue 2_000
    */
   readonly heartbeatMs?: number;
@@ -96,8 +95,7 @@ export interface ServeOptions {
   /** `"key"` handles events of one key one after the other, in order. @defaultValue "none" */
   readonly order?: "none" | "key";
   /**
-   * Messages of a listed type in a version that cannot be read here: to the dead letters, or left to newer
-   * processes.
+   * Messages of a listed type in a version that cannot be read here: to the dead letters, or left to newer processes.
    * @defaultValue "dead-letter"
    */
   readonly unknown?: "dead-letter" | "retry";

@@ -108,8 +108,7 @@ export class Closing {
 }
 
 /**
- * Buses that close together, so that each waits for the work of the others. A bus that closes alone is a group of
- * one.
+ * Buses that close together, so that each waits for the work of the others. A bus that closes alone is a group of one.
  */
 export class ClosingGroup {
   readonly #members: Closing[];
@@ -138,8 +137,7 @@ export class ClosingGroup {
   }
 
   /**
-   * Ends in a microtask, after the callers and observers of the last message have been told, unless sagas still
-   * work.
+   * Ends in a microtask, after the callers and observers of the last message have been told, unless sagas still work.
    */
   endWhenIdle(): void {
     void Promise.resolve().then(() => {

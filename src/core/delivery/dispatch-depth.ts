@@ -1,7 +1,6 @@
 /**
- * How deep dispatches are nested right now, over all buses: they run inside each other like function calls.
- * An observer runs at the depth of the message that it observes, so that an observer that dispatches without end
- * gets deeper, too.
+ * How deep dispatches are nested right now, over all buses: they run inside each other like function calls. An observer
+ * runs at the depth of the message that it observes, so that an observer that dispatches without end gets deeper, too.
  */
 export const dispatchDepth = { current: 0 };
 

@@ -27,9 +27,8 @@ export type RejectedOutcome<M = object> = OutcomeOf<M> &
  * The end of a message: the result that `Promise.allSettled` gives for its dispatch, with the envelope and the
  * duration.
  *
- * Guarantees: every accepted message has exactly one outcome, which agrees with the promise and is emitted before
- * the promise's continuations run. The value of a command or event is `undefined`; of `ask$`, the last value of
- * the stream.
+ * Guarantees: every accepted message has exactly one outcome, which agrees with the promise and is emitted before the
+ * promise's continuations run. The value of a command or event is `undefined`; of `ask$`, the last value of the stream.
  */
 export type Outcome<M = object, R = unknown> = FulfilledOutcome<M, R> | RejectedOutcome<M>;
 

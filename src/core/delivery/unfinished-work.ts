@@ -1,7 +1,6 @@
 export interface WorkLinks {
   /**
-   * Promises of work that goes on although the delivery that ran it was aborted; on the origin, for all of its
-   * forks.
+   * Promises of work that goes on although the delivery that ran it was aborted; on the origin, for all of its forks.
    */
   unfinished: Set<Promise<unknown>> | undefined;
 }

@@ -43,8 +43,7 @@ export class HandlerRegistry {
   #kind: MessageKind | undefined;
 
   /**
-   * @throws HandlerAlreadyRegisteredError for a second handler of a type, unless the registry belongs to
-   * event buses.
+   * @throws HandlerAlreadyRegisteredError for a second handler of a type, unless the registry belongs to event buses.
    */
   register<M extends object>(
     type: MessageType<M>,

@@ -4,8 +4,7 @@ import { isDense, isEnumerable, stateOf, type Content, type Fields } from "./hid
 /** Options of {@link deepEqual}. */
 export interface EqualityOptions {
   /**
-   * Tells which objects are equal only to themselves, besides promises, Observables and objects with hidden
-   * state.
+   * Tells which objects are equal only to themselves, besides promises, Observables and objects with hidden state.
    *
    * @defaultValue none
    */
@@ -47,8 +46,7 @@ export function deepEqual(a: unknown, b: unknown, options: EqualityOptions = {})
 class Comparison {
   readonly #options: EqualityOptions;
   /**
-   * Pairs being compared, or found equal; they count as equal, so that cycles end and shared objects are
-   * compared once.
+   * Pairs being compared, or found equal; they count as equal, so that cycles end and shared objects are compared once.
    */
   readonly #assumed = new Map<object, Set<object>>();
   /** The pairs of `#assumed`, in order of comparison. */

@@ -78,8 +78,7 @@ export function fromJson(value: unknown, root: string, text?: string, asMessage 
   }
 
   /**
-   * Reads a tag in the one form that `toJson` writes, because any other form would change if it were
-   * written again.
+   * Reads a tag in the one form that `toJson` writes, because any other form would change if it were written again.
    */
   function readTagged(tag: Tag, body: unknown, depth: number): unknown {
     const bad = (cause?: unknown): never => fail(`has a bad ${tag}`, cause);

@@ -20,8 +20,7 @@ const MOST_INLINE = 10_000;
  *
  * A class with private fields and without a `toJSON()` is equal only to itself, because its state cannot be read.
  *
- * @throws what a getter or `toJSON()` of the message throws; `RangeError` for a message nested thousands of
- * levels deep
+ * @throws what a getter or `toJSON()` of the message throws; `RangeError` for a message nested thousands of levels deep
  * @example
  * messageKey(new GetUser("u1")); // 'GetUser{"userId":"u1"}'
  */

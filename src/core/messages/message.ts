@@ -175,8 +175,7 @@ function isOfType(message: object, type: MessageType): boolean {
 }
 
 /**
- * Iterates over a class and its base classes, nearest first; by the prototypes, as compilers for ES5 link only
- * those.
+ * Iterates over a class and its base classes, nearest first; by the prototypes, as compilers for ES5 link only those.
  */
 export function* classesOf(type: MessageType | undefined): Generator<MessageType> {
   for (

@@ -20,8 +20,7 @@ export interface BuildContext {
   /** Registers something that ends with the bus; the returned function takes it back. */
   readonly attach: (part: Closeable) => () => void;
   /**
-   * Stands for the handler and the bus, where the middleware is around one handler and not in the pipeline of the
-   * bus.
+   * Stands for the handler and the bus, where the middleware is around one handler and not in the pipeline of the bus.
    */
   readonly scope?: object;
   /** The middleware is around each handler of a bus, and this is one of them. */
@@ -59,8 +58,7 @@ export function stepFactoryOf(middleware: object): StepFactory | undefined {
 }
 
 /**
- * Returns the name of a middleware in errors and in `describe()`. The names of middleware of this library are
- * literal.
+ * Returns the name of a middleware in errors and in `describe()`. The names of middleware of this library are literal.
  */
 export function middlewareName(middleware: Middleware): string {
   const { name } = middleware;

@@ -1,8 +1,7 @@
 import { LONGEST_TIMEOUT_MS } from "./timers.js";
 
 /**
- * Returns the wait before a retry in milliseconds: `delayMs`, doubled from retry to retry. The first retry is
- * number 1.
+ * Returns the wait before a retry in milliseconds: `delayMs`, doubled from retry to retry. The first retry is number 1.
  */
 export function backoffMs(retry: number, delayMs: number, maxDelayMs: number): number {
   // The exponent is bounded, because 0 doubled to infinity is NaN.

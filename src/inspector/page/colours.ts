@@ -1,6 +1,5 @@
 /**
- * The colours of one theme. The canvas takes them from here, the style sheet as custom properties of the same
- * names.
+ * The colours of one theme. The canvas takes them from here, the style sheet as custom properties of the same names.
  */
 export interface Colours {
   readonly page: string;

@@ -43,8 +43,7 @@ export class Turn implements Linked<Turn> {
   }
 
   /**
-   * The delivery whose settlement ends this turn: under `ask$` the origin, because its subscriber consumes the
-   * stream.
+   * The delivery whose settlement ends this turn: under `ask$` the origin, because its subscriber consumes the stream.
    */
   get holder(): LiveDelivery {
     const { holder: reply, origin } = this.delivery;

@@ -35,10 +35,9 @@ export interface StoreOptions {
   readonly storeTimeoutMs?: number;
   /**
    * `"process"` says that the store is emptied when the process ends, and is not shared with another process.
-   * Entries are kept by the names of message types. Class names are unique within a process only, because
-   * another build may give them to other classes. So a store that may outlive the process is used only for
-   * types with a `static messageName` of their own; for any other type it is not used, with one report on
-   * `faults$`.
+   * Entries are kept by the names of message types. Class names are unique within a process only, because another build
+   * may give them to other classes. So a store that may outlive the process is used only for types with a `static
+   * messageName` of their own; for any other type it is not used, with one report on `faults$`.
    *
    * @defaultValue "process" for a `Map` and for an `LRUCache` of lru-cache, undefined for any other store
    */
@@ -176,9 +175,8 @@ export class StoreClient {
   }
 
   /**
-   * Returns whether the store may be used for a message: always within the process, otherwise only if its
-   * type has a stable name, and its key holds no number that was counted in this process. Reports each other
-   * type once.
+   * Returns whether the store may be used for a message: always within the process, otherwise only if its type has a
+   * stable name, and its key holds no number that was counted in this process. Reports each other type once.
    *
    * @param key - the key that {@link messageKey} made, if it did
    */

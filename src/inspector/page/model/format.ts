@@ -25,8 +25,7 @@ export function formatRate(rate: number): string {
 }
 
 /**
- * Returns a share in percent. A share that is not zero never reads as zero, and one below the whole never as the
- * whole.
+ * Returns a share in percent. A share that is not zero never reads as zero, and one below the whole never as the whole.
  */
 export function formatPercent(share: number): string {
   const percent = share * 100;

@@ -61,8 +61,7 @@ export class Lane {
   }
 
   /**
-   * Places all entries anew if marbles take another time than before, because the shown time or the width has
-   * changed.
+   * Places all entries anew if marbles take another time than before, because the shown time or the width has changed.
    */
   arrange(gapMs: number): void {
     if (gapMs === this.#gapMs) return;
