@@ -227,7 +227,7 @@ describe("validation", () => {
     expect(() => validation({ schemas: {} as never })).toThrow(InvalidOptionsError);
     // No message would ever be checked by it.
     expect(() => validation({ schemas: new Map([["CreateUser" as never, z.any()]]) })).toThrow(
-      "A message type is a class; received string.",
+      'A message type is a class; received "CreateUser".',
     );
     class Odd {
       static readonly schema = { parse: () => 1 } as never;
