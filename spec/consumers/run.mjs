@@ -29,7 +29,7 @@ const sizeLimits = [
   ["cqrx/transport", 'export * from "cqrx/transport";', 20_500],
   ["cqrx/nats", 'export * from "cqrx/nats";', 9_000],
   ["cqrx/inspector", 'export * from "cqrx/inspector";', 32_000],
-  ["cqrx/http", 'export * from "cqrx/http";', 3_600],
+  ["cqrx/http", 'export * from "cqrx/http";', 3_700],
   ["cqrx/testing", 'export * from "cqrx/testing";', 19_600],
 ];
 const nodeVersions = ["20.19.0", "22", "24"];
