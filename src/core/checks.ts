@@ -91,9 +91,14 @@ export function checkOptions<Options extends object>(
   checkOption(source, path.slice(0, -1) || "options", options, required(anObject));
   const given = options as Readonly<Record<string, unknown>>;
   const known: Readonly<Record<string, Check>> = rules;
-  // Inherited fields count, because an AbortSignal that is passed in place of `{ signal }` has no others.
+  // Inherited fields count, because an AbortSignal that is passed in place of `{ signal }` has no others; those that
+  // other code added to every object do not.
   for (const option in given) {
-    if (Object.hasOwn(known, option)) continue;
+    if (
+      Object.hasOwn(known, option) ||
+      (Object.hasOwn(Object.prototype, option) && !Object.hasOwn(given, option))
+    )
+      continue;
     const expected = `one of ${Object.keys(known).join(", ")}`;
     throw new InvalidOptionsError(
       `${source}: unknown option ${path}${option}; pass ${expected}.`,

@@ -270,6 +270,19 @@ it("a delivery resolves with a promise, and refuses null for a message", () =>
     await expect(bus.dispatch(new CreateUser())).rejects.toThrow("delivery.with() takes a message");
   }));
 
+it("takes options where other code has added a field to every object", () =>
+  withTraps(async () => {
+    const everyObject = Object.prototype as { added?: number };
+    everyObject.added = 1;
+    try {
+      const bus = new CommandBus({});
+      bus.register(CreateUser, () => undefined);
+      await bus.dispatch(new CreateUser(), { headers: {} });
+    } finally {
+      delete everyObject.added;
+    }
+  }));
+
 it("a function with a then is waited for like any promise", () =>
   withTraps(async () => {
     const bus = new CommandBus();
